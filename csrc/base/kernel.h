@@ -1,0 +1,66 @@
+/* What every kernel file includes first: the ISA it is being compiled for, its table, and small helpers on arrays.
+ *
+ * A kernel file is compiled once for each ISA.  Code that is the same for float and double is written once in a
+ * <file>_body.h that is included twice:
+ *
+ *     #define KR_REAL 32
+ *     #include "base/real.h"       // real, vreal, v_add..., KR_FN(name) -> name_f32
+ *     #include "unary_body.h"
+ *     #undef KR_REAL
+ *     #define KR_REAL 64
+ *     #include "base/real.h"
+ *     #include "unary_body.h"
+ *
+ *     KR_TABLE(unary) = {
+ *       {"exp", KR_F32, exp_f32, NULL},
+ *       {"exp", KR_F64, exp_f64, NULL},
+ *       KR_TABLE_END
+ *     };
+ *
+ * All functions but the table are static, so that the ISAs never meet at link time.
+ */
+#ifndef KR_KERNEL_H
+#define KR_KERNEL_H
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "../kr.h"
+#include "simd.h"
+
+#define KR_PASTE_(a, b) a##b
+#define KR_PASTE(a, b) KR_PASTE_(a, b)
+#define KR_TABLE(file) const kr_kernel KR_PASTE(kr_table_##file##_, KR_ISA_SUFFIX)[]
+#define KR_TABLE_END {NULL, 0, NULL, NULL}
+#define KR_UNUSED __attribute__((unused))
+#define KR_ALIGNED __attribute__((aligned(64)))
+#define KR_INLINE static inline __attribute__((always_inline, unused))
+
+KR_INLINE int64_t kr_min(int64_t a, int64_t b) { return a < b ? a : b; }
+KR_INLINE int64_t kr_max(int64_t a, int64_t b) { return a > b ? a : b; }
+KR_INLINE int64_t kr_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+KR_INLINE int64_t kr_round_up(int64_t a, int64_t b) { return kr_ceil_div(a, b) * b; }
+
+/* Number of elements. */
+KR_INLINE int64_t kr_size(const kr_array *a) {
+  int64_t n = 1;
+  for (int d = 0; d < a->ndim; ++d) n *= a->shape[d];
+  return n;
+}
+
+/* Product of shape[from, to). */
+KR_INLINE int64_t kr_span(const kr_array *a, int from, int to) {
+  int64_t n = 1;
+  for (int d = from; d < to; ++d) n *= a->shape[d];
+  return n;
+}
+
+KR_INLINE kr_status kr_index_error(const kr_call *c, int input, int64_t position, int64_t value, int64_t limit) {
+  c->error->input = input;
+  c->error->position = position;
+  c->error->value = value;
+  c->error->limit = limit;
+  return KR_EINDEX;
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* One SIMD vocabulary, four dialects.  A kernel is written in it once; -DKR_ISA_<NAME> picks the dialect.
+ *
+ * Every name below exists as f32_<name> (KR_F32_LANES lanes of float) and f64_<name> (KR_F64_LANES lanes of double);
+ * base/real.h gives them type-generic names (v_<name>, vi_<name>, m_<name>).  Types: v32f v32i v32m, v64f v64i v64m:
+ * floats, integers of the same width, masks.  The scalar dialect has one lane: plain float and int32_t.
+ *
+ *   zero() set1(x) load(p) store(p, v)      p needs no alignment beyond its element
+ *   load_n(p, n) store_n(p, v, n)           the first n lanes, 0 <= n <= lanes; the others load as 0; memory past n is
+ *                                           never touched
+ *   add sub mul div  fma(a,b,c) = a*b+c  fnma(a,b,c) = c-a*b     fma is fused (one rounding) in every dialect
+ *   min max                                 either operand when one is NaN (whatever the CPU does)
+ *   min_nan max_nan                         NaN when either operand is NaN
+ *   sqrt abs neg copysign(magnitude, sign)
+ *   round floor ceil trunc                  round: to nearest, ties to even
+ *   lt le gt ge eq ne isnan                 -> mask; ne is true for NaN, the others false
+ *   select(m, a, b)                         m ? a : b
+ *   m_and m_or m_not  m_any m_all           masks; m_any and m_all give int
+ *   to_int(v)                               nearest, ties to even; undefined outside the integer's range
+ *   i_to_real(i) as_int(v) i_as_real(i)     conversion; reinterpretations of the bits
+ *   i_set1 i_load i_store i_add i_sub i_and i_or i_xor  i_shl(i, n) i_shr(i, n)    logical shifts, n a constant
+ *   hsum hmax hmin                          across the lanes; hsum in a fixed pairwise order; hmax/hmin keep NaN
+ */
+#ifndef KR_SIMD_H
+#define KR_SIMD_H
+#include <stdint.h>
+
+#if defined(KR_ISA_AVX512)
+#define KR_ISA_SUFFIX avx512
+#include "simd_avx512.h"
+#elif defined(KR_ISA_AVX2)
+#define KR_ISA_SUFFIX avx2
+#include "simd_avx2.h"
+#elif defined(KR_ISA_NEON)
+#define KR_ISA_SUFFIX neon
+#include "simd_neon.h"
+#else
+#define KR_ISA_SUFFIX scalar
+#include "simd_scalar.h"
+#endif
+
+#endif

@@ -1,0 +1,117 @@
+"""Compiles the C core: which files there are, which flags each ISA gets, and how they become objects.
+
+`setup.py` links the objects into the extension module; run as a script it builds the C tests alone, with or without
+sanitizers:
+
+    python csrc/build.py --out build/csrc --tests                 # build and run csrc/tests/*.c
+    python csrc/build.py --out build/asan --tests --sanitize      # the same under ASan and UBSan
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+
+# -ffp-contract=off: the compiler must not fuse a multiply and an add on its own, or results would differ between
+# compilers; kernels ask for FMA by name.  -fno-math-errno lets sqrt and friends be instructions; it changes no result.
+# -fno-trapping-math lets a selected-away division be computed.
+COMMON = ["-std=gnu11", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
+          "-Wall", "-Wextra", "-Wno-unused-function", "-pthread"]
+OPTIMIZE = ["-O3"]
+SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+
+X86 = {
+    "avx2": ["-mavx2", "-mfma", "-mf16c", "-mbmi2"],
+    "avx512": ["-mavx2", "-mfma", "-mf16c", "-mbmi2", "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl",
+               "-mprefer-vector-width=512"],
+}
+ARM = {"neon": []}  # part of the aarch64 baseline
+
+
+def isas(machine: str | None = None) -> dict[str, list[str]]:
+    """Flags of every ISA that is compiled in for a machine ("x86_64", "aarch64", ...)."""
+    machine = (machine or os.environ.get("KERASISH_BUILD_MACHINE") or platform.machine()).lower()
+    vector = X86 if machine in ("x86_64", "amd64") else ARM if machine in ("aarch64", "arm64") else {}
+    return {"scalar": [], **vector}
+
+
+def families() -> list[Path]:
+    """The kernel files that families.def lists."""
+    text = re.sub(r"/\*.*?\*/", "", (ROOT / "families.def").read_text(), flags=re.S)
+    return [ROOT / folder / f"{file}.c" for folder, file in re.findall(r"KR_FAMILY\((\w+),\s*(\w+)\)", text)]
+
+
+def jobs_for(flags: list[str]) -> list[tuple[Path, str, list[str]]]:
+    """(source, object name, flags) of everything in the core."""
+    have = [f"-DKR_HAVE_{isa.upper()}" for isa in isas()]
+    out = [(p, f"base_{p.stem}.o", [*flags, *have]) for p in sorted((ROOT / "base").glob("*.c"))]
+    out += [(p, f"program_{p.stem}.o", [*flags, *have]) for p in sorted((ROOT / "program").glob("*.c"))]
+    for isa, isa_flags in isas().items():
+        out += [(p, f"{p.stem}_{isa}.o", [*flags, *isa_flags, f"-DKR_ISA_{isa.upper()}"]) for p in families()]
+    return out
+
+
+def compile_core(out: Path, compiler: list[str], *, sanitize: bool = False, jobs: int | None = None) -> list[Path]:
+    """Compiles what is out of date and returns all objects; raises CalledProcessError with the compiler's own words."""
+    out.mkdir(parents=True, exist_ok=True)
+    flags = [*COMMON, *(SANITIZE if sanitize else OPTIMIZE), f"-I{ROOT}"]
+    stamp = max(p.stat().st_mtime for p in ROOT.rglob("*") if p.suffix in (".h", ".def", ".py"))
+
+    def one(job: tuple[Path, str, list[str]]) -> Path:
+        source, name, extra = job
+        target = out / name
+        newest = max(stamp, source.stat().st_mtime)
+        if not target.exists() or target.stat().st_mtime < newest:
+            fd, part = tempfile.mkstemp(suffix=".o", dir=out)
+            os.close(fd)
+            try:
+                subprocess.run([*compiler, *extra, "-c", str(source), "-o", part], check=True)
+                os.replace(part, target)
+            finally:
+                Path(part).unlink(missing_ok=True)
+        return target
+
+    with ThreadPoolExecutor(jobs or int(os.environ.get("KERASISH_BUILD_JOBS", 0)) or os.cpu_count() or 1) as pool:
+        return list(pool.map(one, jobs_for(flags)))
+
+
+def run_tests(out: Path, compiler: list[str], objects: list[Path], *, sanitize: bool) -> int:
+    """Builds and runs every csrc/tests/test_*.c for every ISA the machine has; returns how many failed."""
+    flags = [*COMMON, *(SANITIZE if sanitize else OPTIMIZE), f"-I{ROOT}"]
+    failed = 0
+    for source in sorted((ROOT / "tests").glob("test_*.c")):
+        binary = out / source.stem
+        subprocess.run([*compiler, *flags, str(source), *map(str, objects), "-o", str(binary), "-lm", "-pthread"],
+                       check=True)
+        for isa in isas():
+            env = {**os.environ, "KERASISH_ISA": isa}
+            result = subprocess.run([*shlex.split(os.environ.get("KERASISH_RUNNER", "")), str(binary)], env=env)
+            print(f"{'ok    ' if result.returncode == 0 else 'FAILED'} {source.stem} [{isa}]", flush=True)
+            failed += result.returncode != 0
+    return failed
+
+
+def main() -> int:
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--sanitize", action="store_true")
+    p.add_argument("--tests", action="store_true")
+    p.add_argument("--compiler", default=os.environ.get("CC", "cc"))
+    a = p.parse_args()
+    compiler = shlex.split(a.compiler)
+    objects = compile_core(a.out, compiler, sanitize=a.sanitize)
+    return run_tests(a.out, compiler, objects, sanitize=a.sanitize) if a.tests else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+/* The whole C API of kerasish: types, status codes, the uniform kernel signature, the registry, threads, memory.
+ *
+ * The core is C11 and knows nothing of Python.  Every kernel has one signature, kr_fn, so that a planned Program can
+ * call it without Python, and is found by (name, dtype, ISA) in one registry that dispatch, tests and benchmarks read.
+ *
+ * Arrays are C-contiguous and channels-last.  Data pointers are 64-byte aligned where they come from kr_alloc, and
+ * kernels must not rely on that: views (a reshape, a slice of rows) and a caller's own memory are only aligned to
+ * their element.  An array with a zero in its shape may have any data pointer, which is never read.
+ */
+#ifndef KR_H
+#define KR_H
+#include <stddef.h>
+#include <stdint.h>
+
+#define KR_MAX_NDIM 8
+
+typedef enum {
+  KR_BOOL, KR_I8, KR_U8, KR_I16, KR_U16, KR_I32, KR_U32, KR_I64, KR_U64, KR_F16, KR_F32, KR_F64,
+  KR_NUM_DTYPES
+} kr_dtype;
+
+typedef enum {
+  KR_OK = 0,
+  KR_ENOMEM,        /* no memory; only kr_alloc, never a kernel */
+  KR_EINDEX,        /* an index in the data is out of range: kr_error says where, what and the limit */
+  KR_ECANCELLED,    /* the caller asked the running Program to stop */
+  KR_EINTERNAL      /* a precondition that infer should have refused: a bug, reported and never undefined behaviour */
+} kr_status;
+
+typedef struct {
+  void *data;
+  int32_t dtype;                /* kr_dtype */
+  int32_t ndim;                 /* 0 to KR_MAX_NDIM */
+  int64_t shape[KR_MAX_NDIM];   /* elements; entries past ndim are 1 */
+} kr_array;
+
+typedef struct {
+  int64_t position;             /* flat position of the offending element in its input */
+  int64_t value;                /* what stood there */
+  int64_t limit;                /* valid values are 0 <= value < limit, or -limit <= value where a kernel says so */
+  int32_t input;                /* which input of the call */
+} kr_error;
+
+/* One call of one kernel.  in and out never overlap unless the op declares the pair in `inplace`; then out[j].data may
+ * equal in[i].data exactly (same dtype, same number of elements).  Attributes are flat numbers; each kernel documents
+ * the layout of i[] and f[] above its table entry. */
+typedef struct {
+  const kr_array *in;
+  kr_array *out;
+  const int64_t *i;
+  const double *f;
+  void *scratch;                /* at least as many bytes as the kernel's scratch function says; 64-byte aligned, not cleared */
+  kr_error *error;              /* never NULL; filled when the status is KR_EINDEX */
+  int32_t n_in, n_out, n_i, n_f;
+  int32_t threads;              /* at most this many workers; scratch was sized with it.  Results must not depend on it */
+} kr_call;
+
+typedef kr_status (*kr_fn)(const kr_call *call);
+/* Bytes of scratch for a call: reads shapes, attributes and threads only (data pointers are NULL). */
+typedef size_t (*kr_scratch_fn)(const kr_call *call);
+
+typedef struct {
+  const char *name;             /* as the op declaration calls it */
+  int32_t dtype;                /* the dtype it is registered for: that of the first floating input unless documented */
+  kr_fn fn;
+  kr_scratch_fn scratch;        /* NULL: none */
+} kr_kernel;
+
+/* ---- cpu ------------------------------------------------------------------------------------------------------- */
+typedef enum { KR_ISA_SCALAR, KR_ISA_NEON, KR_ISA_AVX2, KR_ISA_AVX512, KR_NUM_ISAS } kr_isa;
+
+const char *kr_isa_name(kr_isa isa);          /* "scalar", "neon", "avx2", "avx512" */
+int kr_isa_supported(kr_isa isa);             /* compiled in, and the CPU and the OS can run it */
+kr_isa kr_isa_active(void);                   /* best supported one, or what KERASISH_ISA or kr_isa_set chose */
+int kr_isa_set(kr_isa isa);                   /* 0, or -1 where unsupported; for tests and benchmarks */
+int kr_isa_parse(const char *name);           /* a kr_isa, or -1 */
+/* What the environment variable KERASISH_ISA named, where that could not be obeyed; NULL otherwise. */
+const char *kr_isa_rejected(void);
+
+typedef struct { int64_t l1d, l2, l3; } kr_caches;   /* bytes, of one core's view; documented defaults where unknown */
+const kr_caches *kr_cpu_caches(void);
+
+/* ---- registry -------------------------------------------------------------------------------------------------- */
+/* The kernel for exactly this ISA, or NULL.  Names and tables come from families.def. */
+const kr_kernel *kr_find_isa(const char *name, kr_dtype dtype, kr_isa isa);
+/* The kernel for the active ISA, or NULL. */
+const kr_kernel *kr_find(const char *name, kr_dtype dtype);
+/* Enumerates the active ISA's kernels: index from 0 until NULL. */
+const kr_kernel *kr_kernel_at(int64_t index);
+
+/* ---- threads --------------------------------------------------------------------------------------------------- */
+/* Runs fn(arg, task, worker) for every task in [0, tasks), with worker in [0, threads).  Which worker runs which task
+ * is not fixed, so a task may depend on its number only; split work by the problem's shape, never by `threads`.
+ * Nested calls, and calls while another thread of the process holds the pool, run on the calling thread (worker 0). */
+typedef void (*kr_task_fn)(void *arg, int64_t task, int worker);
+void kr_parallel(int threads, int64_t tasks, kr_task_fn fn, void *arg);
+int kr_num_threads(void);                     /* min(affinity, cgroup quota, KERASISH_NUM_THREADS), at least 1 */
+int kr_set_num_threads(int n);                /* n < 1 restores the default; returns what is in force */
+#define KR_MAX_THREADS 256
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+typedef struct { int64_t live_bytes, cached_bytes, peak_bytes, system_calls; } kr_memory;
+void *kr_alloc(size_t bytes);                 /* 64-byte aligned, not cleared; NULL when there is no memory */
+void kr_free(void *p);                        /* NULL is allowed */
+void kr_trim(void);                           /* give the cached blocks back to the system */
+kr_memory kr_memory_stats(void);
+
+/* Flush-to-zero / denormals-are-zero of the calling thread; returns the former state for kr_ftz_restore. */
+uint64_t kr_ftz_enable(void);
+void kr_ftz_restore(uint64_t state);
+
+#endif

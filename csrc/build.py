@@ -57,7 +57,7 @@ def jobs_for(flags: list[str]) -> list[tuple[Path, str, list[str]]]:
     out = [(p, f"base_{p.stem}.o", [*flags, *have]) for p in sorted((ROOT / "base").glob("*.c"))]
     out += [(p, f"program_{p.stem}.o", [*flags, *have]) for p in sorted((ROOT / "program").glob("*.c"))]
     for isa, isa_flags in isas().items():
-        out += [(p, f"{p.stem}_{isa}.o", [*flags, *isa_flags, f"-DKR_ISA_{isa.upper()}"]) for p in families()]
+        out += [(p, f"{p.stem}_{isa}.o", [*flags, *isa_flags, f"-DKR_FOR_{isa.upper()}"]) for p in families()]
     return out
 
 

@@ -1,4 +1,4 @@
-/* One SIMD vocabulary, four dialects.  A kernel is written in it once; -DKR_ISA_<NAME> picks the dialect.
+/* One SIMD vocabulary, four dialects.  A kernel is written in it once; -DKR_FOR_<NAME> picks the dialect.
  *
  * Every name below exists as f32_<name> (KR_F32_LANES lanes of float) and f64_<name> (KR_F64_LANES lanes of double);
  * base/real.h gives them type-generic names (v_<name>, vi_<name>, m_<name>).  Types: v32f v32i v32m, v64f v64i v64m:
@@ -16,7 +16,7 @@
  *   lt le gt ge eq ne isnan                 -> mask; ne is true for NaN, the others false
  *   select(m, a, b)                         m ? a : b
  *   m_and m_or m_not  m_any m_all           masks; m_any and m_all give int
- *   to_int(v)                               nearest, ties to even; undefined outside the integer's range
+ *   to_int(v)                               nearest, ties to even; defined for |v| < 2^31 (float), 2^51 (double)
  *   i_to_real(i) as_int(v) i_as_real(i)     conversion; reinterpretations of the bits
  *   i_set1 i_load i_store i_add i_sub i_and i_or i_xor  i_shl(i, n) i_shr(i, n)    logical shifts, n a constant
  *   hsum hmax hmin                          across the lanes; hsum in a fixed pairwise order; hmax/hmin keep NaN
@@ -25,13 +25,15 @@
 #define KR_SIMD_H
 #include <stdint.h>
 
-#if defined(KR_ISA_AVX512)
+#define KR_SIMD static inline __attribute__((always_inline, unused))
+
+#if defined(KR_FOR_AVX512)
 #define KR_ISA_SUFFIX avx512
 #include "simd_avx512.h"
-#elif defined(KR_ISA_AVX2)
+#elif defined(KR_FOR_AVX2)
 #define KR_ISA_SUFFIX avx2
 #include "simd_avx2.h"
-#elif defined(KR_ISA_NEON)
+#elif defined(KR_FOR_NEON)
 #define KR_ISA_SUFFIX neon
 #include "simd_neon.h"
 #else

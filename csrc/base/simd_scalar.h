@@ -24,8 +24,8 @@ typedef int v64m;
   static inline T P##_sub(T a, T b) { return a - b; }                                                              \
   static inline T P##_mul(T a, T b) { return a * b; }                                                              \
   static inline T P##_div(T a, T b) { return a / b; }                                                              \
-  static inline T P##_fma(T a, T b, T c) { return a * b + c; }                                          \\
-  static inline T P##_fnma(T a, T b, T c) { return c - a * b; }                                        \\
+  static inline T P##_fma(T a, T b, T c) { return a * b + c; }                                          \
+  static inline T P##_fnma(T a, T b, T c) { return c - a * b; }                                        \
   static inline T P##_min(T a, T b) { return a < b ? a : b; }                                                      \
   static inline T P##_max(T a, T b) { return a > b ? a : b; }                                                      \
   static inline T P##_min_nan(T a, T b) { return a != a ? a : b != b ? b : a < b ? a : b; }                        \

@@ -1,0 +1,124 @@
+/* AVX2 with FMA: eight floats or four doubles; masks are vectors of all-ones and all-zeros lanes. */
+#ifndef KR_SIMD_AVX2_H
+#define KR_SIMD_AVX2_H
+#include <immintrin.h>
+
+#define KR_F32_LANES 8
+#define KR_F64_LANES 4
+typedef __m256 v32f;
+typedef __m256i v32i;
+typedef __m256 v32m;
+typedef __m256d v64f;
+typedef __m256i v64i;
+typedef __m256d v64m;
+
+/* The first n lanes as a mask for maskload and maskstore: a window onto ones followed by zeros. */
+static const int32_t kr_avx2_first[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+KR_SIMD __m256i f32_first(int64_t n) { return _mm256_loadu_si256((const __m256i*)(kr_avx2_first + 8 - n)); }
+KR_SIMD __m256i f64_first(int64_t n) { return _mm256_loadu_si256((const __m256i*)(kr_avx2_first + 8 - 2 * n)); }
+
+/* P prefix, T element, I integer element, V vector, PS and EPI suffixes of the intrinsics.  x86 min and max return
+ * the second operand where one is NaN, so only a NaN in the first needs care. */
+#define KR_AVX2(P, T, I, V, PS, EPI)                                                                       \
+  KR_SIMD V P##_zero(void) { return _mm256_setzero_##PS(); }                                               \
+  KR_SIMD V P##_set1(T x) { return _mm256_set1_##PS(x); }                                                  \
+  KR_SIMD V P##_load(const T* p) { return _mm256_loadu_##PS(p); }                                          \
+  KR_SIMD void P##_store(T* p, V v) { _mm256_storeu_##PS(p, v); }                                          \
+  KR_SIMD V P##_load_n(const T* p, int64_t n) { return _mm256_maskload_##PS(p, P##_first(n)); }            \
+  KR_SIMD void P##_store_n(T* p, V v, int64_t n) { _mm256_maskstore_##PS(p, P##_first(n), v); }            \
+  KR_SIMD V P##_add(V a, V b) { return _mm256_add_##PS(a, b); }                                            \
+  KR_SIMD V P##_sub(V a, V b) { return _mm256_sub_##PS(a, b); }                                            \
+  KR_SIMD V P##_mul(V a, V b) { return _mm256_mul_##PS(a, b); }                                            \
+  KR_SIMD V P##_div(V a, V b) { return _mm256_div_##PS(a, b); }                                            \
+  KR_SIMD V P##_fma(V a, V b, V c) { return _mm256_fmadd_##PS(a, b, c); }                                  \
+  KR_SIMD V P##_fnma(V a, V b, V c) { return _mm256_fnmadd_##PS(a, b, c); }                                \
+  KR_SIMD V P##_min(V a, V b) { return _mm256_min_##PS(a, b); }                                            \
+  KR_SIMD V P##_max(V a, V b) { return _mm256_max_##PS(a, b); }                                            \
+  KR_SIMD V P##_sqrt(V a) { return _mm256_sqrt_##PS(a); }                                                  \
+  KR_SIMD V P##_abs(V a) { return _mm256_andnot_##PS(_mm256_set1_##PS((T) - 0.0), a); }                    \
+  KR_SIMD V P##_neg(V a) { return _mm256_xor_##PS(a, _mm256_set1_##PS((T) - 0.0)); }                       \
+  KR_SIMD V P##_copysign(V a, V b) {                                                                       \
+    V sign = _mm256_set1_##PS((T) - 0.0);                                                                  \
+    return _mm256_or_##PS(_mm256_andnot_##PS(sign, a), _mm256_and_##PS(sign, b));                          \
+  }                                                                                                        \
+  KR_SIMD V P##_round(V a) { return _mm256_round_##PS(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); } \
+  KR_SIMD V P##_floor(V a) { return _mm256_round_##PS(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }     \
+  KR_SIMD V P##_ceil(V a) { return _mm256_round_##PS(a, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }      \
+  KR_SIMD V P##_trunc(V a) { return _mm256_round_##PS(a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }        \
+  KR_SIMD V P##_lt(V a, V b) { return _mm256_cmp_##PS(a, b, _CMP_LT_OQ); }                                 \
+  KR_SIMD V P##_le(V a, V b) { return _mm256_cmp_##PS(a, b, _CMP_LE_OQ); }                                 \
+  KR_SIMD V P##_gt(V a, V b) { return _mm256_cmp_##PS(a, b, _CMP_GT_OQ); }                                 \
+  KR_SIMD V P##_ge(V a, V b) { return _mm256_cmp_##PS(a, b, _CMP_GE_OQ); }                                 \
+  KR_SIMD V P##_eq(V a, V b) { return _mm256_cmp_##PS(a, b, _CMP_EQ_OQ); }                                 \
+  KR_SIMD V P##_ne(V a, V b) { return _mm256_cmp_##PS(a, b, _CMP_NEQ_UQ); }                                \
+  KR_SIMD V P##_isnan(V a) { return _mm256_cmp_##PS(a, a, _CMP_UNORD_Q); }                                 \
+  KR_SIMD V P##_select(V m, V a, V b) { return _mm256_blendv_##PS(b, a, m); }                              \
+  KR_SIMD V P##_min_nan(V a, V b) { return P##_select(P##_isnan(a), a, _mm256_min_##PS(a, b)); }           \
+  KR_SIMD V P##_max_nan(V a, V b) { return P##_select(P##_isnan(a), a, _mm256_max_##PS(a, b)); }           \
+  KR_SIMD V P##_m_and(V a, V b) { return _mm256_and_##PS(a, b); }                                          \
+  KR_SIMD V P##_m_or(V a, V b) { return _mm256_or_##PS(a, b); }                                            \
+  KR_SIMD V P##_m_not(V a) { return _mm256_xor_##PS(a, _mm256_castsi256_##PS(_mm256_set1_epi32(-1))); }    \
+  KR_SIMD int P##_m_any(V a) { return _mm256_movemask_##PS(a) != 0; }                                      \
+  KR_SIMD int P##_m_all(V a) { return _mm256_movemask_##PS(a) == (1 << (32 / sizeof(T))) - 1; }            \
+  KR_SIMD __m256i P##_as_int(V a) { return _mm256_cast##PS##_si256(a); }                                   \
+  KR_SIMD V P##_i_as_real(__m256i a) { return _mm256_castsi256_##PS(a); }                                  \
+  KR_SIMD __m256i P##_i_load(const I* p) { return _mm256_loadu_si256((const __m256i*)p); }                 \
+  KR_SIMD void P##_i_store(I* p, __m256i v) { _mm256_storeu_si256((__m256i*)p, v); }                       \
+  KR_SIMD __m256i P##_i_add(__m256i a, __m256i b) { return _mm256_add_##EPI(a, b); }                       \
+  KR_SIMD __m256i P##_i_sub(__m256i a, __m256i b) { return _mm256_sub_##EPI(a, b); }                       \
+  KR_SIMD __m256i P##_i_and(__m256i a, __m256i b) { return _mm256_and_si256(a, b); }                       \
+  KR_SIMD __m256i P##_i_or(__m256i a, __m256i b) { return _mm256_or_si256(a, b); }                         \
+  KR_SIMD __m256i P##_i_xor(__m256i a, __m256i b) { return _mm256_xor_si256(a, b); }                       \
+  KR_SIMD __m256i P##_i_shl(__m256i a, int n) { return _mm256_slli_##EPI(a, n); }                          \
+  KR_SIMD __m256i P##_i_shr(__m256i a, int n) { return _mm256_srli_##EPI(a, n); }
+
+KR_AVX2(f32, float, int32_t, __m256, ps, epi32)
+KR_AVX2(f64, double, int64_t, __m256d, pd, epi64)
+#undef KR_AVX2
+
+KR_SIMD v32i f32_i_set1(int32_t a) { return _mm256_set1_epi32(a); }
+KR_SIMD v64i f64_i_set1(int64_t a) { return _mm256_set1_epi64x(a); }
+KR_SIMD v32i f32_to_int(v32f a) { return _mm256_cvtps_epi32(a); }
+KR_SIMD v32f f32_i_to_real(v32i a) { return _mm256_cvtepi32_ps(a); }
+
+/* AVX2 has no conversion between doubles and 64-bit integers.  Adding 1.5 * 2^52 leaves the rounded integer in the low
+ * bits of the significand. */
+KR_SIMD v64i f64_to_int(v64f a) {
+  const v64f magic = _mm256_set1_pd(0x1.8p52);
+  return _mm256_sub_epi64(_mm256_castpd_si256(_mm256_add_pd(a, magic)), _mm256_castpd_si256(magic));
+}
+
+/* The whole range, correctly rounded: the high 32 bits biased as 2^84 + 2^63 + high * 2^32 and the low ones as
+ * 2^52 + low are both exact doubles, and so is the first difference; the one rounding is in the last addition. */
+KR_SIMD v64f f64_i_to_real(v64i a) {
+  v64i high = _mm256_xor_si256(_mm256_srli_epi64(a, 32), _mm256_set1_epi64x(0x4530000080000000));
+  v64i low = _mm256_blend_epi32(a, _mm256_set1_epi64x(0x4330000000000000), 0xaa);
+  v64f exact = _mm256_sub_pd(_mm256_castsi256_pd(high), _mm256_set1_pd(0x1p84 + 0x1p63 + 0x1p52));
+  return _mm256_add_pd(exact, _mm256_castsi256_pd(low));
+}
+
+/* Halves onto each other until one lane is left; `op` is a binary function of the vocabulary, so hmax and hmin keep
+ * NaN. */
+#define KR_AVX2_ACROSS_F32(name, op)                          \
+  KR_SIMD float f32_##name(v32f a) {                          \
+    a = op(a, _mm256_permute2f128_ps(a, a, 1));               \
+    a = op(a, _mm256_permute_ps(a, _MM_SHUFFLE(1, 0, 3, 2))); \
+    a = op(a, _mm256_permute_ps(a, _MM_SHUFFLE(2, 3, 0, 1))); \
+    return _mm256_cvtss_f32(a);                               \
+  }
+#define KR_AVX2_ACROSS_F64(name, op)            \
+  KR_SIMD double f64_##name(v64f a) {           \
+    a = op(a, _mm256_permute2f128_pd(a, a, 1)); \
+    a = op(a, _mm256_permute_pd(a, 5));         \
+    return _mm256_cvtsd_f64(a);                 \
+  }
+KR_AVX2_ACROSS_F32(hsum, f32_add)
+KR_AVX2_ACROSS_F32(hmax, f32_max_nan)
+KR_AVX2_ACROSS_F32(hmin, f32_min_nan)
+KR_AVX2_ACROSS_F64(hsum, f64_add)
+KR_AVX2_ACROSS_F64(hmax, f64_max_nan)
+KR_AVX2_ACROSS_F64(hmin, f64_min_nan)
+#undef KR_AVX2_ACROSS_F32
+#undef KR_AVX2_ACROSS_F64
+
+#endif

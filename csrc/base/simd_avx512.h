@@ -1,0 +1,108 @@
+/* AVX-512 (F, DQ, BW, VL): sixteen floats or eight doubles; masks are mask registers. */
+#ifndef KR_SIMD_AVX512_H
+#define KR_SIMD_AVX512_H
+#include <immintrin.h>
+
+#define KR_F32_LANES 16
+#define KR_F64_LANES 8
+typedef __m512 v32f;
+typedef __m512i v32i;
+typedef __mmask16 v32m;
+typedef __m512d v64f;
+typedef __m512i v64i;
+typedef __mmask8 v64m;
+
+/* P prefix, T element, I integer element, V vector, M mask, PS and EPI suffixes of the intrinsics.  x86 min and max
+ * return the second operand where one is NaN, so only a NaN in the first needs care. */
+#define KR_AVX512(P, T, I, V, M, PS, EPI)                                                                              \
+  KR_SIMD V P##_zero(void) { return _mm512_setzero_##PS(); }                                                           \
+  KR_SIMD V P##_set1(T x) { return _mm512_set1_##PS(x); }                                                              \
+  KR_SIMD V P##_load(const T* p) { return _mm512_loadu_##PS(p); }                                                      \
+  KR_SIMD void P##_store(T* p, V v) { _mm512_storeu_##PS(p, v); }                                                      \
+  KR_SIMD V P##_load_n(const T* p, int64_t n) {                                                                        \
+    return _mm512_maskz_loadu_##PS((M)_bzhi_u32(0xffff, (unsigned)n), p);                                              \
+  }                                                                                                                    \
+  KR_SIMD void P##_store_n(T* p, V v, int64_t n) { _mm512_mask_storeu_##PS(p, (M)_bzhi_u32(0xffff, (unsigned)n), v); } \
+  KR_SIMD V P##_add(V a, V b) { return _mm512_add_##PS(a, b); }                                                        \
+  KR_SIMD V P##_sub(V a, V b) { return _mm512_sub_##PS(a, b); }                                                        \
+  KR_SIMD V P##_mul(V a, V b) { return _mm512_mul_##PS(a, b); }                                                        \
+  KR_SIMD V P##_div(V a, V b) { return _mm512_div_##PS(a, b); }                                                        \
+  KR_SIMD V P##_fma(V a, V b, V c) { return _mm512_fmadd_##PS(a, b, c); }                                              \
+  KR_SIMD V P##_fnma(V a, V b, V c) { return _mm512_fnmadd_##PS(a, b, c); }                                            \
+  KR_SIMD V P##_min(V a, V b) { return _mm512_min_##PS(a, b); }                                                        \
+  KR_SIMD V P##_max(V a, V b) { return _mm512_max_##PS(a, b); }                                                        \
+  KR_SIMD V P##_sqrt(V a) { return _mm512_sqrt_##PS(a); }                                                              \
+  KR_SIMD V P##_abs(V a) { return _mm512_abs_##PS(a); }                                                                \
+  KR_SIMD V P##_neg(V a) { return _mm512_xor_##PS(a, _mm512_set1_##PS((T) - 0.0)); }                                   \
+  KR_SIMD V P##_copysign(V a, V b) {                                                                                   \
+    V sign = _mm512_set1_##PS((T) - 0.0);                                                                              \
+    return _mm512_or_##PS(_mm512_andnot_##PS(sign, a), _mm512_and_##PS(sign, b));                                      \
+  }                                                                                                                    \
+  KR_SIMD V P##_round(V a) { return _mm512_roundscale_##PS(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }        \
+  KR_SIMD V P##_floor(V a) { return _mm512_roundscale_##PS(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }            \
+  KR_SIMD V P##_ceil(V a) { return _mm512_roundscale_##PS(a, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }             \
+  KR_SIMD V P##_trunc(V a) { return _mm512_roundscale_##PS(a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }               \
+  KR_SIMD M P##_lt(V a, V b) { return _mm512_cmp_##PS##_mask(a, b, _CMP_LT_OQ); }                                      \
+  KR_SIMD M P##_le(V a, V b) { return _mm512_cmp_##PS##_mask(a, b, _CMP_LE_OQ); }                                      \
+  KR_SIMD M P##_gt(V a, V b) { return _mm512_cmp_##PS##_mask(a, b, _CMP_GT_OQ); }                                      \
+  KR_SIMD M P##_ge(V a, V b) { return _mm512_cmp_##PS##_mask(a, b, _CMP_GE_OQ); }                                      \
+  KR_SIMD M P##_eq(V a, V b) { return _mm512_cmp_##PS##_mask(a, b, _CMP_EQ_OQ); }                                      \
+  KR_SIMD M P##_ne(V a, V b) { return _mm512_cmp_##PS##_mask(a, b, _CMP_NEQ_UQ); }                                     \
+  KR_SIMD M P##_isnan(V a) { return _mm512_cmp_##PS##_mask(a, a, _CMP_UNORD_Q); }                                      \
+  KR_SIMD V P##_select(M m, V a, V b) { return _mm512_mask_blend_##PS(m, b, a); }                                      \
+  KR_SIMD V P##_min_nan(V a, V b) { return _mm512_mask_mov_##PS(_mm512_min_##PS(a, b), P##_isnan(a), a); }             \
+  KR_SIMD V P##_max_nan(V a, V b) { return _mm512_mask_mov_##PS(_mm512_max_##PS(a, b), P##_isnan(a), a); }             \
+  KR_SIMD M P##_m_and(M a, M b) { return (M)(a & b); }                                                                 \
+  KR_SIMD M P##_m_or(M a, M b) { return (M)(a | b); }                                                                  \
+  KR_SIMD M P##_m_not(M a) { return (M)~a; }                                                                           \
+  KR_SIMD int P##_m_any(M a) { return a != 0; }                                                                        \
+  KR_SIMD int P##_m_all(M a) { return a == (M) - 1; }                                                                  \
+  KR_SIMD __m512i P##_as_int(V a) { return _mm512_cast##PS##_si512(a); }                                               \
+  KR_SIMD V P##_i_as_real(__m512i a) { return _mm512_castsi512_##PS(a); }                                              \
+  KR_SIMD __m512i P##_i_set1(I a) { return _mm512_set1_##EPI(a); }                                                     \
+  KR_SIMD __m512i P##_i_load(const I* p) { return _mm512_loadu_si512(p); }                                             \
+  KR_SIMD void P##_i_store(I* p, __m512i v) { _mm512_storeu_si512(p, v); }                                             \
+  KR_SIMD __m512i P##_i_add(__m512i a, __m512i b) { return _mm512_add_##EPI(a, b); }                                   \
+  KR_SIMD __m512i P##_i_sub(__m512i a, __m512i b) { return _mm512_sub_##EPI(a, b); }                                   \
+  KR_SIMD __m512i P##_i_and(__m512i a, __m512i b) { return _mm512_and_si512(a, b); }                                   \
+  KR_SIMD __m512i P##_i_or(__m512i a, __m512i b) { return _mm512_or_si512(a, b); }                                     \
+  KR_SIMD __m512i P##_i_xor(__m512i a, __m512i b) { return _mm512_xor_si512(a, b); }                                   \
+  KR_SIMD __m512i P##_i_shl(__m512i a, int n) { return _mm512_slli_##EPI(a, (unsigned)n); }                            \
+  KR_SIMD __m512i P##_i_shr(__m512i a, int n) { return _mm512_srli_##EPI(a, (unsigned)n); }
+
+KR_AVX512(f32, float, int32_t, __m512, __mmask16, ps, epi32)
+KR_AVX512(f64, double, int64_t, __m512d, __mmask8, pd, epi64)
+#undef KR_AVX512
+
+KR_SIMD v32i f32_to_int(v32f a) { return _mm512_cvtps_epi32(a); }
+KR_SIMD v32f f32_i_to_real(v32i a) { return _mm512_cvtepi32_ps(a); }
+KR_SIMD v64i f64_to_int(v64f a) { return _mm512_cvtpd_epi64(a); }
+KR_SIMD v64f f64_i_to_real(v64i a) { return _mm512_cvtepi64_pd(a); }
+
+/* Halves onto each other until one lane is left; `op` is a binary function of the vocabulary, so hmax and hmin keep
+ * NaN.  Working at full width costs a little and leaves no second copy of the NaN rule. */
+#define KR_AVX512_ACROSS_F32(name, op)                              \
+  KR_SIMD float f32_##name(v32f a) {                                \
+    a = op(a, _mm512_shuffle_f32x4(a, a, _MM_SHUFFLE(1, 0, 3, 2))); \
+    a = op(a, _mm512_shuffle_f32x4(a, a, _MM_SHUFFLE(2, 3, 0, 1))); \
+    a = op(a, _mm512_permute_ps(a, _MM_SHUFFLE(1, 0, 3, 2)));       \
+    a = op(a, _mm512_permute_ps(a, _MM_SHUFFLE(2, 3, 0, 1)));       \
+    return _mm512_cvtss_f32(a);                                     \
+  }
+#define KR_AVX512_ACROSS_F64(name, op)                              \
+  KR_SIMD double f64_##name(v64f a) {                               \
+    a = op(a, _mm512_shuffle_f64x2(a, a, _MM_SHUFFLE(1, 0, 3, 2))); \
+    a = op(a, _mm512_shuffle_f64x2(a, a, _MM_SHUFFLE(2, 3, 0, 1))); \
+    a = op(a, _mm512_permute_pd(a, 0x55));                          \
+    return _mm512_cvtsd_f64(a);                                     \
+  }
+KR_AVX512_ACROSS_F32(hsum, f32_add)
+KR_AVX512_ACROSS_F32(hmax, f32_max_nan)
+KR_AVX512_ACROSS_F32(hmin, f32_min_nan)
+KR_AVX512_ACROSS_F64(hsum, f64_add)
+KR_AVX512_ACROSS_F64(hmax, f64_max_nan)
+KR_AVX512_ACROSS_F64(hmin, f64_min_nan)
+#undef KR_AVX512_ACROSS_F32
+#undef KR_AVX512_ACROSS_F64
+
+#endif

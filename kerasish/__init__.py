@@ -1,0 +1,12 @@
+"""Keras for CPUs without a framework underneath.
+
+`import kerasish as keras` is meant to be the only line that a Keras script changes.
+"""
+
+from . import ops, tree
+from .engine.naming import name_scope
+from .engine.symbol import Symbol as KerasTensor
+from .engine.tape import GradientTape
+from .engine.variable import Variable
+
+__version__ = "0.1.0"

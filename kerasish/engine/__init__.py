@@ -1,0 +1,1 @@
+"""The mechanism: Specs, tensors, op declarations, the gradient tape and the symbolic graph.  It never imports `ops`."""

@@ -1,0 +1,280 @@
+"""Op declarations and `apply`, the only door through which values, tapes and symbols meet them.
+
+A declaration holds everything that is known about an op: how shapes and dtypes follow (`infer`, which also holds all
+validation), which kernel computes it, what its gradient is, what the gradient needs kept, which output may overwrite
+which input. Eager execution, the tape, the symbolic graph and a compiled program read the same declaration.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._core import core
+from .errors import invalid
+from .spec import Spec
+from .symbol import Node, Symbol
+from .tensor import Tensor, to_tensor
+
+KINDS = ("elementwise", "reduce", "view", "anchor", "opaque")
+_registry: dict[str, Op] = {}
+
+
+class _State(threading.local):
+    """What each Python thread has open: its tapes."""
+
+    def __init__(self):
+        self.tapes: list = []
+        self.variable_reader: Callable | None = None
+
+
+state = _State()
+
+
+class C:
+    """A C kernel, by its name in the registry.
+
+    Args:
+        name: the registry's name.
+        i, f: functions (input Specs, attributes) -> the flat integer and float attributes that the kernel documents.
+        dtype: which input's dtype selects the kernel, by position; or a dtype name.
+        host: NumPy function for dtypes that the registry lacks; called as host(*arrays, **attributes).
+    """
+
+    __slots__ = ("dtype", "f", "host", "i", "name")
+
+    def __init__(
+        self,
+        name: str,
+        i: Callable[[tuple[Spec, ...], dict], tuple] | None = None,
+        f: Callable[[tuple[Spec, ...], dict], tuple] | None = None,
+        dtype: int | str = 0,
+        host: Callable | None = None,
+    ):
+        self.name, self.i, self.f, self.dtype, self.host = name, i, f, dtype, host
+
+
+class Host:
+    """A NumPy function: called as fn(*arrays, **attributes), gives an array or a tuple of arrays."""
+
+    __slots__ = ("fn",)
+
+    def __init__(self, fn: Callable):
+        self.fn = fn
+
+
+class Op:
+    """One op declaration; calling it is `apply`. Made by `define_op`, which documents the fields."""
+
+    __slots__ = (
+        "grad", "infer", "inplace", "input_names", "kernel", "kind", "name", "output_names", "saved_inputs",
+        "saved_outputs", "scratch", "variadic",
+    )  # fmt: skip
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        return apply(self, inputs, attrs)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def argument(self, i: int) -> str:
+        """Name of the i-th input."""
+        last = len(self.input_names) - 1
+        return f"{self.input_names[last]}[{i - last}]" if self.variadic and i >= last else self.input_names[i]
+
+
+def define_op(
+    name: str,
+    *,
+    inputs: str,
+    infer: Callable,
+    kernel: C | Host | None,
+    grad: Sequence[Callable | None] | Callable | None,
+    saves: str = "",
+    outputs: str = "y",
+    inplace: tuple[tuple[int, int], ...] = (),
+    kind: str = "opaque",
+    scratch: Callable | None = None,
+) -> Op:
+    """Declares an op and puts it into the registry.
+
+    Args:
+        name: Keras's name for it.
+        inputs: argument names, separated by spaces; a last name "*xs" takes any number.
+        infer: infer(*input_specs, **attributes) -> Spec or tuple of Specs. All validation is here.
+        kernel: `C`, `Host`, or None for a view (the output is the input's buffer under the inferred shape).
+        grad: one rule per input, `rule(ctx, *output_gradients) -> gradient`, None where an argument has none; or one
+            function that gives a sequence; or None where the op has no gradient at all. See `Context`.
+        saves: names of the inputs and outputs that the gradient reads.
+        outputs: names of the outputs.
+        inplace: (input, output) pairs that may share memory.
+        kind: elementwise, reduce, view, anchor (matmul, convolution: what others fuse into) or opaque.
+        scratch: bytes of working memory from Specs, for a host kernel; a C kernel states its own in the registry.
+    """
+    if name in _registry:
+        raise RuntimeError(f"op {name!r} is declared twice")
+    if kind not in KINDS:
+        raise RuntimeError(f"op {name!r}: kind is one of {KINDS}")
+    op = Op()
+    op.name = name
+    names = inputs.split()
+    op.variadic = bool(names) and names[-1].startswith("*")
+    op.input_names = tuple(n.lstrip("*") for n in names)
+    op.output_names = tuple(outputs.split())
+    op.infer, op.kernel, op.grad, op.inplace, op.kind, op.scratch = infer, kernel, grad, inplace, kind, scratch
+    saved = saves.split()
+    unknown = set(saved) - set(op.input_names) - set(op.output_names)
+    if unknown:
+        raise RuntimeError(f"op {name!r}: saves names {unknown}, which are neither inputs nor outputs")
+    op.saved_inputs = tuple(k for k, n in enumerate(op.input_names) if n in saved)
+    op.saved_outputs = tuple(k for k, n in enumerate(op.output_names) if n in saved)
+    if isinstance(grad, (tuple, list)) and len(grad) != len(op.input_names):
+        raise RuntimeError(f"op {name!r}: {len(grad)} gradient rules for {len(op.input_names)} inputs")
+    _registry[name] = op
+    return op
+
+
+def get_op(name: str) -> Op:
+    """The declared op of this name."""
+    return _registry[name]
+
+
+def all_ops() -> dict[str, Op]:
+    """Every declared op by name."""
+    return dict(_registry)
+
+
+def missing_gradient(op: str, argument: str, reason: str) -> Callable:
+    """A gradient rule that says why there is none, for arguments whose gradient exists but is not provided."""
+
+    def rule(ctx, *grads):
+        raise invalid(op, f"there is no gradient with respect to `{argument}`: {reason}", kind=LookupError)
+
+    return rule
+
+
+class _Plan:
+    """What a call needs, worked out once for each op, Specs and attributes."""
+
+    __slots__ = ("allocate", "f", "host", "i", "kernel", "out_specs", "single")
+
+
+_plans: dict[tuple, _Plan] = {}
+_MAX_PLANS = 8192
+core.on_isa_change(_plans.clear)
+
+
+def _make_plan(op: Op, specs: tuple[Spec, ...], attrs: dict) -> _Plan:
+    plan = _Plan()
+    out = op.infer(*specs, **attrs)
+    plan.single = isinstance(out, Spec)
+    plan.out_specs = (out,) if plan.single else tuple(out)
+    plan.kernel = plan.host = None
+    plan.i = plan.f = ()
+    kernel = op.kernel
+    if isinstance(kernel, C):
+        dtype = kernel.dtype if isinstance(kernel.dtype, str) else specs[kernel.dtype].dtype
+        ranks = [s.ndim for s in (*specs, *plan.out_specs)]
+        if max(ranks, default=0) <= core.MAX_NDIM:
+            plan.kernel = core.find(kernel.name, dtype)
+        if plan.kernel is None:
+            plan.host = kernel.host
+            if plan.host is None:
+                if max(ranks, default=0) > core.MAX_NDIM:
+                    raise invalid(op.name, f"at most {core.MAX_NDIM} dimensions are supported", ndim=max(ranks))
+                raise invalid(op.name, f"there is no kernel for dtype {dtype}", kind=TypeError, dtype=dtype)
+        else:
+            plan.i = kernel.i(specs, attrs) if kernel.i else ()
+            plan.f = kernel.f(specs, attrs) if kernel.f else ()
+    elif isinstance(kernel, Host):
+        plan.host = kernel.fn
+    plan.allocate = tuple((s.shape, s.dtype) for s in plan.out_specs)
+    return plan
+
+
+def _run_host(op: Op, plan: _Plan, arrays: list[np.ndarray], attrs: dict) -> list[np.ndarray]:
+    with np.errstate(all="ignore"):
+        out = plan.host(*arrays, **attrs)
+    outs = [out] if plan.single else list(out)
+    for k, (value, spec) in enumerate(zip(outs, plan.out_specs)):
+        value = np.ascontiguousarray(value, dtype=spec.dtype).reshape(np.shape(value))
+        if len(spec.shape) != value.ndim or any(a not in (None, b) for a, b in zip(spec.shape, value.shape)):
+            raise RuntimeError(f"{op.name}: inferred shape {spec.shape} but the kernel gave {value.shape}")
+        # A result that is an input's own memory would make two tensors change together.
+        outs[k] = value
+    return outs
+
+
+def execute(op: Op, arrays: list[np.ndarray], specs: tuple[Spec, ...], attrs: dict, plan: _Plan) -> list[np.ndarray]:
+    """Runs a plan on arrays and gives the output arrays."""
+    if plan.kernel is not None:
+        outs = tuple([core.empty(shape, dtype) for shape, dtype in plan.allocate])
+        try:
+            core.run(plan.kernel, tuple(arrays), outs, plan.i, plan.f, op.name)
+        except core.IndexOutOfRange as e:
+            position = tuple(int(p) for p in np.unravel_index(e.position, arrays[e.input].shape)) or e.position
+            raise invalid(
+                op.name,
+                f"every value of `{op.argument(e.input)}` must lie in [0, {e.limit})",
+                value=e.value,
+                position=position,
+                **{op.argument(e.input): arrays[e.input]},
+            ) from None
+        return outs
+    if op.kernel is None:
+        return [arrays[0].reshape(plan.allocate[0][0])]
+    return _run_host(op, plan, arrays, attrs)
+
+
+def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
+    """Calls an op on tensors, variables, symbols, arrays or numbers.
+
+    Values run at once and are recorded on the tapes that watch an input; with a Symbol among the inputs, the result is
+    a Symbol (or a tuple of them) that remembers the call.
+    """
+    tensors = []
+    key: list = [op]
+    for x in inputs:
+        if x.__class__ is not Tensor:
+            if isinstance(x, Symbol):
+                return _apply_symbolic(op, inputs, attrs)
+            read = getattr(x, "read", None)
+            x = read() if read is not None else to_tensor(x, where=op.name)
+            if isinstance(x, Symbol):
+                return _apply_symbolic(op, inputs, attrs)
+        tensors.append(x)
+        key.append(x.shape)
+        key.append(x.dtype)
+    if attrs:
+        key.extend(attrs.items())
+    try:
+        key = tuple(key)
+        plan = _plans.get(key)
+    except TypeError:
+        raise invalid(op.name, "attributes are hashable static values", kind=TypeError, **attrs) from None
+    if plan is None:
+        specs = tuple([Spec(t.shape, t.dtype) for t in tensors])
+        plan = _make_plan(op, specs, attrs)
+        if len(_plans) >= _MAX_PLANS:
+            _plans.clear()
+        _plans[key] = plan
+    arrays = [t.data for t in tensors]
+    outs = [Tensor(a, s.dtype) for a, s in zip(execute(op, arrays, (), attrs, plan), plan.out_specs)]
+    if state.tapes and op.grad is not None:
+        for tape in state.tapes:
+            tape.record(op, tensors, outs, attrs)
+    return outs[0] if plan.single else tuple(outs)
+
+
+def _apply_symbolic(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
+    inputs = tuple(x if isinstance(x, Symbol) or hasattr(x, "read") else to_tensor(x, where=op.name) for x in inputs)
+    out = op.infer(*[Spec(tuple(x.shape), x.dtype) for x in inputs], **attrs)
+    if isinstance(out, Spec):
+        result = Symbol(out.shape, out.dtype)
+    else:
+        result = tuple(Symbol(s.shape, s.dtype) for s in out)
+    Node(op, inputs, attrs, result)
+    return result

@@ -97,9 +97,17 @@ void kr_parallel(int threads, int64_t tasks, kr_task_fn fn, void *arg);
 int kr_num_threads(void);                     /* min(affinity, cgroup quota, KERASISH_NUM_THREADS), at least 1 */
 int kr_set_num_threads(int n);                /* n < 1 restores the default; returns what is in force */
 #define KR_MAX_THREADS 256
+/* Where the default comes from; 0: this one sets no limit.  automatic is the smallest of the others. */
+typedef struct { int affinity, cgroup, environment, automatic; } kr_thread_limits;
+kr_thread_limits kr_get_thread_limits(void);
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
-typedef struct { int64_t live_bytes, cached_bytes, peak_bytes, system_calls; } kr_memory;
+typedef struct {
+  int64_t live_bytes;           /* handed out, rounded up to the size class */
+  int64_t cached_bytes;         /* freed and kept for the next call */
+  int64_t peak_bytes;           /* the most that live_bytes has been */
+  int64_t system_calls;         /* blocks taken from the system or given back: stands still in a steady training loop */
+} kr_memory;
 void *kr_alloc(size_t bytes);                 /* 64-byte aligned, not cleared; NULL when there is no memory */
 void kr_free(void *p);                        /* NULL is allowed */
 void kr_trim(void);                           /* give the cached blocks back to the system */

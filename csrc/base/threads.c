@@ -1,0 +1,243 @@
+/* The thread pool: started on first use, spinning briefly and then sleeping, safe under fork, one job at a time.
+ *
+ * One thread at a time owns the pool (`busy`); everybody else, a nested call included, runs its tasks inline.  The
+ * owner writes the job, opens the gate and rings the bell.  A worker that hears the bell enters through the gate (it is
+ * counted there), takes tasks until none are left and leaves.  The owner works too, then closes the gate and waits for
+ * those inside; a worker that was still asleep finds the gate closed and nobody waits for it, so that a short job on a
+ * loaded machine costs no more than running it inline.
+ */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#endif
+
+#include "../kr.h"
+#include "limits.h"
+
+/* About 20 to 50 microseconds: the gap between two kernels of an eager step.  A worker on a CPU that somebody else
+ * wants must not spin at all. */
+enum { SPINS = 1000 };
+
+#define OPEN (1u << 31)
+#define OWNER_SLEEPS (1u << 30)
+#define WIDTH_SHIFT 16
+#define WIDTH(gate) (((gate) >> WIDTH_SHIFT) & 0x3fffu)
+#define INSIDE(gate) ((gate) & 0xffffu)
+
+static struct {
+  kr_task_fn fn;
+  void* arg;
+  int64_t tasks;
+  _Alignas(64) atomic_int_fast64_t next; /* first task that nobody took */
+  _Alignas(64) atomic_uint gate;         /* OPEN, OWNER_SLEEPS, width of the job, number of workers inside */
+  _Alignas(64) atomic_uint bell;         /* number of jobs so far: what idle workers watch */
+  _Alignas(64) atomic_int sleepers;      /* workers that are asleep, or about to be */
+  atomic_int busy;                       /* somebody owns the pool */
+  atomic_int stopping;
+  int workers; /* threads started; guarded by `busy` */
+  int spins;   /* guarded by `busy`, read by workers while inside */
+  pthread_t thread[KR_MAX_THREADS];
+} pool;
+
+static kr_thread_limits limits;
+static pthread_once_t limits_once = PTHREAD_ONCE_INIT;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static atomic_int in_force; /* 0: the default */
+
+/* ---- waiting --------------------------------------------------------------------------------------------------- */
+
+static void relax(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb");
+#endif
+}
+
+/* Sleeps while *word == value, or returns early; wake wakes all.  A futex keeps no state in the process, so that
+ * there is nothing to repair after fork. */
+static void sleep_while(atomic_uint* word, unsigned value) {
+#if defined(__linux__)
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+#else
+  if (atomic_load(word) == value) usleep(50);
+#endif
+}
+
+static void wake(atomic_uint* word) {
+#if defined(__linux__)
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+#else
+  (void)word;
+#endif
+}
+
+/* ---- workers --------------------------------------------------------------------------------------------------- */
+
+static void take_tasks(int worker) {
+  for (;;) {
+    int64_t task = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed);
+    if (task >= pool.tasks) return;
+    pool.fn(pool.arg, task, worker);
+  }
+}
+
+/* Counts the worker in, if the job is open and wide enough for it. */
+static int enter(int worker) {
+  unsigned gate = atomic_load(&pool.gate);
+  while ((gate & OPEN) && (unsigned)worker < WIDTH(gate))
+    if (atomic_compare_exchange_weak(&pool.gate, &gate, gate + 1)) return 1;
+  return 0;
+}
+
+static void leave(void) {
+  unsigned before = atomic_fetch_sub(&pool.gate, 1);
+  if (INSIDE(before) == 1 && (before & OWNER_SLEEPS)) wake(&pool.gate);
+}
+
+static void* work(void* id) {
+  int worker = (int)(intptr_t)id, spins = SPINS;
+  unsigned heard = 0;
+  kr_ftz_enable();
+  while (!atomic_load(&pool.stopping)) {
+    unsigned bell = atomic_load(&pool.bell);
+    for (int i = 0; bell == heard && i < spins; ++i) {
+      relax();
+      bell = atomic_load(&pool.bell);
+    }
+    if (bell == heard) {
+      atomic_fetch_add(&pool.sleepers, 1);
+      sleep_while(&pool.bell, heard);
+      atomic_fetch_sub(&pool.sleepers, 1);
+      continue;
+    }
+    heard = bell;
+    if (enter(worker)) {
+      spins = pool.spins;
+      take_tasks(worker);
+      leave();
+    }
+  }
+  return NULL;
+}
+
+/* Workers take no signals: Python handles them on its own threads. */
+static void start_workers(int wanted) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  while (pool.workers < wanted) {
+    int id = pool.workers + 1;
+    if (pthread_create(&pool.thread[pool.workers], NULL, work, (void*)(intptr_t)id) != 0) break;
+#if defined(__linux__)
+    pthread_setname_np(pool.thread[pool.workers], "kerasish");
+#endif
+    ++pool.workers;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* ---- fork and exit --------------------------------------------------------------------------------------------- */
+
+/* The child has only the thread that forked: no workers, and nobody who owns the pool. */
+static void forget_workers(void) {
+  pool.workers = 0;
+  atomic_store(&pool.gate, 0);
+  atomic_store(&pool.bell, 0);
+  atomic_store(&pool.sleepers, 0);
+  atomic_store(&pool.busy, 0);
+}
+
+static void watch_fork(void) { pthread_atfork(NULL, NULL, forget_workers); }
+
+/* At exit, and before the library is unmapped.  The pool stays busy: a later call runs inline. */
+__attribute__((destructor)) static void stop_workers(void) {
+  if (atomic_exchange(&pool.busy, 1)) return;
+  atomic_store(&pool.stopping, 1);
+  atomic_fetch_add(&pool.bell, 1);
+  wake(&pool.bell);
+  while (pool.workers > 0) pthread_join(pool.thread[--pool.workers], NULL);
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------------------------ */
+
+static void wait_for_workers(int spins) {
+  unsigned gate = atomic_fetch_and(&pool.gate, ~OPEN) & ~OPEN;
+  for (int i = 0; INSIDE(gate) && i < spins; ++i) {
+    relax();
+    gate = atomic_load(&pool.gate);
+  }
+  if (!INSIDE(gate)) return;
+  gate = atomic_fetch_or(&pool.gate, OWNER_SLEEPS) | OWNER_SLEEPS;
+  while (INSIDE(gate)) {
+    sleep_while(&pool.gate, gate);
+    gate = atomic_load(&pool.gate);
+  }
+}
+
+static void run_job(int width, int64_t tasks, kr_task_fn fn, void* arg) {
+  if (pool.workers < width - 1) start_workers(width - 1);
+  pool.fn = fn;
+  pool.arg = arg;
+  pool.tasks = tasks;
+  pool.spins = width <= kr_get_thread_limits().automatic ? SPINS : 0;
+  atomic_store(&pool.next, 0);
+  atomic_store(&pool.gate, OPEN | (unsigned)width << WIDTH_SHIFT);
+  atomic_fetch_add(&pool.bell, 1);
+  if (atomic_load(&pool.sleepers) > 0) wake(&pool.bell);
+  take_tasks(0);
+  wait_for_workers(pool.spins);
+}
+
+void kr_parallel(int threads, int64_t tasks, kr_task_fn fn, void* arg) {
+  if (tasks <= 0) return;
+  int width = threads < KR_MAX_THREADS ? threads : KR_MAX_THREADS;
+  if (width > tasks) width = (int)tasks;
+  uint64_t ftz = kr_ftz_enable();
+  if (width > 1) pthread_once(&fork_once, watch_fork);
+  if (width > 1 && !atomic_exchange(&pool.busy, 1)) {
+    run_job(width, tasks, fn, arg);
+    atomic_store(&pool.busy, 0);
+  } else {
+    for (int64_t task = 0; task < tasks; ++task) fn(arg, task, 0);
+  }
+  kr_ftz_restore(ftz);
+}
+
+/* ---- how many -------------------------------------------------------------------------------------------------- */
+
+static int smaller(int a, int b) { return b > 0 && b < a ? b : a; }
+
+static void find_limits(void) {
+  const char* text = getenv("KERASISH_NUM_THREADS");
+  char* end = NULL;
+  long wanted = text ? strtol(text, &end, 10) : 0;
+  limits.environment =
+      text && *text && !*end && wanted > 0 ? (wanted < KR_MAX_THREADS ? (int)wanted : KR_MAX_THREADS) : 0;
+  limits.affinity = kr_limit_affinity();
+  limits.cgroup = (int)ceil(kr_limit_cgroup_cpus("")); /* half a CPU more is better used than not */
+  limits.automatic = smaller(smaller(smaller(KR_MAX_THREADS, limits.affinity), limits.cgroup), limits.environment);
+}
+
+kr_thread_limits kr_get_thread_limits(void) {
+  pthread_once(&limits_once, find_limits);
+  return limits;
+}
+
+int kr_num_threads(void) {
+  int n = atomic_load_explicit(&in_force, memory_order_relaxed);
+  return n > 0 ? n : kr_get_thread_limits().automatic;
+}
+
+int kr_set_num_threads(int n) {
+  atomic_store(&in_force, n < 1 ? 0 : n < KR_MAX_THREADS ? n : KR_MAX_THREADS);
+  return kr_num_threads();
+}

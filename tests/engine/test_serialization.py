@@ -54,8 +54,8 @@ def clean_registry(monkeypatch):
     for name in ("_symbols", "_path_of", "_paths_ending_in", "_custom_objects", "_custom_names"):
         monkeypatch.setattr(registry, name, {})
     registry.register(Plain)
-    registry.register(Buildable, "keras.layers", aliases=["keras.Buildable"])
-    registry.register(builtin_function, "keras.losses", aliases=["keras.metrics.builtin_function"])
+    registry.register(Buildable, "keras.layers", aliases=["keras"])
+    registry.register(builtin_function, "keras.losses", aliases=["keras.metrics"])
 
 
 def through_json(obj, **kwargs):
@@ -150,6 +150,12 @@ def test_codec_adds_a_value_type():
 def test_modules_of_keras_resolve(module):
     config = {"module": module, "class_name": "Plain", "config": {"size": 2}, "registered_name": None}
     assert type(s.deserialize_keras_object(config)) is Plain
+
+
+def test_aliases_resolve():
+    config = {"module": "keras", "class_name": "Buildable", "config": {}, "registered_name": None}
+    assert type(s.deserialize_keras_object(config)) is Buildable
+    assert s.serialize_keras_object(Buildable())["module"] == "keras.layers"
 
 
 def test_internal_path_stays_in_its_family():

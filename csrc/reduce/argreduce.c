@@ -1,0 +1,128 @@
+/* argmax and argmin over one axis or over neighbouring ones: the index of the first extreme element.
+ *
+ *   in[0]   x, any shape           out[0]   int32 (outer, inner): index within the reduced dimensions
+ *   i[0]    first reduced dimension        i[1]    one past the last
+ *
+ * A NaN counts as the extreme, the first one wins, and 0 equals -0, as in NumPy.  infer refuses an empty reduction. */
+#include "base/kernel.h"
+
+#define WORK 32768 /* elements of a task, and of a segment of a long row */
+#define TILE 256   /* columns that are compared side by side */
+
+typedef struct {
+  const void *x;
+  int32_t *y;
+  int64_t *partial;
+  int64_t outer, n, inner, segments, group, tiles;
+} arg_job;
+
+static arg_job arg_shape(const kr_call *c) {
+  const kr_array *x = &c->in[0];
+  arg_job j = {.x = x->data, .y = c->out[0].data, .partial = c->scratch};
+  j.outer = kr_span(x, 0, (int)c->i[0]);
+  j.n = kr_span(x, (int)c->i[0], (int)c->i[1]);
+  j.inner = kr_span(x, (int)c->i[1], x->ndim);
+  j.segments = j.inner == 1 && j.n >= 2 * WORK ? kr_ceil_div(j.n, WORK) : 1;
+  j.tiles = kr_ceil_div(j.inner, TILE);
+  j.group = j.tiles == 1 && j.segments == 1 ? kr_max(1, WORK / kr_max(1, j.n * j.inner)) : 1;
+  return j;
+}
+
+static size_t arg_scratch(const kr_call *c) {
+  arg_job j = arg_shape(c);
+  return j.segments > 1 ? (size_t)(j.outer * j.segments) * sizeof(int64_t) : 0;
+}
+
+/* Is v a better extreme than best?  A NaN beats everything but an earlier NaN; v != v is false for integers. */
+#define BETTER_MAX(v, best) (((v) > (best)) | (((v) != (v)) & ((best) == (best))))
+#define BETTER_MIN(v, best) (((v) < (best)) | (((v) != (v)) & ((best) == (best))))
+
+/* A row is scanned for its extreme first, which the compiler turns into vector code where the type has no NaN, and only
+ * the blocks that improve on the extreme so far are searched for the place. */
+#define ARG(name, T, BETTER)                                                                                  \
+  static int64_t name##_row(const T *x, int64_t n) {                                                          \
+    int64_t at = 0;                                                                                           \
+    T best = x[0];                                                                                            \
+    for (int64_t b = 0; b < n; b += 64) {                                                                     \
+      int64_t m = kr_min(64, n - b), hit = 0;                                                                 \
+      for (int64_t k = 0; k < m; ++k) hit |= BETTER(x[b + k], best);                                          \
+      if (!hit) continue;                                                                                     \
+      for (int64_t k = b; k < b + m; ++k)                                                                     \
+        if (BETTER(x[k], best)) {                                                                             \
+          best = x[k];                                                                                        \
+          at = k;                                                                                             \
+        }                                                                                                     \
+    }                                                                                                         \
+    return at;                                                                                                \
+  }                                                                                                           \
+  static void name##_cols(const T *x, int64_t n, int64_t s, int64_t m, int32_t *y) {                          \
+    T best[TILE];                                                                                             \
+    int32_t at[TILE];                                                                                         \
+    memcpy(best, x, (size_t)m * sizeof(T));                                                                   \
+    memset(at, 0, sizeof at);                                                                                 \
+    for (int64_t r = 1; r < n; ++r)                                                                           \
+      for (int64_t k = 0; k < m; ++k) {                                                                       \
+        T v = x[r * s + k], b = best[k];                                                                      \
+        int better = BETTER(v, b);                                                                            \
+        best[k] = better ? v : b;                                                                             \
+        at[k] = better ? (int32_t)r : at[k];                                                                  \
+      }                                                                                                       \
+    memcpy(y, at, (size_t)m * sizeof *y);                                                                     \
+  }                                                                                                           \
+  static void name##_task(void *arg, int64_t task, int worker) {                                              \
+    (void)worker;                                                                                             \
+    const arg_job *j = arg;                                                                                   \
+    const T *x = j->x;                                                                                        \
+    if (j->segments > 1) {                                                                                    \
+      int64_t from = task % j->segments * WORK, row = task / j->segments * j->n;                              \
+      j->partial[task] = from + name##_row(x + row + from, kr_min(WORK, j->n - from));                        \
+      return;                                                                                                 \
+    }                                                                                                         \
+    int64_t c = task % j->tiles * TILE, o = task / j->tiles * j->group, end = kr_min(j->outer, o + j->group); \
+    for (; o < end; ++o) {                                                                                    \
+      const T *p = x + o * j->n * j->inner + c;                                                               \
+      if (j->inner == 1)                                                                                      \
+        j->y[o] = (int32_t)name##_row(p, j->n);                                                               \
+      else                                                                                                    \
+        name##_cols(p, j->n, j->inner, kr_min(TILE, j->inner - c), j->y + o * j->inner + c);                  \
+    }                                                                                                         \
+  }                                                                                                           \
+  static kr_status name##_kernel(const kr_call *c) {                                                          \
+    arg_job j = arg_shape(c);                                                                                 \
+    if (j.outer == 0 || j.inner == 0) return KR_OK;                                                           \
+    if (j.n == 0) return KR_EINTERNAL;                                                                        \
+    kr_parallel(c->threads, kr_ceil_div(j.outer, j.group) * j.tiles * j.segments, name##_task, &j);           \
+    for (int64_t o = 0; j.segments > 1 && o < j.outer; ++o) {                                                 \
+      const T *x = (const T *)j.x + o * j.n;                                                                  \
+      int64_t at = j.partial[o * j.segments];                                                                 \
+      for (int64_t q = 1; q < j.segments; ++q) {                                                              \
+        int64_t k = j.partial[o * j.segments + q];                                                            \
+        if (BETTER(x[k], x[at])) at = k;                                                                      \
+      }                                                                                                       \
+      j.y[o] = (int32_t)at;                                                                                   \
+    }                                                                                                         \
+    return KR_OK;                                                                                             \
+  }
+
+ARG(argmax_f32, float, BETTER_MAX)
+ARG(argmin_f32, float, BETTER_MIN)
+ARG(argmax_f64, double, BETTER_MAX)
+ARG(argmin_f64, double, BETTER_MIN)
+ARG(argmax_i32, int32_t, BETTER_MAX)
+ARG(argmin_i32, int32_t, BETTER_MIN)
+ARG(argmax_i64, int64_t, BETTER_MAX)
+ARG(argmin_i64, int64_t, BETTER_MIN)
+ARG(argmax_bool, uint8_t, BETTER_MAX)
+ARG(argmin_bool, uint8_t, BETTER_MIN)
+
+KR_TABLE(argreduce) = {{"argmax", KR_F32, argmax_f32_kernel, arg_scratch},
+                       {"argmin", KR_F32, argmin_f32_kernel, arg_scratch},
+                       {"argmax", KR_F64, argmax_f64_kernel, arg_scratch},
+                       {"argmin", KR_F64, argmin_f64_kernel, arg_scratch},
+                       {"argmax", KR_I32, argmax_i32_kernel, arg_scratch},
+                       {"argmin", KR_I32, argmin_i32_kernel, arg_scratch},
+                       {"argmax", KR_I64, argmax_i64_kernel, arg_scratch},
+                       {"argmin", KR_I64, argmin_i64_kernel, arg_scratch},
+                       {"argmax", KR_BOOL, argmax_bool_kernel, arg_scratch},
+                       {"argmin", KR_BOOL, argmin_bool_kernel, arg_scratch},
+                       KR_TABLE_END};

@@ -1,0 +1,90 @@
+/* Running sums and products along an axis, and the first-order recurrence that their gradients need.
+ *
+ *   cumsum, cumprod     in[0] x                 out[0] y, the shape of x
+ *                       y_k = y_{k-1} + x_k     (reverse: y_k = y_{k+1} + x_k; cumprod: times)
+ *   linear_scan         in[0] a, in[1] b        out[0] s, the shape of both
+ *                       s_k = b_k + a_k s_{k-1}         with s_{-1} = 0
+ *                       reverse: s_k = b_k + a_{k+1} s_{k+1}       with s_n = 0
+ *   i[0]    the axis            i[1]    1 for reverse
+ *
+ * out may be in[0] (cumsum, cumprod) or in[1] (linear_scan).  Elements are taken one after the other, so a running sum carries at most
+ * n - 1 roundings.  Rows are independent: they are what is done in parallel. */
+#include "base/kernel.h"
+
+#define WORK 32768
+#define TILE 1024
+
+typedef struct {
+  const void *a, *b;
+  void *y;
+  int64_t outer, n, inner, group, tiles;
+  int reverse;
+} scan_job;
+
+static scan_job scan_shape(const kr_call *c) {
+  const kr_array *x = &c->in[0];
+  int axis = (int)c->i[0];
+  scan_job j = {.a = x->data, .b = c->n_in > 1 ? c->in[1].data : NULL, .y = c->out[0].data, .reverse = (int)c->i[1]};
+  j.outer = kr_span(x, 0, axis);
+  j.n = x->shape[axis];
+  j.inner = kr_span(x, axis + 1, x->ndim);
+  j.tiles = kr_ceil_div(j.inner, TILE);
+  j.group = j.tiles == 1 ? kr_max(1, WORK / kr_max(1, j.n * j.inner)) : 1;
+  return j;
+}
+
+/* FIRST gives the value at the end where the scan starts, NEXT at k from its neighbour `last`; `step` elements lead from
+ * the neighbour to k in the direction of the scan, and `couple` is the a_k of the header's formula. */
+#define SCAN(name, T, FIRST, NEXT)                                                                               \
+  static void name##_task(void *arg, int64_t task, int worker) {                                                 \
+    (void)worker;                                                                                                \
+    const scan_job *j = arg;                                                                                     \
+    int64_t c = task % j->tiles * TILE, m = kr_min(TILE, j->inner - c), o = task / j->tiles * j->group;          \
+    int64_t step = j->reverse ? -j->inner : j->inner, end = kr_min(j->outer, o + j->group);                      \
+    for (; o < end; ++o) {                                                                                       \
+      int64_t start = o * j->n * j->inner + c + (j->reverse ? (j->n - 1) * j->inner : 0);                        \
+      const T *a = (const T *)j->a + start, *b = j->b ? (const T *)j->b + start : NULL;                          \
+      T *y = (T *)j->y + start;                                                                                  \
+      (void)b;                                                                                                   \
+      for (int64_t q = 0; q < m; ++q) y[q] = (T)(FIRST);                                                         \
+      T last = y[0]; /* of a single column stays in a register */                                                \
+      for (int64_t k = 1; k < j->n; ++k) {                                                                       \
+        const T *couple = j->reverse ? a : a + step;                                                             \
+        (void)couple;                                                                                            \
+        a += step, y += step, b = b ? b + step : NULL;                                                           \
+        for (int64_t q = 0; q < m; ++q) {                                                                        \
+          if (m > 1) last = y[q - step];                                                                         \
+          y[q] = last = (T)(NEXT);                                                                               \
+        }                                                                                                        \
+      }                                                                                                          \
+    }                                                                                                            \
+  }                                                                                                              \
+  static kr_status name##_kernel(const kr_call *c) {                                                             \
+    scan_job j = scan_shape(c);                                                                                  \
+    if (kr_size(&c->out[0]) == 0) return KR_OK;                                                                  \
+    kr_parallel(c->threads, kr_ceil_div(j.outer, j.group) * j.tiles, name##_task, &j);                           \
+    return KR_OK;                                                                                                \
+  }
+
+SCAN(cumsum_f32, float, a[q], last + a[q])
+SCAN(cumsum_f64, double, a[q], last + a[q])
+SCAN(cumsum_i32, int32_t, a[q], (uint32_t)last + (uint32_t)a[q])
+SCAN(cumsum_i64, int64_t, a[q], (uint64_t)last + (uint64_t)a[q])
+SCAN(cumprod_f32, float, a[q], last *a[q])
+SCAN(cumprod_f64, double, a[q], last *a[q])
+SCAN(cumprod_i32, int32_t, a[q], (uint32_t)last *(uint32_t)a[q])
+SCAN(cumprod_i64, int64_t, a[q], (uint64_t)last *(uint64_t)a[q])
+SCAN(linear_scan_f32, float, b[q], b[q] + couple[q] * last)
+SCAN(linear_scan_f64, double, b[q], b[q] + couple[q] * last)
+
+KR_TABLE(scan) = {{"cumsum", KR_F32, cumsum_f32_kernel, NULL},
+                  {"cumsum", KR_F64, cumsum_f64_kernel, NULL},
+                  {"cumsum", KR_I32, cumsum_i32_kernel, NULL},
+                  {"cumsum", KR_I64, cumsum_i64_kernel, NULL},
+                  {"cumprod", KR_F32, cumprod_f32_kernel, NULL},
+                  {"cumprod", KR_F64, cumprod_f64_kernel, NULL},
+                  {"cumprod", KR_I32, cumprod_i32_kernel, NULL},
+                  {"cumprod", KR_I64, cumprod_i64_kernel, NULL},
+                  {"linear_scan", KR_F32, linear_scan_f32_kernel, NULL},
+                  {"linear_scan", KR_F64, linear_scan_f64_kernel, NULL},
+                  KR_TABLE_END};

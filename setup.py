@@ -19,7 +19,8 @@ class BuildExt(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         compiler = getattr(self.compiler, "compiler", ["cc"])
-        base = shlex.split(compiler) if isinstance(compiler, str) else list(compiler)[:1]
+        words = shlex.split(compiler) if isinstance(compiler, str) else list(compiler)
+        base = words[: 2 if Path(words[0]).name == "ccache" else 1]  # the compiler without distutils' own flags
         ext.extra_objects = [str(p) for p in core.compile_core(HERE / "build" / "core", base)]
         super().build_extension(ext)
 

@@ -129,7 +129,7 @@ cdef int _kr_dtype(int type_number) except -1:
     if type_number == cnp.NPY_INT16: return KR_I16
     if type_number == cnp.NPY_UINT32: return KR_U32
     if type_number == cnp.NPY_UINT64 or type_number == cnp.NPY_ULONGLONG: return KR_U64
-    if type_number == cnp.NPY_HALF: return KR_F16
+    if type_number == cnp.NPY_FLOAT16: return KR_F16
     raise TypeError(f"no kernel takes arrays of NumPy type number {type_number}")
 
 

@@ -1,0 +1,140 @@
+"""Pooling kernels against float64 NumPy, at vector edges, on every ISA, with the same bits at any thread count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kerasish._core import core
+
+from .windows import case, scatter, taps
+
+CASES = [
+    case((6, 6), (2, 2), (2, 2)),
+    case((7, 5), (2, 2), (2, 2)),  # a last row and column that no window covers
+    case((7, 8), (3, 3), (2, 2), pads=((1, 1), (0, 1))),
+    case((5, 6), (3, 2), (1, 1)),
+    case((5, 5), (3, 3), (1, 1), pads=((1, 1), (1, 1))),
+    case((9, 4), (2, 1), (4, 3)),  # gaps between windows
+    case((9,), (3,), (2,), pads=((1, 1),)),
+    case((1,), (1,), (1,)),
+    case((4, 5, 6), (2, 2, 2), (2, 2, 2)),
+    case((3, 4, 5), (2, 3, 2), (1, 2, 1), pads=((0, 1), (1, 1), (0, 1))),
+    case((40, 33), (2, 2), (2, 2)),
+    case((41, 30), (3, 3), (2, 2), pads=((1, 1), (0, 1))),
+]
+CHANNELS = (1, 7, 8, 9, 15, 16, 17, 33, 67)
+
+
+def run(name, isa, ins, shape, g, threads=2):
+    core.set_num_threads(threads)
+    try:
+        out = core.empty(shape, str(ins[0].dtype))
+        core.run(core.find(name, str(ins[0].dtype), isa), ins, (out,), (*g.flat(g.window, g.strides), *g.low), (), name)
+        return out
+    finally:
+        core.set_num_threads(0)
+
+
+def first_maximum(g, x):
+    """(maximum, number of the first tap that holds it) at every output position; NaN is the largest."""
+    best = place = None
+    for k, (_, cells) in enumerate(taps(g, -np.inf, x)):
+        if best is None:
+            best, place = cells.copy(), np.zeros(cells.shape, int)
+            continue
+        # Padding is -inf and must lose even against a cell of -inf: the first tap may be padding.
+        larger = (cells > best) | (np.isnan(cells) & ~np.isnan(best))
+        best, place = np.where(larger, cells, best), np.where(larger, k, place)
+    return best, place
+
+
+def data(shape, dtype, seed=0):
+    """Few distinct values, so that windows have ties."""
+    return np.random.default_rng([seed, *shape]).integers(-4, 5, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("g", CASES, ids=str)
+def test_max_pool_and_its_gradient(g, dtype, isa):
+    for c in CHANNELS if g.sizes[0] < 30 else (3, 32):
+        x = data((2, *g.sizes, c), dtype)
+        best, place = first_maximum(g, x.astype("float64"))
+        y = run("max_pool", isa, (x,), best.shape, g)
+        np.testing.assert_array_equal(y, best)
+
+        dy = np.random.default_rng(1).standard_normal(best.shape).astype(dtype)
+        parts = [(tap, np.where(place == k, dy, 0)) for k, tap in enumerate(np.ndindex(*g.window))]
+        dx = run("max_pool_grad", isa, (x, dy), x.shape, g)
+        np.testing.assert_allclose(dx, scatter(g, x.shape, parts), rtol=1e-6, atol=1e-6)
+
+        v = np.random.default_rng(2).standard_normal(x.shape).astype(dtype)
+        picked = sum(np.where(place == k, cells, 0) for k, (_, cells) in enumerate(taps(g, 0, v)))
+        np.testing.assert_array_equal(run("max_pool_pick", isa, (x, v), best.shape, g), picked)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("g", CASES, ids=str)
+def test_average_pool_and_its_gradient(g, dtype, isa):
+    for c in CHANNELS if g.sizes[0] < 30 else (3, 32):
+        x = np.random.default_rng(c).standard_normal((2, *g.sizes, c)).astype(dtype)
+        total = sum(cells for _, cells in taps(g, 0, x.astype("float64")))
+        count = sum(cells for _, cells in taps(g, 0, np.ones(x.shape)))
+        rtol = 1e-5 if dtype == "float32" else 1e-13
+        np.testing.assert_allclose(run("avg_pool", isa, (x,), total.shape, g), total / count, rtol=rtol, atol=rtol)
+
+        dy = np.random.default_rng(1).standard_normal(total.shape).astype(dtype)
+        parts = [(tap, dy / count) for tap in np.ndindex(*g.window)]
+        np.testing.assert_allclose(
+            run("avg_pool_grad", isa, (dy,), x.shape, g), scatter(g, x.shape, parts), rtol=rtol, atol=rtol
+        )
+
+
+@pytest.mark.parametrize("isa", core.isas())
+def test_max_pool_passes_nan_on_and_sends_its_gradient_to_the_first(isa):
+    g = case((2, 2), (2, 2), (2, 2))
+    x = np.array([1, np.nan, np.nan, 9], "float32").reshape(1, 2, 2, 1)
+    assert np.isnan(run("max_pool", isa, (x,), (1, 1, 1, 1), g)).all()
+    dx = run("max_pool_grad", isa, (x, np.ones((1, 1, 1, 1), "float32")), x.shape, g)
+    assert dx.ravel().tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("isa", core.isas())
+def test_a_window_of_minus_infinity_has_that_maximum(isa):
+    g = case((2, 2), (2, 2), (2, 2))
+    x = np.full((1, 2, 2, 1), -np.inf, "float32")
+    assert run("max_pool", isa, (x,), (1, 1, 1, 1), g).item() == -np.inf
+    dx = run("max_pool_grad", isa, (x, np.ones((1, 1, 1, 1), "float32")), x.shape, g)
+    assert dx.ravel().tolist() == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 4, 3), (2, 4, 4, 0)])
+def test_empty_arrays(shape):
+    g = case((4, 4), (2, 2), (2, 2))
+    x = np.zeros(shape, "float32")
+    y = np.zeros((shape[0], 2, 2, shape[-1]), "float32")
+    for name, ins, out in (
+        ("max_pool", (x,), y),
+        ("avg_pool", (x,), y),
+        ("max_pool_grad", (x, y), x),
+        ("max_pool_pick", (x, x), y),
+        ("avg_pool_grad", (y,), x),
+    ):
+        assert run(name, None, ins, out.shape, g).shape == out.shape
+
+
+@pytest.mark.parametrize("g", [CASES[2], CASES[10], CASES[11], CASES[9]], ids=str)
+def test_same_bits_at_any_thread_count(g):
+    x = np.random.default_rng(0).standard_normal((9, *g.sizes, 24)).astype("float32")
+    y = np.random.default_rng(1).standard_normal((9, *g.out, 24)).astype("float32")
+    for name, ins, shape in (
+        ("max_pool", (x,), y.shape),
+        ("avg_pool", (x,), y.shape),
+        ("max_pool_grad", (x, y), x.shape),
+        ("max_pool_pick", (x, x), y.shape),
+        ("avg_pool_grad", (y,), x.shape),
+    ):
+        results = {run(name, None, ins, shape, g, threads).tobytes() for threads in (1, 2, 3, 8)}
+        assert len(results) == 1, name

@@ -25,15 +25,34 @@ ROOT = Path(__file__).resolve().parent
 # -ffp-contract=off: the compiler must not fuse a multiply and an add on its own, or results would differ between
 # compilers; kernels ask for FMA by name.  -fno-math-errno lets sqrt and friends be instructions; it changes no result.
 # -fno-trapping-math lets a selected-away division be computed.
-COMMON = ["-std=gnu11", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
-          "-Wall", "-Wextra", "-Wno-unused-function", "-pthread"]
+COMMON = [
+    "-std=gnu11",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-function",
+    "-pthread",
+]
 OPTIMIZE = ["-O3"]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
 
 X86 = {
     "avx2": ["-mavx2", "-mfma", "-mf16c", "-mbmi2"],
-    "avx512": ["-mavx2", "-mfma", "-mf16c", "-mbmi2", "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl",
-               "-mprefer-vector-width=512"],
+    "avx512": [
+        "-mavx2",
+        "-mfma",
+        "-mf16c",
+        "-mbmi2",
+        "-mavx512f",
+        "-mavx512dq",
+        "-mavx512bw",
+        "-mavx512vl",
+        "-mprefer-vector-width=512",
+    ],
 }
 ARM = {"neon": []}  # part of the aarch64 baseline
 
@@ -51,17 +70,26 @@ def families() -> list[Path]:
     return [ROOT / folder / f"{file}.c" for folder, file in re.findall(r"KR_FAMILY\((\w+),\s*(\w+)\)", text)]
 
 
-def jobs_for(flags: list[str]) -> list[tuple[Path, str, list[str]]]:
-    """(source, object name, flags) of everything in the core."""
-    have = [f"-DKR_HAVE_{isa.upper()}" for isa in isas()]
-    out = [(p, f"base_{p.stem}.o", [*flags, *have]) for p in sorted((ROOT / "base").glob("*.c"))]
-    out += [(p, f"program_{p.stem}.o", [*flags, *have]) for p in sorted((ROOT / "program").glob("*.c"))]
+def have() -> list[str]:
+    """Defines that tell the files compiled once which ISAs there are."""
+    return [f"-DKR_HAVE_{isa.upper()}" for isa in isas()]
+
+
+def jobs_for(flags: list[str], *, tests: bool) -> list[tuple[Path, str, list[str]]]:
+    """(source, object name, flags) of everything in the core, or of the checks that the tests link for each ISA."""
+    out = []
+    if not tests:
+        out += [(p, f"base_{p.stem}.o", [*flags, *have()]) for p in sorted((ROOT / "base").glob("*.c"))]
+        out += [(p, f"program_{p.stem}.o", [*flags, *have()]) for p in sorted((ROOT / "program").glob("*.c"))]
+    per_isa = sorted((ROOT / "tests").glob("isa_*.c")) if tests else families()
     for isa, isa_flags in isas().items():
-        out += [(p, f"{p.stem}_{isa}.o", [*flags, *isa_flags, f"-DKR_FOR_{isa.upper()}"]) for p in families()]
+        out += [(p, f"{p.stem}_{isa}.o", [*flags, *isa_flags, f"-DKR_FOR_{isa.upper()}"]) for p in per_isa]
     return out
 
 
-def compile_core(out: Path, compiler: list[str], *, sanitize: bool = False, jobs: int | None = None) -> list[Path]:
+def compile_core(
+    out: Path, compiler: list[str], *, sanitize: bool = False, jobs: int | None = None, tests: bool = False
+) -> list[Path]:
     """Compiles what is out of date and returns all objects; raises CalledProcessError with the compiler's own words."""
     out.mkdir(parents=True, exist_ok=True)
     flags = [*COMMON, *(SANITIZE if sanitize else OPTIMIZE), f"-I{ROOT}"]
@@ -82,17 +110,20 @@ def compile_core(out: Path, compiler: list[str], *, sanitize: bool = False, jobs
         return target
 
     with ThreadPoolExecutor(jobs or int(os.environ.get("KERASISH_BUILD_JOBS", 0)) or os.cpu_count() or 1) as pool:
-        return list(pool.map(one, jobs_for(flags)))
+        return list(pool.map(one, jobs_for(flags, tests=tests)))
 
 
 def run_tests(out: Path, compiler: list[str], objects: list[Path], *, sanitize: bool) -> int:
     """Builds and runs every csrc/tests/test_*.c for every ISA the machine has; returns how many failed."""
     flags = [*COMMON, *(SANITIZE if sanitize else OPTIMIZE), f"-I{ROOT}"]
+    objects = [*objects, *compile_core(out, compiler, sanitize=sanitize, tests=True)]
     failed = 0
     for source in sorted((ROOT / "tests").glob("test_*.c")):
         binary = out / source.stem
-        subprocess.run([*compiler, *flags, str(source), *map(str, objects), "-o", str(binary), "-lm", "-pthread"],
-                       check=True)
+        subprocess.run(
+            [*compiler, *flags, *have(), str(source), *map(str, objects), "-o", str(binary), "-lm", "-pthread"],
+            check=True,
+        )
         for isa in isas():
             env = {**os.environ, "KERASISH_ISA": isa}
             result = subprocess.run([*shlex.split(os.environ.get("KERASISH_RUNNER", "")), str(binary)], env=env)

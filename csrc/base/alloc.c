@@ -26,8 +26,8 @@ enum { ALIGN = 64, NUM_CLASSES = 200 };
 #define LIMIT ((size_t)1 << 46)
 
 typedef struct block {
-  struct block* next; /* in the list of its class, while it is cached */
-  void* map;          /* what munmap gets; NULL for a block from the C library */
+  struct block *next; /* in the list of its class, while it is cached */
+  void *map;          /* what munmap gets; NULL for a block from the C library */
   size_t map_bytes;
   size_t bytes; /* of data: the size of the class */
   int size_class;
@@ -36,7 +36,7 @@ _Static_assert(sizeof(block) <= ALIGN, "the header must fit before the data");
 
 static struct {
   pthread_mutex_t lock;
-  block* cached[NUM_CLASSES];
+  block *cached[NUM_CLASSES];
   uint64_t last_used[NUM_CLASSES]; /* `clock` of the last call that took from or added to the class */
   uint64_t clock;
   int64_t cache_limit;
@@ -48,7 +48,7 @@ static pthread_once_t heap_once = PTHREAD_ONCE_INIT;
 /* ---- size classes ---------------------------------------------------------------------------------------------- */
 
 /* 64, 128, 192, 256, then 5/4, 6/4, 7/4 and 8/4 of each power of two. */
-static int class_of(size_t bytes, size_t* rounded) {
+static int class_of(size_t bytes, size_t *rounded) {
   if (bytes <= 256) {
     int k = bytes ? (int)((bytes - 1) / 64) : 0;
     *rounded = 64 * ((size_t)k + 1);
@@ -63,31 +63,31 @@ static int class_of(size_t bytes, size_t* rounded) {
 
 /* ---- the system ------------------------------------------------------------------------------------------------ */
 
-static block* from_system(size_t bytes) {
+static block *from_system(size_t bytes) {
   size_t total = bytes + ALIGN;
   if (total < MMAP_FROM) {
-    block* b = aligned_alloc(ALIGN, total);
+    block *b = aligned_alloc(ALIGN, total);
     if (b) b->map = NULL;
     return b;
   }
   /* Huge pages make the first touch four times cheaper; they need the block to start on a huge page. */
   size_t slack = total >= 2 * HUGE_PAGE ? HUGE_PAGE : 0;
-  char* map = mmap(NULL, total + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char *map = mmap(NULL, total + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (map == MAP_FAILED) return NULL;
-  char* start = slack ? (char*)(((uintptr_t)map + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1)) : map;
+  char *start = slack ? (char *)(((uintptr_t)map + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1)) : map;
 #ifdef MADV_HUGEPAGE
   if (slack) madvise(start, total & ~(HUGE_PAGE - 1), MADV_HUGEPAGE); /* not the last part: it would waste a page */
 #endif
-  block* b = (block*)start;
+  block *b = (block *)start;
   b->map = map;
   b->map_bytes = total + slack;
   return b;
 }
 
 /* Gives a list of blocks back; without the lock, because unmapping takes time. */
-static void to_system(block* list) {
+static void to_system(block *list) {
   while (list) {
-    block* b = list;
+    block *b = list;
     list = b->next;
     ASAN_UNPOISON_MEMORY_REGION(b + 1, b->bytes + ALIGN - sizeof(block));
     if (b->map) munmap(b->map, b->map_bytes);
@@ -106,8 +106,8 @@ static void start_heap(void) {
   pthread_atfork(lock_heap, unlock_heap, unlock_heap);
 }
 
-static block* take_cached(int size_class) {
-  block* b = heap.cached[size_class];
+static block *take_cached(int size_class) {
+  block *b = heap.cached[size_class];
   if (!b) return NULL;
   heap.cached[size_class] = b->next;
   heap.stats.cached_bytes -= (int64_t)b->bytes;
@@ -115,13 +115,13 @@ static block* take_cached(int size_class) {
 }
 
 /* Takes blocks out of the cache, the longest idle class first, until `limit` holds; returns them as a list. */
-static block* evict(int64_t limit) {
-  block* list = NULL;
+static block *evict(int64_t limit) {
+  block *list = NULL;
   while (heap.stats.cached_bytes > limit) {
     int oldest = -1;
     for (int c = 0; c < NUM_CLASSES; ++c)
       if (heap.cached[c] && (oldest < 0 || heap.last_used[c] < heap.last_used[oldest])) oldest = c;
-    block* b = take_cached(oldest);
+    block *b = take_cached(oldest);
     b->next = list;
     list = b;
     ++heap.stats.system_calls;
@@ -129,14 +129,14 @@ static block* evict(int64_t limit) {
   return list;
 }
 
-void* kr_alloc(size_t bytes) {
+void *kr_alloc(size_t bytes) {
   size_t rounded;
   if (bytes > LIMIT) return NULL;
   int size_class = class_of(bytes, &rounded);
   pthread_once(&heap_once, start_heap);
 
   lock_heap();
-  block* b = take_cached(size_class);
+  block *b = take_cached(size_class);
   heap.last_used[size_class] = ++heap.clock;
   heap.stats.live_bytes += (int64_t)rounded;
   if (heap.stats.live_bytes > heap.stats.peak_bytes) heap.stats.peak_bytes = heap.stats.live_bytes;
@@ -158,15 +158,15 @@ void* kr_alloc(size_t bytes) {
     b->bytes = rounded;
     b->size_class = size_class;
   }
-  char* data = (char*)b + ALIGN;
+  char *data = (char *)b + ALIGN;
   ASAN_UNPOISON_MEMORY_REGION(data, bytes);
   ASAN_POISON_MEMORY_REGION(data + bytes, rounded - bytes);
   return data;
 }
 
-void kr_free(void* p) {
+void kr_free(void *p) {
   if (!p) return;
-  block* b = (block*)((char*)p - ALIGN);
+  block *b = (block *)((char *)p - ALIGN);
   ASAN_POISON_MEMORY_REGION(p, b->bytes);
   lock_heap();
   int c = b->size_class;
@@ -175,14 +175,14 @@ void kr_free(void* p) {
   heap.last_used[c] = ++heap.clock;
   b->next = heap.cached[c];
   heap.cached[c] = b;
-  block* evicted = evict(heap.cache_limit);
+  block *evicted = evict(heap.cache_limit);
   unlock_heap();
   to_system(evicted);
 }
 
 void kr_trim(void) {
   lock_heap();
-  block* evicted = evict(0);
+  block *evicted = evict(0);
   unlock_heap();
   to_system(evicted);
 }

@@ -13,7 +13,7 @@
 #include <xmmintrin.h>
 #endif
 
-static const char* const isa_names[KR_NUM_ISAS] = {"scalar", "neon", "avx2", "avx512"};
+static const char *const isa_names[KR_NUM_ISAS] = {"scalar", "neon", "avx2", "avx512"};
 
 static atomic_int active = -1;
 static pthread_once_t isa_once = PTHREAD_ONCE_INIT;
@@ -23,9 +23,9 @@ static kr_caches caches;
 
 /* ---- ISA ------------------------------------------------------------------------------------------------------- */
 
-const char* kr_isa_name(kr_isa isa) { return (unsigned)isa < KR_NUM_ISAS ? isa_names[isa] : "unknown"; }
+const char *kr_isa_name(kr_isa isa) { return (unsigned)isa < KR_NUM_ISAS ? isa_names[isa] : "unknown"; }
 
-int kr_isa_parse(const char* name) {
+int kr_isa_parse(const char *name) {
   for (int i = 0; i < KR_NUM_ISAS; ++i)
     if (strcmp(name, isa_names[i]) == 0) return i;
   return -1;
@@ -63,7 +63,7 @@ int kr_isa_supported(kr_isa isa) {
 static void choose_isa(void) {
   int isa = KR_NUM_ISAS - 1;
   while (!kr_isa_supported((kr_isa)isa)) --isa;
-  const char* wanted = getenv("KERASISH_ISA");
+  const char *wanted = getenv("KERASISH_ISA");
   if (wanted && *wanted) {
     int parsed = kr_isa_parse(wanted);
     if (parsed >= 0 && kr_isa_supported((kr_isa)parsed)) isa = parsed;
@@ -88,7 +88,7 @@ int kr_isa_set(kr_isa isa) {
   return 0;
 }
 
-const char* kr_isa_rejected(void) {
+const char *kr_isa_rejected(void) {
   kr_isa_active();
   return *rejected ? rejected : NULL;
 }
@@ -96,10 +96,10 @@ const char* kr_isa_rejected(void) {
 /* ---- caches ---------------------------------------------------------------------------------------------------- */
 
 /* Reads one attribute of one cache of CPU 0 from sysfs; returns 0 where there is none. */
-static int read_cache(int index, const char* attribute, char* text, int size) {
+static int read_cache(int index, const char *attribute, char *text, int size) {
   char path[96];
   snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, attribute);
-  FILE* f = fopen(path, "re");
+  FILE *f = fopen(path, "re");
   if (!f) return 0;
   int ok = fgets(text, size, f) != NULL;
   fclose(f);
@@ -112,7 +112,7 @@ static void from_sysfs(void) {
     int level = atoi(text);
     if (!read_cache(index, "type", text, sizeof text) || strncmp(text, "Instruction", 11) == 0) continue;
     if (!read_cache(index, "size", text, sizeof text)) continue;
-    char* unit;
+    char *unit;
     int64_t bytes = strtoll(text, &unit, 10);
     bytes <<= *unit == 'K' ? 10 : *unit == 'M' ? 20 : 0;
     if (level == 1) caches.l1d = bytes;
@@ -135,7 +135,7 @@ static void find_caches(void) {
   if (caches.l3 <= 0) caches.l3 = 2 << 20;
 }
 
-const kr_caches* kr_cpu_caches(void) {
+const kr_caches *kr_cpu_caches(void) {
   pthread_once(&cache_once, find_caches);
   return &caches;
 }

@@ -14,18 +14,18 @@ typedef __m256d v64m;
 
 /* The first n lanes as a mask for maskload and maskstore: a window onto ones followed by zeros. */
 static const int32_t kr_avx2_first[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-KR_SIMD __m256i f32_first(int64_t n) { return _mm256_loadu_si256((const __m256i*)(kr_avx2_first + 8 - n)); }
-KR_SIMD __m256i f64_first(int64_t n) { return _mm256_loadu_si256((const __m256i*)(kr_avx2_first + 8 - 2 * n)); }
+KR_SIMD __m256i f32_first(int64_t n) { return _mm256_loadu_si256((const __m256i *)(kr_avx2_first + 8 - n)); }
+KR_SIMD __m256i f64_first(int64_t n) { return _mm256_loadu_si256((const __m256i *)(kr_avx2_first + 8 - 2 * n)); }
 
 /* P prefix, T element, I integer element, V vector, PS and EPI suffixes of the intrinsics.  x86 min and max return
  * the second operand where one is NaN, so only a NaN in the first needs care. */
 #define KR_AVX2(P, T, I, V, PS, EPI)                                                                       \
   KR_SIMD V P##_zero(void) { return _mm256_setzero_##PS(); }                                               \
   KR_SIMD V P##_set1(T x) { return _mm256_set1_##PS(x); }                                                  \
-  KR_SIMD V P##_load(const T* p) { return _mm256_loadu_##PS(p); }                                          \
-  KR_SIMD void P##_store(T* p, V v) { _mm256_storeu_##PS(p, v); }                                          \
-  KR_SIMD V P##_load_n(const T* p, int64_t n) { return _mm256_maskload_##PS(p, P##_first(n)); }            \
-  KR_SIMD void P##_store_n(T* p, V v, int64_t n) { _mm256_maskstore_##PS(p, P##_first(n), v); }            \
+  KR_SIMD V P##_load(const T *p) { return _mm256_loadu_##PS(p); }                                          \
+  KR_SIMD void P##_store(T *p, V v) { _mm256_storeu_##PS(p, v); }                                          \
+  KR_SIMD V P##_load_n(const T *p, int64_t n) { return _mm256_maskload_##PS(p, P##_first(n)); }            \
+  KR_SIMD void P##_store_n(T *p, V v, int64_t n) { _mm256_maskstore_##PS(p, P##_first(n), v); }            \
   KR_SIMD V P##_add(V a, V b) { return _mm256_add_##PS(a, b); }                                            \
   KR_SIMD V P##_sub(V a, V b) { return _mm256_sub_##PS(a, b); }                                            \
   KR_SIMD V P##_mul(V a, V b) { return _mm256_mul_##PS(a, b); }                                            \
@@ -62,8 +62,8 @@ KR_SIMD __m256i f64_first(int64_t n) { return _mm256_loadu_si256((const __m256i*
   KR_SIMD int P##_m_all(V a) { return _mm256_movemask_##PS(a) == (1 << (32 / sizeof(T))) - 1; }            \
   KR_SIMD __m256i P##_as_int(V a) { return _mm256_cast##PS##_si256(a); }                                   \
   KR_SIMD V P##_i_as_real(__m256i a) { return _mm256_castsi256_##PS(a); }                                  \
-  KR_SIMD __m256i P##_i_load(const I* p) { return _mm256_loadu_si256((const __m256i*)p); }                 \
-  KR_SIMD void P##_i_store(I* p, __m256i v) { _mm256_storeu_si256((__m256i*)p, v); }                       \
+  KR_SIMD __m256i P##_i_load(const I *p) { return _mm256_loadu_si256((const __m256i *)p); }                \
+  KR_SIMD void P##_i_store(I *p, __m256i v) { _mm256_storeu_si256((__m256i *)p, v); }                      \
   KR_SIMD __m256i P##_i_add(__m256i a, __m256i b) { return _mm256_add_##EPI(a, b); }                       \
   KR_SIMD __m256i P##_i_sub(__m256i a, __m256i b) { return _mm256_sub_##EPI(a, b); }                       \
   KR_SIMD __m256i P##_i_and(__m256i a, __m256i b) { return _mm256_and_si256(a, b); }                       \

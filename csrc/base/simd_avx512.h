@@ -17,12 +17,12 @@ typedef __mmask8 v64m;
 #define KR_AVX512(P, T, I, V, M, PS, EPI)                                                                              \
   KR_SIMD V P##_zero(void) { return _mm512_setzero_##PS(); }                                                           \
   KR_SIMD V P##_set1(T x) { return _mm512_set1_##PS(x); }                                                              \
-  KR_SIMD V P##_load(const T* p) { return _mm512_loadu_##PS(p); }                                                      \
-  KR_SIMD void P##_store(T* p, V v) { _mm512_storeu_##PS(p, v); }                                                      \
-  KR_SIMD V P##_load_n(const T* p, int64_t n) {                                                                        \
+  KR_SIMD V P##_load(const T *p) { return _mm512_loadu_##PS(p); }                                                      \
+  KR_SIMD void P##_store(T *p, V v) { _mm512_storeu_##PS(p, v); }                                                      \
+  KR_SIMD V P##_load_n(const T *p, int64_t n) {                                                                        \
     return _mm512_maskz_loadu_##PS((M)_bzhi_u32(0xffff, (unsigned)n), p);                                              \
   }                                                                                                                    \
-  KR_SIMD void P##_store_n(T* p, V v, int64_t n) { _mm512_mask_storeu_##PS(p, (M)_bzhi_u32(0xffff, (unsigned)n), v); } \
+  KR_SIMD void P##_store_n(T *p, V v, int64_t n) { _mm512_mask_storeu_##PS(p, (M)_bzhi_u32(0xffff, (unsigned)n), v); } \
   KR_SIMD V P##_add(V a, V b) { return _mm512_add_##PS(a, b); }                                                        \
   KR_SIMD V P##_sub(V a, V b) { return _mm512_sub_##PS(a, b); }                                                        \
   KR_SIMD V P##_mul(V a, V b) { return _mm512_mul_##PS(a, b); }                                                        \
@@ -60,8 +60,8 @@ typedef __mmask8 v64m;
   KR_SIMD __m512i P##_as_int(V a) { return _mm512_cast##PS##_si512(a); }                                               \
   KR_SIMD V P##_i_as_real(__m512i a) { return _mm512_castsi512_##PS(a); }                                              \
   KR_SIMD __m512i P##_i_set1(I a) { return _mm512_set1_##EPI(a); }                                                     \
-  KR_SIMD __m512i P##_i_load(const I* p) { return _mm512_loadu_si512(p); }                                             \
-  KR_SIMD void P##_i_store(I* p, __m512i v) { _mm512_storeu_si512(p, v); }                                             \
+  KR_SIMD __m512i P##_i_load(const I *p) { return _mm512_loadu_si512(p); }                                             \
+  KR_SIMD void P##_i_store(I *p, __m512i v) { _mm512_storeu_si512(p, v); }                                             \
   KR_SIMD __m512i P##_i_add(__m512i a, __m512i b) { return _mm512_add_##EPI(a, b); }                                   \
   KR_SIMD __m512i P##_i_sub(__m512i a, __m512i b) { return _mm512_sub_##EPI(a, b); }                                   \
   KR_SIMD __m512i P##_i_and(__m512i a, __m512i b) { return _mm512_and_si512(a, b); }                                   \

@@ -17,14 +17,14 @@ typedef uint64x2_t v64m;
 #define KR_NEON(P, T, I, V, VI, VM, F, S, U)                                                                    \
   KR_SIMD V P##_zero(void) { return vdupq_n_##F(0); }                                                           \
   KR_SIMD V P##_set1(T x) { return vdupq_n_##F(x); }                                                            \
-  KR_SIMD V P##_load(const T* p) { return vld1q_##F(p); }                                                       \
-  KR_SIMD void P##_store(T* p, V v) { vst1q_##F(p, v); }                                                        \
-  KR_SIMD V P##_load_n(const T* p, int64_t n) {                                                                 \
+  KR_SIMD V P##_load(const T *p) { return vld1q_##F(p); }                                                       \
+  KR_SIMD void P##_store(T *p, V v) { vst1q_##F(p, v); }                                                        \
+  KR_SIMD V P##_load_n(const T *p, int64_t n) {                                                                 \
     T part[sizeof(V) / sizeof(T)] = {0};                                                                        \
     for (int64_t i = 0; i < n; ++i) part[i] = p[i];                                                             \
     return vld1q_##F(part);                                                                                     \
   }                                                                                                             \
-  KR_SIMD void P##_store_n(T* p, V v, int64_t n) {                                                              \
+  KR_SIMD void P##_store_n(T *p, V v, int64_t n) {                                                              \
     T part[sizeof(V) / sizeof(T)];                                                                              \
     vst1q_##F(part, v);                                                                                         \
     for (int64_t i = 0; i < n; ++i) p[i] = part[i];                                                             \
@@ -65,8 +65,8 @@ typedef uint64x2_t v64m;
   KR_SIMD VI P##_as_int(V a) { return vreinterpretq_##S##_##F(a); }                                             \
   KR_SIMD V P##_i_as_real(VI a) { return vreinterpretq_##F##_##S(a); }                                          \
   KR_SIMD VI P##_i_set1(I a) { return vdupq_n_##S(a); }                                                         \
-  KR_SIMD VI P##_i_load(const I* p) { return vld1q_##S(p); }                                                    \
-  KR_SIMD void P##_i_store(I* p, VI v) { vst1q_##S(p, v); }                                                     \
+  KR_SIMD VI P##_i_load(const I *p) { return vld1q_##S(p); }                                                    \
+  KR_SIMD void P##_i_store(I *p, VI v) { vst1q_##S(p, v); }                                                     \
   KR_SIMD VI P##_i_add(VI a, VI b) { return vaddq_##S(a, b); }                                                  \
   KR_SIMD VI P##_i_sub(VI a, VI b) { return vsubq_##S(a, b); }                                                  \
   KR_SIMD VI P##_i_and(VI a, VI b) { return vandq_##S(a, b); }                                                  \

@@ -34,7 +34,7 @@ enum { SPINS = 1000 };
 
 static struct {
   kr_task_fn fn;
-  void* arg;
+  void *arg;
   int64_t tasks;
   _Alignas(64) atomic_int_fast64_t next; /* first task that nobody took */
   _Alignas(64) atomic_uint gate;         /* OPEN, OWNER_SLEEPS, width of the job, number of workers inside */
@@ -64,7 +64,7 @@ static void relax(void) {
 
 /* Sleeps while *word == value, or returns early; wake wakes all.  A futex keeps no state in the process, so that
  * there is nothing to repair after fork. */
-static void sleep_while(atomic_uint* word, unsigned value) {
+static void sleep_while(atomic_uint *word, unsigned value) {
 #if defined(__linux__)
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
 #else
@@ -72,7 +72,7 @@ static void sleep_while(atomic_uint* word, unsigned value) {
 #endif
 }
 
-static void wake(atomic_uint* word) {
+static void wake(atomic_uint *word) {
 #if defined(__linux__)
   syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 #else
@@ -103,7 +103,7 @@ static void leave(void) {
   if (INSIDE(before) == 1 && (before & OWNER_SLEEPS)) wake(&pool.gate);
 }
 
-static void* work(void* id) {
+static void *work(void *id) {
   int worker = (int)(intptr_t)id, spins = SPINS;
   unsigned heard = 0;
   kr_ftz_enable();
@@ -136,7 +136,7 @@ static void start_workers(int wanted) {
   pthread_sigmask(SIG_SETMASK, &all, &before);
   while (pool.workers < wanted) {
     int id = pool.workers + 1;
-    if (pthread_create(&pool.thread[pool.workers], NULL, work, (void*)(intptr_t)id) != 0) break;
+    if (pthread_create(&pool.thread[pool.workers], NULL, work, (void *)(intptr_t)id) != 0) break;
 #if defined(__linux__)
     pthread_setname_np(pool.thread[pool.workers], "kerasish");
 #endif
@@ -183,7 +183,7 @@ static void wait_for_workers(int spins) {
   }
 }
 
-static void run_job(int width, int64_t tasks, kr_task_fn fn, void* arg) {
+static void run_job(int width, int64_t tasks, kr_task_fn fn, void *arg) {
   if (pool.workers < width - 1) start_workers(width - 1);
   pool.fn = fn;
   pool.arg = arg;
@@ -197,7 +197,7 @@ static void run_job(int width, int64_t tasks, kr_task_fn fn, void* arg) {
   wait_for_workers(pool.spins);
 }
 
-void kr_parallel(int threads, int64_t tasks, kr_task_fn fn, void* arg) {
+void kr_parallel(int threads, int64_t tasks, kr_task_fn fn, void *arg) {
   if (tasks <= 0) return;
   int width = threads < KR_MAX_THREADS ? threads : KR_MAX_THREADS;
   if (width > tasks) width = (int)tasks;
@@ -217,8 +217,8 @@ void kr_parallel(int threads, int64_t tasks, kr_task_fn fn, void* arg) {
 static int smaller(int a, int b) { return b > 0 && b < a ? b : a; }
 
 static void find_limits(void) {
-  const char* text = getenv("KERASISH_NUM_THREADS");
-  char* end = NULL;
+  const char *text = getenv("KERASISH_NUM_THREADS");
+  char *end = NULL;
   long wanted = text ? strtol(text, &end, 10) : 0;
   limits.environment =
       text && *text && !*end && wanted > 0 ? (wanted < KR_MAX_THREADS ? (int)wanted : KR_MAX_THREADS) : 0;

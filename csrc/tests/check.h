@@ -1,0 +1,33 @@
+/* What every C test uses: CHECK counts and prints failures; main returns report(). */
+#ifndef KR_CHECK_H
+#define KR_CHECK_H
+#include <stdint.h>
+#include <stdio.h>
+
+static int check_failures __attribute__((unused));
+
+#define CHECK(condition, ...)                           \
+  do {                                                  \
+    if (!(condition)) {                                 \
+      if (++check_failures <= 20) {                     \
+        fprintf(stderr, "%s:%d: ", __FILE__, __LINE__); \
+        fprintf(stderr, __VA_ARGS__);                   \
+        fprintf(stderr, " (%s)\n", #condition);         \
+      }                                                 \
+    }                                                   \
+  } while (0)
+
+static inline int report(void) {
+  if (check_failures) fprintf(stderr, "%d checks failed\n", check_failures);
+  return check_failures != 0;
+}
+
+/* SplitMix64: enough for test data. */
+static inline uint64_t check_random(uint64_t *state) {
+  uint64_t z = *state += 0x9e3779b97f4a7c15u;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+  return z ^ z >> 31;
+}
+
+#endif

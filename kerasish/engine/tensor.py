@@ -100,7 +100,8 @@ class Tensor(Operators):
     array([2., 4.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "data", "dtype", "shape", "uid")
+    # _keras_mask is set only by layers that produce or carry a mask.
+    __slots__ = ("__weakref__", "_keras_mask", "data", "dtype", "shape", "uid")
 
     def __init__(self, data: np.ndarray, dtype: str | None = None):
         self.data = data

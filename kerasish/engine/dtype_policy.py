@@ -13,7 +13,7 @@ from .tensor import Operators, to_tensor
 _global: DTypePolicy | None = None
 
 
-@export("keras", aliases=("keras.dtype_policies", "keras.mixed_precision"))
+@export("keras", aliases=("keras.dtype_policies.DTypePolicy", "keras.mixed_precision.DTypePolicy"))
 class DTypePolicy:
     """The dtypes of a layer: "float32", "float64", or "mixed_float16" (computes in float16, keeps float32).
 
@@ -91,7 +91,7 @@ class DTypePolicy:
         return f'<DTypePolicy "{self._name}">'
 
 
-@export("keras", aliases=("keras.dtype_policies",))
+@export("keras", aliases=("keras.dtype_policies.FloatDTypePolicy",))
 class FloatDTypePolicy(DTypePolicy):
     """A policy of a floating dtype."""
 

@@ -1,0 +1,3 @@
+"""Dtype policies, under Keras's names."""
+
+from ..engine.dtype_policy import DTypePolicy, FloatDTypePolicy, deserialize, get, serialize

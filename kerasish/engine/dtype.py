@@ -10,11 +10,29 @@ import numpy as np
 from .config import floatx
 
 ALLOWED = frozenset(
-    "float16 float32 float64 uint8 uint16 uint32 uint64 int8 int16 int32 int64 bfloat16 bool string "
-    "float8_e4m3fn float8_e5m2 complex64 complex128".split()
+    [
+        "float16",
+        "float32",
+        "float64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "bfloat16",
+        "bool",
+        "string",
+        "float8_e4m3fn",
+        "float8_e5m2",
+        "complex64",
+        "complex128",
+    ]
 )
 FLOATS = frozenset(("bfloat16", "float16", "float32", "float64"))
-INTEGERS = frozenset("uint8 uint16 uint32 uint64 int8 int16 int32 int64".split())
+INTEGERS = frozenset(["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"])
 _PYTHON = {bool: "bool", int: "int32", float: "float32", str: "string", complex: "complex64", "int": "int32"}
 
 # Each type's immediate successors; "int" and "float" are the weak types of Python scalars.

@@ -125,7 +125,9 @@ def get(identifier: Any) -> DTypePolicy:
     try:
         return DTypePolicy(standardize_dtype(identifier))
     except ValueError:
-        raise invalid("dtype_policies.get", "a policy is a name, a dtype or a DTypePolicy", identifier=identifier) from None
+        raise invalid(
+            "dtype_policies.get", "a policy is a name, a dtype or a DTypePolicy", identifier=identifier
+        ) from None
 
 
 def serialize(dtype_policy: DTypePolicy) -> dict:

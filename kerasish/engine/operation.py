@@ -137,11 +137,15 @@ class Operation:
         try:
             return cls(**config)
         except TypeError as e:
-            raise TypeError(f"{cls.__name__}.from_config: the constructor refuses the config ({e}). Received: {config}") from e
+            raise TypeError(
+                f"{cls.__name__}.from_config: the constructor refuses the config ({e}). Received: {config}"
+            ) from e
 
     def _single(self, what: str) -> Any:
         if not self._inbound_nodes:
-            raise AttributeError(f"{type(self).__name__} {self.name!r} has not been called on a symbol: it has no {what}.")
+            raise AttributeError(
+                f"{type(self).__name__} {self.name!r} has not been called on a symbol: it has no {what}."
+            )
         if len(self._inbound_nodes) > 1:
             raise ValueError(
                 f"{type(self).__name__} {self.name!r} was called {len(self._inbound_nodes)} times: which {what} is "

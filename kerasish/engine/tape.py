@@ -211,7 +211,9 @@ class GradientTape:
         """
         where = "GradientTape.gradient"
         if unconnected_gradients not in ("none", "zero"):
-            raise invalid(where, "unconnected_gradients is 'none' or 'zero'", unconnected_gradients=unconnected_gradients)
+            raise invalid(
+                where, "unconnected_gradients is 'none' or 'zero'", unconnected_gradients=unconnected_gradients
+            )
         if self._used:
             raise invalid(where, "a tape that is not persistent gives gradients once", kind=RuntimeError)
         resume = False
@@ -433,7 +435,10 @@ class custom_gradient:
             given = list(given) if isinstance(given, (tuple, list)) else [given]
             if len(given) != len(flat_args) and len(given) != len(positions):
                 raise invalid(
-                    self.__name__, "grad gives one gradient for each argument", arguments=len(flat_args), given=len(given)
+                    self.__name__,
+                    "grad gives one gradient for each argument",
+                    arguments=len(flat_args),
+                    given=len(given),
                 )
             if len(given) == len(flat_args):
                 given = [given[k] for k in positions]

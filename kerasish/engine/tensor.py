@@ -188,7 +188,7 @@ def _checked(array: np.ndarray, where: str) -> np.ndarray:
         raise invalid(where, "values must be numbers or bools", kind=TypeError, **received)
     if array.dtype.byteorder not in "=|":
         array = array.astype(array.dtype.newbyteorder("="))
-    if array.dtype.itemsize > 8 and array.dtype.kind != "c" or array.dtype.itemsize > 16:
+    if (array.dtype.itemsize > 8 and array.dtype.kind != "c") or array.dtype.itemsize > 16:
         array = array.astype("complex128" if array.dtype.kind == "c" else "float64")
     return np.ascontiguousarray(array).reshape(array.shape)
 
@@ -207,9 +207,7 @@ def to_tensor(value: Any, dtype: str | None = None, where: str = "convert_to_ten
         array = value.data
         if dtype is None or dtype == value.dtype:
             return value
-    elif isinstance(value, (np.ndarray, np.generic)):
-        array = np.asarray(value)
-    elif hasattr(value, "__array__"):
+    elif isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__"):
         array = np.asarray(value)
     elif hasattr(value, "__dlpack__"):
         array = np.from_dlpack(value)
@@ -224,7 +222,9 @@ def to_tensor(value: Any, dtype: str | None = None, where: str = "convert_to_ten
     if dtype is not None:
         dtype = standardize_dtype(dtype)
         if dtype in ("bfloat16", "string") or dtype.startswith("float8"):
-            raise invalid(where, f"tensors of dtype {dtype} are not supported on a CPU without hardware for it", dtype=dtype)
+            raise invalid(
+                where, f"tensors of dtype {dtype} are not supported on a CPU without hardware for it", dtype=dtype
+            )
         if numpy_name(array.dtype) != dtype:
             with np.errstate(all="ignore"):
                 array = array.astype(dtype)
@@ -243,7 +243,7 @@ def _python_dtype(value: Any, array: np.ndarray) -> str | None:
         return standardize_dtype(None)
     if array.dtype.kind == "c":
         return "complex64"
-    if array.dtype.kind in "iu" and array.size and not (-(2**31) <= array.min() and array.max() < 2**31):
+    if array.dtype.kind in "iu" and array.size and not (array.min() >= -(2**31) and array.max() < 2**31):
         return None
     return "int32" if array.dtype.kind in "iu" else None
 

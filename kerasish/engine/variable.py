@@ -23,6 +23,11 @@ class _Autocast(threading.local):
 _autocast = _Autocast()
 
 
+def autocast_dtype() -> str | None:
+    """The dtype of the open autocast scope."""
+    return _autocast.dtype
+
+
 class AutocastScope:
     """Reads floating Variables in another dtype inside the block (a layer's compute dtype)."""
 
@@ -95,7 +100,9 @@ class Variable(Operators):
                 raise invalid(f"Variable {self.name!r}", f"the initializer must give shape {shape}", value=value)
         else:
             value = initializer.read() if hasattr(initializer, "read") else initializer
-            value = to_tensor(value, None if dtype is None else standardize_dtype(dtype), where=f"Variable {self.name!r}")
+            value = to_tensor(
+                value, None if dtype is None else standardize_dtype(dtype), where=f"Variable {self.name!r}"
+            )
             if shape is not None and tuple(shape) != value.shape:
                 raise invalid(f"Variable {self.name!r}", f"the value must have shape {tuple(shape)}", value=value)
         self.shape = value.shape

@@ -9,7 +9,7 @@ import numpy as np
 from .._core import core
 from ..engine.dtype import FLOATS, result_type, standardize_dtype
 from ..engine.errors import invalid
-from ..engine.op import C, Host, define_op, get_op
+from ..engine.op import C, define_op, get_op
 from ..engine.spec import Spec
 from ..engine.tape import custom_gradient
 from ..engine.tensor import Operators, Tensor, as_input, to_tensor
@@ -22,7 +22,9 @@ __all__ = [
 
 def _cast_infer(x: Spec, dtype: str) -> Spec:
     if dtype in ("bfloat16", "string") or dtype.startswith("float8"):
-        raise invalid("cast", f"tensors of dtype {dtype} are not supported on a CPU without hardware for it", dtype=dtype)
+        raise invalid(
+            "cast", f"tensors of dtype {dtype} are not supported on a CPU without hardware for it", dtype=dtype
+        )
     return Spec(x.shape, dtype)
 
 

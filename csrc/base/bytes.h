@@ -1,0 +1,60 @@
+/* What kernels that only move elements share: the size of a dtype, its registration, and its integers as indices. */
+#ifndef KR_BYTES_H
+#define KR_BYTES_H
+#include "kernel.h"
+
+/* Table entries that register one function under every dtype. */
+#define KR_EVERY_DTYPE(name, fn, scratch)                                                                            \
+  {name, KR_BOOL, fn, scratch}, {name, KR_I8, fn, scratch}, {name, KR_U8, fn, scratch}, {name, KR_I16, fn, scratch}, \
+      {name, KR_U16, fn, scratch}, {name, KR_I32, fn, scratch}, {name, KR_U32, fn, scratch},                         \
+      {name, KR_I64, fn, scratch}, {name, KR_U64, fn, scratch}, {name, KR_F16, fn, scratch},                         \
+      {name, KR_F32, fn, scratch}, {                                                                                 \
+    name, KR_F64, fn, scratch                                                                                        \
+  }
+
+KR_INLINE int64_t kr_itemsize(int32_t dtype) {
+  switch (dtype) {
+    case KR_BOOL:
+    case KR_I8:
+    case KR_U8: return 1;
+    case KR_I16:
+    case KR_U16:
+    case KR_F16: return 2;
+    case KR_I32:
+    case KR_U32:
+    case KR_F32: return 4;
+    default: return 8;
+  }
+}
+
+KR_INLINE int kr_is_index(int32_t dtype) { return dtype >= KR_I8 && dtype <= KR_U64; }
+
+/* Element `at` of an integer array, as int64.  A uint64 past the int64 range comes out negative, so every range check
+ * refuses it (as -1 - something large, also where negative indices are allowed). */
+KR_INLINE int64_t kr_index(const void* data, int32_t dtype, int64_t at) {
+  switch (dtype) {
+    case KR_I8: return ((const int8_t*)data)[at];
+    case KR_U8: return ((const uint8_t*)data)[at];
+    case KR_I16: return ((const int16_t*)data)[at];
+    case KR_U16: return ((const uint16_t*)data)[at];
+    case KR_I32: return ((const int32_t*)data)[at];
+    case KR_U32: return ((const uint32_t*)data)[at];
+    default: return ((const int64_t*)data)[at];
+  }
+}
+
+/* Copies a few bytes: the sizes of small rows become single instructions, which memcpy's call would dwarf. */
+KR_INLINE void kr_copy(char* dst, const char* src, int64_t bytes) {
+  switch (bytes) {
+    case 1: *dst = *src; break;
+    case 2: memcpy(dst, src, 2); break;
+    case 4: memcpy(dst, src, 4); break;
+    case 8: memcpy(dst, src, 8); break;
+    case 12: memcpy(dst, src, 12); break;
+    case 16: memcpy(dst, src, 16); break;
+    case 32: memcpy(dst, src, 32); break;
+    default: memcpy(dst, src, (size_t)bytes);
+  }
+}
+
+#endif

@@ -1,0 +1,197 @@
+"""Kernels that move elements (csrc/shape), against NumPy, for every element size, ISA and thread count."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from kerasish._core import core
+
+DTYPES = ("bool", "uint8", "float16", "int32", "float32", "int64", "float64")
+ISAS = core.isas()
+
+
+@pytest.fixture(params=(1, 3), ids=lambda n: f"threads{n}")
+def threads(request):
+    core.set_num_threads(request.param)
+    yield request.param
+    core.set_num_threads(0)
+
+
+def numbers(shape, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    return rng.integers(0, 120, shape).astype(dtype)
+
+
+def run(name, ins, out_shape, i=(), f=(), isa=None, fill=None):
+    kernel = core.find(name, str(ins[0].dtype), isa)
+    out = core.empty(tuple(out_shape), str(ins[0].dtype))
+    out[...] = 1 if fill is None else fill
+    core.run(kernel, tuple(np.ascontiguousarray(a).reshape(a.shape) for a in ins), (out,), tuple(map(int, i)), tuple(f))
+    return out
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_transpose_every_permutation_of_small_shapes(isa, dtype):
+    for shape in [(), (1,), (5,), (3, 4), (0, 4), (2, 3, 4), (17, 1, 9), (8, 16, 8), (2, 3, 2, 5)]:
+        x = numbers(shape, dtype)
+        for perm in itertools.permutations(range(len(shape))):
+            want = x.transpose(perm)
+            np.testing.assert_array_equal(run("transpose", (x,), want.shape, perm, isa=isa), want)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "float64"])
+def test_transpose_at_tile_edges(isa, dtype):
+    for m, n in itertools.product((1, 3, 4, 7, 8, 9, 15, 16, 17, 63, 64, 65), repeat=2):
+        x = numbers((m, n), dtype)
+        np.testing.assert_array_equal(run("transpose", (x,), (n, m), (1, 0), isa=isa), x.T)
+
+
+@pytest.mark.parametrize("shape", [(70001, 3), (3, 70001), (300, 333), (131072, 1), (5, 40000, 2), (40000, 2, 5)])
+def test_transpose_of_shapes_that_are_cut_into_tasks(shape, threads):
+    x = numbers(shape, "float32")
+    for perm in itertools.permutations(range(len(shape))):
+        want = x.transpose(perm)
+        np.testing.assert_array_equal(run("transpose", (x,), want.shape, perm), want)
+
+
+def test_transpose_of_eight_dimensions():
+    x = numbers((2, 3, 2, 1, 2, 3, 2, 2), "float32")
+    perm = (7, 2, 5, 0, 3, 6, 1, 4)
+    np.testing.assert_array_equal(run("transpose", (x,), x.transpose(perm).shape, perm), x.transpose(perm))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("k", [-9, -3, -1, 0, 1, 2, 9])
+def test_triangles(isa, dtype, k):
+    for shape in [(1, 1), (4, 4), (3, 7), (7, 3), (2, 3, 5, 4), (2, 0, 3)]:
+        x = numbers(shape, dtype) + np.asarray(1, dtype)
+        np.testing.assert_array_equal(run("tril", (x,), shape, (k,), isa=isa), np.tril(x, k))
+        np.testing.assert_array_equal(run("triu", (x,), shape, (k,), isa=isa), np.triu(x, k))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_concatenate_and_split(dtype, threads):
+    for shapes, axis in [([(2, 3), (2, 1), (2, 0), (2, 5)], 1), ([(4,), (3,)], 0), ([(2, 0, 3), (2, 0, 1)], 2),
+                         ([(1, 70000), (3, 70000)], 0), ([(50000, 2), (50000, 1)], 1)]:  # fmt: skip
+        parts = [numbers(s, dtype, seed) for seed, s in enumerate(shapes)]
+        whole = np.concatenate(parts, axis)
+        np.testing.assert_array_equal(run("concatenate", parts, whole.shape, (axis,)), whole)
+        outs = tuple(core.empty(s, dtype) for s in shapes)
+        core.run(core.find("split", dtype), (whole,), outs, (axis,))
+        for got, want in zip(outs, parts):
+            np.testing.assert_array_equal(got, want)
+
+
+SLICES = [
+    ((10,), (slice(2, 9, 3),)),
+    ((10,), (slice(9, None, -2),)),
+    ((4, 6, 5), (slice(1, 4), slice(None, None, 2), slice(4, 0, -1))),
+    ((4, 6, 5), (slice(1, 3), slice(2, 4), slice(None))),
+    ((4, 6), (slice(2, 2), slice(None))),
+    ((3, 50000), (slice(None), slice(1, 49999))),
+    ((200, 300), (slice(None, None, -1), slice(None, None, 3))),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape,key", SLICES, ids=str)
+def test_strided_slices_and_what_writes_them_back(shape, key, dtype, threads):
+    x = numbers(shape, dtype)
+    bounds = [s.indices(n) for s, n in zip(key, shape)]
+    i = [b[0] for b in bounds] + [b[2] for b in bounds]
+    want = x[key]
+    np.testing.assert_array_equal(run("strided_slice", (x,), want.shape, i), want)
+    scattered = np.zeros_like(x)
+    scattered[key] = want
+    np.testing.assert_array_equal(run("strided_slice_grad", (want,), shape, i), scattered)
+    updated = x.copy()
+    updated[key] = 1
+    np.testing.assert_array_equal(run("strided_update", (x, np.ones(want.shape, dtype)), shape, i, fill=0), updated)
+
+
+def test_strided_update_in_place():
+    x = numbers((4, 5), "float32")
+    want = x.copy()
+    want[1:3, 0:4:2] = 7
+    u = np.full((2, 2), 7, "float32")
+    core.run(core.find("strided_update", "float32"), (x, u), (x,), (1, 0, 1, 2))
+    np.testing.assert_array_equal(x, want)
+
+
+def test_a_slice_that_leaves_the_array_is_refused():
+    with pytest.raises(RuntimeError, match="the kernel refused its arguments"):
+        run("strided_slice", (numbers((4,), "float32"),), (3,), (2, 1))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_flip_and_roll(isa, dtype):
+    for shape in [(1,), (7,), (3, 4), (2, 0), (2, 3, 5), (3, 33, 2)]:
+        x = numbers(shape, dtype)
+        for which in itertools.product((0, 1), repeat=len(shape)):
+            axes = tuple(d for d, w in enumerate(which) if w)
+            np.testing.assert_array_equal(run("flip", (x,), shape, which, isa=isa), np.flip(x, axes))
+            shift = [(w * 2 + d) % max(1, n) for d, (w, n) in enumerate(zip(which, shape))]
+            want = np.roll(x, shift, tuple(range(len(shape))))
+            np.testing.assert_array_equal(run("roll", (x,), shape, shift, isa=isa), want)
+
+
+def test_flip_and_roll_in_parallel(threads):
+    x = numbers((3, 100003), "float32")
+    np.testing.assert_array_equal(run("flip", (x,), x.shape, (1, 1)), np.flip(x))
+    np.testing.assert_array_equal(run("roll", (x,), x.shape, (2, 777)), np.roll(x, (2, 777), (0, 1)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("offset", [-2, 0, 1, 6])
+def test_diagonal_and_its_inverse(dtype, offset):
+    for shape in [(4, 4), (3, 6), (6, 3), (2, 4, 3), (2, 3, 4, 5)]:
+        x = numbers(shape, dtype)
+        for a, b in itertools.permutations(range(len(shape)), 2):
+            want = np.diagonal(x, offset, a, b)
+            np.testing.assert_array_equal(run("diagonal", (x,), want.shape, (offset, a, b)), want)
+            back = run("diagonal_put", (np.ascontiguousarray(want),), shape, (offset, a, b))
+            np.testing.assert_array_equal(np.diagonal(back, offset, a, b), want)
+            assert back.astype("int64").sum() == want.astype("int64").sum()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_broadcast_tile_repeat(dtype, threads):
+    for shape, target in [((), (3,)), ((1,), (0,)), ((3, 1), (3, 5)), ((1, 4), (6, 4)), ((2, 1, 3), (4, 2, 70, 3)),
+                          ((1, 70000), (3, 70000)), ((70000, 1), (70000, 3))]:  # fmt: skip
+        x = numbers(shape, dtype)
+        np.testing.assert_array_equal(run("broadcast_to", (x,), target), np.broadcast_to(x, target))
+    for shape, times in [((3,), (4,)), ((3,), (0,)), ((2, 3), (3, 1)), ((2, 3), (2, 2)), ((1, 5, 2), (2, 3, 4)),
+                         ((200, 3), (3, 100))]:  # fmt: skip
+        x = numbers(shape, dtype)
+        np.testing.assert_array_equal(run("tile", (x,), np.tile(x, times).shape, times), np.tile(x, times))
+    for shape, n, axis in [((3,), 2, 0), ((3, 4), 3, 0), ((3, 4), 3, 1), ((2, 3, 4), 0, 1), ((300, 70), 9, 1)]:
+        x = numbers(shape, dtype)
+        want = np.repeat(x, n, axis)
+        np.testing.assert_array_equal(run("repeat", (x,), want.shape, (n, axis)), want)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_pad(dtype, threads):
+    value = 1 if dtype == "bool" else 3
+    bits = int(np.float16(value).view("uint16")) if dtype == "float16" else value
+    for shape, widths in [((3,), [(1, 2)]), ((2, 3), [(0, 0), (2, 1)]), ((2, 0), [(1, 1), (1, 1)]),
+                          ((2, 3, 2), [(1, 0), (0, 1), (2, 2)]), ((200, 300), [(3, 3), (3, 3)])]:  # fmt: skip
+        x = numbers(shape, dtype)
+        want = np.pad(x, widths, constant_values=value)
+        got = run("pad", (x,), want.shape, [w[0] for w in widths] + [bits], (float(value),), fill=0)
+        np.testing.assert_array_equal(got, want)
+
+
+def test_pad_with_negative_widths_cuts():
+    x = numbers((5, 6), "float32")
+    got = run("pad", (x,), (4, 5), (-2, 1, 0), (9.0,))  # after: 1 and -2
+    want = np.full((4, 5), 9, "float32")
+    want[:3, 1:] = x[2:, :4]
+    np.testing.assert_array_equal(got, want)

@@ -74,7 +74,7 @@ def find_symbol(module: str, name: str) -> Any | None:
 def close_names(name: str, among: Iterable[str] | None = None) -> list[str]:
     """Known names that look like `name`, best first (at most four)."""
     pool = {n.lower(): n for n in (_paths_ending_in if among is None else among)}
-    return [pool[n] for n in difflib.get_close_matches(name.lower(), pool, n=4, cutoff=0.6)]
+    return [pool[n] for n in difflib.get_close_matches(name.lower(), pool, n=4, cutoff=0.5)]
 
 
 class CustomObjectScope:

@@ -62,23 +62,28 @@ static void relax(void) {
 #endif
 }
 
-/* Sleeps while *word == value, or returns early; wake wakes all.  A futex keeps no state in the process, so that
- * there is nothing to repair after fork. */
-static void sleep_while(atomic_uint *word, unsigned value) {
+/* Sleeps while *word == value, or returns early.  A futex keeps no state in the process, so that there is nothing to
+ * repair after fork.  `who` is a set of sleepers: those whose set meets the waker's are woken. */
+static void sleep_while(atomic_uint *word, unsigned value, unsigned who) {
 #if defined(__linux__)
-  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+  syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, NULL, NULL, who);
 #else
   if (atomic_load(word) == value) usleep(50);
 #endif
 }
 
-static void wake(atomic_uint *word) {
+static void wake(atomic_uint *word, unsigned who) {
 #if defined(__linux__)
-  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+  syscall(SYS_futex, word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, who);
 #else
   (void)word;
 #endif
 }
+
+/* Worker n sleeps as bit n, so that a narrow job does not wake a wide pool. */
+static unsigned worker_bit(int worker) { return 1u << (worker < 31 ? worker : 31); }
+static unsigned narrower(int width) { return width < 32 ? (1u << width) - 1 : ~0u; }
+enum { EVERYBODY = ~0 };
 
 /* ---- workers --------------------------------------------------------------------------------------------------- */
 
@@ -100,7 +105,7 @@ static int enter(int worker) {
 
 static void leave(void) {
   unsigned before = atomic_fetch_sub(&pool.gate, 1);
-  if (INSIDE(before) == 1 && (before & OWNER_SLEEPS)) wake(&pool.gate);
+  if (INSIDE(before) == 1 && (before & OWNER_SLEEPS)) wake(&pool.gate, EVERYBODY);
 }
 
 static void *work(void *id) {
@@ -115,7 +120,7 @@ static void *work(void *id) {
     }
     if (bell == heard) {
       atomic_fetch_add(&pool.sleepers, 1);
-      sleep_while(&pool.bell, heard);
+      sleep_while(&pool.bell, heard, worker_bit(worker));
       atomic_fetch_sub(&pool.sleepers, 1);
       continue;
     }
@@ -124,6 +129,8 @@ static void *work(void *id) {
       spins = pool.spins;
       take_tasks(worker);
       leave();
+    } else if ((unsigned)worker >= WIDTH(atomic_load(&pool.gate))) {
+      spins = 0; /* the jobs of now are narrower than those this worker was started for */
     }
   }
   return NULL;
@@ -163,7 +170,7 @@ __attribute__((destructor)) static void stop_workers(void) {
   if (atomic_exchange(&pool.busy, 1)) return;
   atomic_store(&pool.stopping, 1);
   atomic_fetch_add(&pool.bell, 1);
-  wake(&pool.bell);
+  wake(&pool.bell, EVERYBODY);
   while (pool.workers > 0) pthread_join(pool.thread[--pool.workers], NULL);
 }
 
@@ -178,7 +185,7 @@ static void wait_for_workers(int spins) {
   if (!INSIDE(gate)) return;
   gate = atomic_fetch_or(&pool.gate, OWNER_SLEEPS) | OWNER_SLEEPS;
   while (INSIDE(gate)) {
-    sleep_while(&pool.gate, gate);
+    sleep_while(&pool.gate, gate, EVERYBODY);
     gate = atomic_load(&pool.gate);
   }
 }
@@ -192,7 +199,7 @@ static void run_job(int width, int64_t tasks, kr_task_fn fn, void *arg) {
   atomic_store(&pool.next, 0);
   atomic_store(&pool.gate, OPEN | (unsigned)width << WIDTH_SHIFT);
   atomic_fetch_add(&pool.bell, 1);
-  if (atomic_load(&pool.sleepers) > 0) wake(&pool.bell);
+  if (atomic_load(&pool.sleepers) > 0) wake(&pool.bell, narrower(width));
   take_tasks(0);
   wait_for_workers(pool.spins);
 }

@@ -22,6 +22,7 @@ class BuildExt(build_ext):
         words = shlex.split(compiler) if isinstance(compiler, str) else list(compiler)
         base = words[: 2 if Path(words[0]).name == "ccache" else 1]  # the compiler without distutils' own flags
         ext.extra_objects = [str(p) for p in core.compile_core(HERE / "build" / "core", base)]
+        ext.depends = ext.extra_objects  # a changed kernel relinks the module
         super().build_extension(ext)
 
 

@@ -24,6 +24,27 @@ KR_INLINE void window_sizes(int64_t out[3], const kr_array* a) {
   for (int d = 0; d < 3; ++d) out[d] = d < 3 - rank ? 1 : a->shape[1 + d - (3 - rank)];
 }
 
+/* Window sizes of a convolution kernel (*sizes, cin, cout), leading ones filled with 1. */
+KR_INLINE void kernel_sizes(int64_t out[3], const kr_array* k) {
+  const int rank = k->ndim - 2;
+  for (int d = 0; d < 3; ++d) out[d] = d < 3 - rank ? 1 : k->shape[d - (3 - rank)];
+}
+
+/* Geometry of a convolution of x with kernel k that gives y.  i[0..3) strides, i[3..6) dilation, i[6..9) cells of
+ * padding before each dimension, each as (depth, height, width) with leading 1, 1, 0 for missing dimensions. */
+KR_INLINE window conv_window(const int64_t* i, const kr_array* x, const kr_array* k, const kr_array* y) {
+  window w = {.n = x->shape[0]};
+  window_sizes(w.in, x);
+  window_sizes(w.out, y);
+  kernel_sizes(w.size, k);
+  for (int d = 0; d < 3; ++d) {
+    w.stride[d] = i[d];
+    w.dilation[d] = i[3 + d];
+    w.pad[d] = i[6 + d];
+  }
+  return w;
+}
+
 /* Which image, depth and height row number `row` of an array of these sizes is. */
 typedef struct {
   int64_t n, d, h;

@@ -57,10 +57,12 @@ static int outer_dim(const int64_t in[3]) { return in[0] > 1 ? 0 : in[1] > 1 ? 1
 
 #define KR_REAL 32
 #include "base/real.h"
+#include "conv/lanes.h"
 #include "pool_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
+#include "conv/lanes.h"
 #include "pool_body.h"
 
 #define POOL_ENTRIES(DTYPE, SUFFIX)                                                                         \

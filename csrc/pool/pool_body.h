@@ -1,12 +1,5 @@
 /* Pooling for one floating type; pool.c says what each kernel computes. */
 
-KR_INLINE vreal KR_FN(load)(const real* p, int64_t lanes) { return lanes < V_LANES ? v_load_n(p, lanes) : v_load(p); }
-
-KR_INLINE void KR_FN(store)(real* p, vreal x, int64_t lanes) {
-  if (lanes < V_LANES) v_store_n(p, x, lanes);
-  else v_store(p, x);
-}
-
 /* ---- one window: `nv` vectors of channels, the last of them with `lanes` channels ----------------------------------
  */
 

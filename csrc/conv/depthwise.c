@@ -1,0 +1,87 @@
+/* Depthwise convolution in one or two spatial dimensions: each input channel has its own m filters; and its gradients.
+ *
+ * x (n, [h,] w, c), k ([kh,] kw, c, m), y (n, [oh,] ow, c * m):
+ *   y[n, oh, ow, j * m + l] = sum over kh, kw of  x[n, oh*s - p + kh*d, ow*s - p + kw*d, j] * k[kh, kw, j, l]
+ * where cells outside x count as 0.  i[] as conv_window (conv/window.h) has it; the sizes come from the arrays.
+ *
+ *   depthwise_conv              x, k -> y
+ *   depthwise_conv_grad_input   g, k -> dx    g like y
+ *   depthwise_conv_grad_kernel  x, g -> dk    rows of g are summed one by one and then in chunks whose size the shape
+ * fixes
+ *
+ * No input may overlap the output.
+ *
+ * Every pass works on lines: a row of outputs whose cells meet the taps at a constant step.  The gradient to the input
+ * is lines too: the input cells of one residue modulo the stride meet every (stride / gcd(stride, dilation))-th tap.
+ * With m > 1 the rows that are read (or written) are expanded to c * m channels in scratch, so that all arithmetic runs
+ * over contiguous channels.
+ */
+#include "conv/window.h"
+
+/* A line of `count` outputs, y_step elements apart, of q channels.  Output o meets tap t of a tap row at input cell
+ * first + o * step + t * tap, tap > 0; what lies outside [0, in) counts as 0.  Element steps k_tap between taps, and
+ * x_row, k_row between the `rows` tap rows, may be negative. */
+typedef struct {
+  int64_t q, count, y_step;
+  int64_t taps, first, step, tap, in, k_tap;
+  int64_t rows, x_row, k_row;
+} line;
+
+/* The taps of one dimension that cells of one residue meet in the gradient to the input, nearest output first:
+ * tap number `tap`, output `out`, then steps of -k_step and +out_step. */
+typedef struct {
+  int64_t count, tap, k_step, out, out_step;
+} residue;
+
+static int64_t gcd(int64_t a, int64_t b) {
+  while (b) {
+    const int64_t r = a % b;
+    a = b;
+    b = r;
+  }
+  return a;
+}
+
+static residue residue_of(const window* w, int d, int64_t cell) {
+  const int64_t s = w->stride[d], g = gcd(s, w->dilation[d]);
+  residue r = {.k_step = s / g, .out_step = w->dilation[d] / g};
+  for (int64_t t = 0; t < w->size[d] && t < r.k_step; ++t) {
+    const int64_t reach = cell + w->pad[d] - t * w->dilation[d];
+    if (reach % s != 0) continue;
+    r.count = kr_ceil_div(w->size[d] - t, r.k_step);
+    r.tap = t + (r.count - 1) * r.k_step;
+    r.out = (cell + w->pad[d] - r.tap * w->dilation[d]) / s;
+    break;
+  }
+  return r;
+}
+
+/* Rows of the output in one chunk of the gradient to the kernel: at most 64 chunks, none tiny. */
+static int64_t chunk_rows(const window* w, int64_t q) {
+  const int64_t rows = w->n * w->out[1];
+  return kr_max(kr_ceil_div(rows, 64), window_grain(rows, w->out[2] * q * w->size[1] * w->size[2]));
+}
+
+typedef struct {
+  window w;
+  const void *x, *k;
+  void *y, *scratch;
+  int64_t c, m, grain;
+} depthwise_job;
+
+#define KR_REAL 32
+#include "base/real.h"
+#include "conv/lanes.h"
+#include "depthwise_body.h"
+#undef KR_REAL
+#define KR_REAL 64
+#include "base/real.h"
+#include "conv/lanes.h"
+#include "depthwise_body.h"
+
+#define DEPTHWISE_ENTRIES(DTYPE, SUFFIX)                                                                          \
+  {"depthwise_conv", DTYPE, depthwise_conv_##SUFFIX, depthwise_conv_scratch_##SUFFIX},                            \
+      {"depthwise_conv_grad_input", DTYPE, depthwise_grad_input_##SUFFIX, depthwise_grad_input_scratch_##SUFFIX}, \
+      {"depthwise_conv_grad_kernel", DTYPE, depthwise_grad_kernel_##SUFFIX, depthwise_grad_kernel_scratch_##SUFFIX},
+
+KR_TABLE(depthwise) = {DEPTHWISE_ENTRIES(KR_F32, f32) DEPTHWISE_ENTRIES(KR_F64, f64) KR_TABLE_END};

@@ -1,0 +1,277 @@
+/* Depthwise convolution for one floating type; depthwise.c says what each kernel computes. */
+
+/* `pixels` neighbouring outputs of one vector of channels, all of whose `taps` taps meet the input. */
+KR_INLINE void KR_FN(pixels)(const real* x, const real* k, real* y, const line* l, int pixels, int64_t taps,
+                             int64_t step, int64_t tap, int64_t lanes) {
+  vreal acc[8];
+  for (int p = 0; p < pixels; ++p) acc[p] = v_zero();
+  for (int64_t r = 0; r < l->rows; ++r) {
+    const real *xr = x + r * l->x_row, *kr = k + r * l->k_row;
+    for (int64_t t = 0; t < taps; ++t) {
+      const vreal weight = KR_FN(load)(kr + t * l->k_tap, lanes);
+      for (int p = 0; p < pixels; ++p)
+        acc[p] = v_fma(KR_FN(load)(xr + (p * step + t * tap) * l->q, lanes), weight, acc[p]);
+    }
+  }
+  for (int p = 0; p < pixels; ++p) KR_FN(store)(y + p * l->y_step, acc[p], lanes);
+}
+
+/* `pixels` outputs from number o on, all channels.  taps, step and tap are those of the line, or constants that let the
+ * compiler keep the cells that neighbours share in registers. */
+KR_INLINE void KR_FN(block)(const real* x, const real* k, real* y, const line* l, int64_t o, int pixels, int64_t taps,
+                            int64_t step, int64_t tap) {
+  x += (l->first + o * step) * l->q;
+  y += o * l->y_step;
+  int64_t j = 0;
+  for (; j + V_LANES <= l->q; j += V_LANES) KR_FN(pixels)(x + j, k + j, y + j, l, pixels, taps, step, tap, V_LANES);
+  if (j < l->q) KR_FN(pixels)(x + j, k + j, y + j, l, pixels, taps, step, tap, l->q - j);
+}
+
+KR_INLINE void KR_FN(blocks)(const real* x, const real* k, real* y, const line* l, int64_t from, int64_t to,
+                             int64_t taps, int64_t step, int64_t tap) {
+  for (; from + 8 <= to; from += 8) KR_FN(block)(x, k, y, l, from, 8, taps, step, tap);
+  for (; from + 4 <= to; from += 4) KR_FN(block)(x, k, y, l, from, 4, taps, step, tap);
+  for (; from < to; ++from) KR_FN(block)(x, k, y, l, from, 1, taps, step, tap);
+}
+
+/* An output near the border: only the taps that meet the input. */
+static void KR_FN(border)(const real* x, const real* k, real* y, const line* l, int64_t o) {
+  const int64_t at = l->first + o * l->step;
+  const int64_t from = at >= 0 ? 0 : kr_min(kr_ceil_div(-at, l->tap), l->taps);
+  const int64_t to = at >= l->in ? from : kr_max(kr_min(kr_ceil_div(l->in - at, l->tap), l->taps), from);
+  line clipped = *l;
+  clipped.first = l->first + from * l->tap;
+  KR_FN(block)(x, k + from * l->k_tap, y, &clipped, o, 1, to - from, l->step, l->tap);
+}
+
+static void KR_FN(run_line)(const real* x, const real* k, real* y, const line* l) {
+  const int64_t reach =
+      l->in - l->first - (l->taps - 1) * l->tap; /* past the last output whose taps all fit, in cells */
+  const int64_t from = l->first >= 0 ? 0 : kr_min(kr_ceil_div(-l->first, l->step), l->count);
+  const int64_t to = reach <= 0 ? from : kr_max(kr_min(kr_ceil_div(reach, l->step), l->count), from);
+  for (int64_t o = 0; o < from; ++o) KR_FN(border)(x, k, y, l, o);
+  if (l->taps == 3 && l->step == 1 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 1, 1);
+  else if (l->taps == 3 && l->step == 2 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 2, 1);
+  else KR_FN(blocks)(x, k, y, l, from, to, l->taps, l->step, l->tap);
+  for (int64_t o = to; o < l->count; ++o) KR_FN(border)(x, k, y, l, o);
+}
+
+/* Repeats each of `cells` values m times. */
+static void KR_FN(expand)(const real* x, real* y, int64_t cells, int64_t m) {
+  for (int64_t j = 0; j < cells; ++j)
+    for (int64_t l = 0; l < m; ++l) *y++ = x[j];
+}
+
+/* ---- forward: a task is `grain` rows of y ----------------------------------------------------------------------- */
+
+static void KR_FN(forward_task)(void* arg, int64_t task, int worker) {
+  const depthwise_job* job = arg;
+  const window* w = &job->w;
+  const int64_t q = job->c * job->m, width = w->in[2], last = kr_min((task + 1) * job->grain, w->n * w->out[1]);
+  line l = {.q = q,
+            .count = w->out[2],
+            .y_step = q,
+            .taps = w->size[2],
+            .first = -w->pad[2],
+            .step = w->stride[2],
+            .tap = w->dilation[2],
+            .in = width,
+            .k_tap = q,
+            .k_row = w->size[2] * q};
+  for (int64_t row = task * job->grain; row < last; ++row) {
+    const int64_t n = row / w->out[1], oh = row % w->out[1];
+    const span t = window_taps(w, 1, oh);
+    const int64_t h = oh * w->stride[1] - w->pad[1] + t.from * w->dilation[1];
+    const real* x = (const real*)job->x + (n * w->in[1] + h) * width * job->c;
+    l.rows = t.to - t.from;
+    l.x_row = w->dilation[1] * width * q;
+    if (job->m > 1) {
+      real* wide = (real*)job->scratch + worker * w->size[1] * width * q;
+      for (int64_t r = 0; r < l.rows; ++r)
+        KR_FN(expand)(x + r * w->dilation[1] * width * job->c, wide + r * width * q, width * job->c, job->m);
+      l.x_row = width * q;
+      x = wide;
+    }
+    KR_FN(run_line)(x, (const real*)job->k + t.from * l.k_row, (real*)job->y + row * w->out[2] * q, &l);
+  }
+}
+
+static size_t KR_FN(depthwise_conv_scratch)(const kr_call* c) {
+  const kr_array *x = &c->in[0], *k = &c->in[1];
+  const int64_t m = k->shape[k->ndim - 1], kh = k->ndim == 4 ? k->shape[0] : 1;
+  return m > 1 ? (size_t)(c->threads * kh * kr_span(x, x->ndim - 2, x->ndim) * m) * sizeof(real) : 0;
+}
+
+static kr_status KR_FN(depthwise_conv)(const kr_call* call) {
+  const kr_array *x = &call->in[0], *k = &call->in[1], *y = &call->out[0];
+  if (kr_size(y) == 0) return KR_OK;
+  depthwise_job job = {.w = conv_window(call->i, x, k, y),
+                       .x = x->data,
+                       .k = k->data,
+                       .y = y->data,
+                       .scratch = call->scratch,
+                       .c = x->shape[x->ndim - 1],
+                       .m = k->shape[k->ndim - 1]};
+  const window* w = &job.w;
+  const int64_t rows = w->n * w->out[1];
+  job.grain = window_grain(rows, w->out[2] * job.c * job.m * w->size[1] * w->size[2]);
+  kr_parallel(call->threads, kr_ceil_div(rows, job.grain), KR_FN(forward_task), &job);
+  return KR_OK;
+}
+
+/* ---- gradient to the input: a task is `grain` rows of dx; job->x is g -----------------------------------------------
+ */
+
+static void KR_FN(grad_input_task)(void* arg, int64_t task, int worker) {
+  const depthwise_job* job = arg;
+  const window* w = &job->w;
+  const int64_t q = job->c * job->m, width = w->in[2], last = kr_min((task + 1) * job->grain, w->n * w->in[1]);
+  for (int64_t row = task * job->grain; row < last; ++row) {
+    const int64_t n = row / w->in[1];
+    real* dx = (real*)job->y + row * width * job->c;
+    real* y = job->m > 1 ? (real*)job->scratch + worker * width * q : dx;
+
+    const residue rh = residue_of(w, 1, row % w->in[1]);
+    int64_t from = 0, to = rh.count; /* tap rows whose output row exists */
+    while (from < to && rh.out + from * rh.out_step < 0) ++from;
+    while (to > from && rh.out + (to - 1) * rh.out_step >= w->out[1]) --to;
+    const real* g = (const real*)job->x + (n * w->out[1] + rh.out + from * rh.out_step) * w->out[2] * q;
+
+    for (int64_t phase = 0; phase < kr_min(w->stride[2], width); ++phase) {
+      const residue rw = residue_of(w, 2, phase);
+      const line l = {.q = q,
+                      .count = kr_ceil_div(width - phase, w->stride[2]),
+                      .y_step = w->stride[2] * q,
+                      .taps = rw.count,
+                      .first = rw.out,
+                      .step = 1,
+                      .tap = rw.out_step,
+                      .in = w->out[2],
+                      .k_tap = -rw.k_step * q,
+                      .rows = to - from,
+                      .x_row = rh.out_step * w->out[2] * q,
+                      .k_row = -rh.k_step * w->size[2] * q};
+      const real* k = (const real*)job->k + ((rh.tap - from * rh.k_step) * w->size[2] + rw.tap) * q;
+      KR_FN(run_line)(g, k, y + phase * q, &l);
+    }
+    if (job->m > 1)
+      for (int64_t j = 0; j < width * job->c; ++j) {
+        real sum = y[j * job->m];
+        for (int64_t i = 1; i < job->m; ++i) sum += y[j * job->m + i];
+        dx[j] = sum;
+      }
+  }
+}
+
+static size_t KR_FN(depthwise_grad_input_scratch)(const kr_call* c) {
+  const kr_array *k = &c->in[1], *dx = &c->out[0];
+  const int64_t m = k->shape[k->ndim - 1];
+  return m > 1 ? (size_t)(c->threads * kr_span(dx, dx->ndim - 2, dx->ndim) * m) * sizeof(real) : 0;
+}
+
+static kr_status KR_FN(depthwise_grad_input)(const kr_call* call) {
+  const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
+  if (kr_size(dx) == 0) return KR_OK;
+  if (kr_size(g) == 0) {
+    memset(dx->data, 0, (size_t)kr_size(dx) * sizeof(real));
+    return KR_OK;
+  }
+  depthwise_job job = {.w = conv_window(call->i, dx, k, g),
+                       .x = g->data,
+                       .k = k->data,
+                       .y = dx->data,
+                       .scratch = call->scratch,
+                       .c = dx->shape[dx->ndim - 1],
+                       .m = k->shape[k->ndim - 1]};
+  const window* w = &job.w;
+  const int64_t rows = w->n * w->in[1];
+  job.grain = window_grain(rows, w->in[2] * job.c * job.m * w->size[1] * w->size[2] / (w->stride[1] * w->stride[2]));
+  kr_parallel(call->threads, kr_ceil_div(rows, job.grain), KR_FN(grad_input_task), &job);
+  return KR_OK;
+}
+
+/* ---- gradient to the kernel: a task is a chunk of rows of g, summed into a dk of its own ----------------------------
+ */
+
+/* Adds the sum over `count` cells of x * g, one vector of channels. */
+KR_INLINE void KR_FN(add_products)(const real* x, int64_t x_step, const real* g, int64_t g_step, int64_t count,
+                                   real* sum, int64_t lanes) {
+  vreal acc[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+  for (; count >= 4; count -= 4, x += 4 * x_step, g += 4 * g_step)
+    for (int p = 0; p < 4; ++p)
+      acc[p] = v_fma(KR_FN(load)(x + p * x_step, lanes), KR_FN(load)(g + p * g_step, lanes), acc[p]);
+  for (; count > 0; --count, x += x_step, g += g_step)
+    acc[0] = v_fma(KR_FN(load)(x, lanes), KR_FN(load)(g, lanes), acc[0]);
+  const vreal total = v_add(v_add(acc[0], acc[1]), v_add(acc[2], acc[3]));
+  KR_FN(store)(sum, v_add(KR_FN(load)(sum, lanes), total), lanes);
+}
+
+static void KR_FN(grad_kernel_task)(void* arg, int64_t task, int worker) {
+  const depthwise_job* job = arg; /* x: the input, k: g, y: the partial sums, scratch: a row of x for each worker */
+  const window* w = &job->w;
+  const int64_t q = job->c * job->m, width = w->in[2], rows = w->n * w->out[1];
+  const int64_t last = kr_min((task + 1) * job->grain, rows);
+  real* dk = (real*)job->y + task * w->size[1] * w->size[2] * q;
+  memset(dk, 0, (size_t)(w->size[1] * w->size[2] * q) * sizeof(real));
+  for (int64_t row = task * job->grain; row < last; ++row) {
+    const int64_t n = row / w->out[1], oh = row % w->out[1];
+    const real* g = (const real*)job->k + row * w->out[2] * q;
+    const span th = window_taps(w, 1, oh);
+    for (int64_t kh = th.from; kh < th.to; ++kh) {
+      const int64_t h = oh * w->stride[1] - w->pad[1] + kh * w->dilation[1];
+      const real* x = (const real*)job->x + (n * w->in[1] + h) * width * job->c;
+      if (job->m > 1) {
+        real* wide = (real*)job->scratch + worker * width * q;
+        KR_FN(expand)(x, wide, width * job->c, job->m);
+        x = wide;
+      }
+      for (int64_t kw = 0; kw < w->size[2]; ++kw) {
+        const int64_t at = kw * w->dilation[2] - w->pad[2], step = w->stride[2];
+        const int64_t from = at >= 0 ? 0 : kr_ceil_div(-at, step);
+        const int64_t to = width <= at ? 0 : kr_min(kr_ceil_div(width - at, step), w->out[2]);
+        if (to <= from) continue;
+        const real *xs = x + (at + from * step) * q, *gs = g + from * q;
+        real* sum = dk + (kh * w->size[2] + kw) * q;
+        int64_t j = 0;
+        for (; j + V_LANES <= q; j += V_LANES)
+          KR_FN(add_products)(xs + j, step * q, gs + j, q, to - from, sum + j, V_LANES);
+        if (j < q) KR_FN(add_products)(xs + j, step * q, gs + j, q, to - from, sum + j, q - j);
+      }
+    }
+  }
+}
+
+static size_t KR_FN(depthwise_grad_kernel_scratch)(const kr_call* c) {
+  const kr_array *x = &c->in[0], *g = &c->in[1], *dk = &c->out[0];
+  const window w = conv_window(c->i, x, dk, g);
+  const int64_t q = g->shape[g->ndim - 1], m = dk->shape[dk->ndim - 1], rows = w.n * w.out[1];
+  if (kr_size(dk) == 0 || rows * w.out[2] == 0) return 0;
+  const int64_t chunks = kr_ceil_div(rows, chunk_rows(&w, q));
+  return (size_t)(chunks * kr_size(dk) + (m > 1 ? c->threads * w.in[2] * q : 0)) * sizeof(real);
+}
+
+static kr_status KR_FN(depthwise_grad_kernel)(const kr_call* call) {
+  const kr_array *x = &call->in[0], *g = &call->in[1], *dk = &call->out[0];
+  const int64_t size = kr_size(dk);
+  real *out = dk->data, *partial = call->scratch;
+  if (size == 0) return KR_OK;
+  if (kr_size(g) == 0) {
+    memset(out, 0, (size_t)size * sizeof(real));
+    return KR_OK;
+  }
+  depthwise_job job = {.w = conv_window(call->i, x, dk, g),
+                       .x = x->data,
+                       .k = g->data,
+                       .y = partial,
+                       .c = x->shape[x->ndim - 1],
+                       .m = dk->shape[dk->ndim - 1]};
+  const int64_t rows = job.w.n * job.w.out[1];
+  job.grain = chunk_rows(&job.w, job.c * job.m);
+  const int64_t chunks = kr_ceil_div(rows, job.grain);
+  job.scratch = partial + chunks * size;
+  kr_parallel(call->threads, chunks, KR_FN(grad_kernel_task), &job);
+  memcpy(out, partial, (size_t)size * sizeof(real));
+  for (int64_t c = 1; c < chunks; ++c)
+    for (int64_t j = 0; j < size; ++j) out[j] += partial[c * size + j];
+  return KR_OK;
+}

@@ -1,0 +1,108 @@
+"""Depthwise convolution kernels against float64 NumPy, at vector edges, on every ISA, any thread count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kerasish._core import core
+
+from .windows import case, scatter, taps
+
+CASES = [
+    case((6, 6), (3, 3), pads=((1, 1), (1, 1))),
+    case((7, 19), (3, 3)),
+    case((9, 18), (3, 3), (2, 2), pads=((0, 1), (1, 1))),
+    case((8, 7), (2, 4), (3, 1), pads=((0, 0), (1, 2))),
+    case((9, 11), (3, 2), (1, 1), (2, 3), ((2, 2), (1, 2))),
+    case((9, 12), (2, 3), (2, 4), (3, 2), ((1, 2), (2, 2))),  # stride and dilation with and without a common factor
+    case((5, 5), (1, 1), (3, 2)),  # cells that no output reads
+    case((3, 2), (5, 5), pads=((2, 2), (2, 2))),  # a window larger than the input
+    case((1, 1), (1, 1)),
+    case((12,), (3,), (2,), pads=((1, 0),)),
+    case((8,), (3,), (1,), (2,), ((4, 0),)),  # causal
+]
+SHAPES = [(1, 1), (3, 2), (7, 1), (8, 1), (9, 1), (16, 1), (17, 3), (33, 1), (5, 4)]  # channels, multiplier
+
+
+def attrs(g):
+    return (*g.flat(g.strides, g.dilation), *g.low)
+
+
+def run(name, isa, ins, shape, g, threads=2):
+    core.set_num_threads(threads)
+    try:
+        out = core.empty(shape, str(ins[0].dtype))
+        core.run(core.find(name, str(ins[0].dtype), isa), ins, (out,), attrs(g), (), name)
+        return out
+    finally:
+        core.set_num_threads(0)
+
+
+def reference(g, x, k):
+    c, m = k.shape[-2:]
+    y = np.zeros((len(x), *g.out, c, m))
+    for tap, cells in taps(g, 0, x):
+        y += cells[..., None] * k[tap]
+    return y.reshape(len(x), *g.out, c * m)
+
+
+def reference_grad_input(g, x_shape, dy, k):
+    c, m = k.shape[-2:]
+    dy = dy.reshape(*dy.shape[:-1], c, m)
+    return scatter(g, x_shape, [(tap, (dy * k[tap]).sum(-1)) for tap in np.ndindex(*g.window)])
+
+
+def reference_grad_kernel(g, x, dy, k_shape):
+    c, m = k_shape[-2:]
+    dy = dy.reshape(*dy.shape[:-1], c, m)
+    dk = np.zeros(k_shape)
+    for tap, cells in taps(g, 0, x):
+        dk[tap] = (cells[..., None] * dy).sum(tuple(range(g.rank + 1)))
+    return dk
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("g", CASES, ids=str)
+def test_all_three_passes(g, dtype, isa):
+    rng = np.random.default_rng(0)
+    tol = 2e-5 if dtype == "float32" else 1e-13
+    for c, m in SHAPES:
+        x = rng.standard_normal((2, *g.sizes, c)).astype(dtype)
+        k = rng.standard_normal((*g.window, c, m)).astype(dtype)
+        dy = rng.standard_normal((2, *g.out, c * m)).astype(dtype)
+        x64, k64, dy64 = (a.astype("float64") for a in (x, k, dy))
+        for name, ins, want in (
+            ("depthwise_conv", (x, k), reference(g, x64, k64)),
+            ("depthwise_conv_grad_input", (dy, k), reference_grad_input(g, x.shape, dy64, k64)),
+            ("depthwise_conv_grad_kernel", (x, dy), reference_grad_kernel(g, x64, dy64, k.shape)),
+        ):
+            got = run(name, isa, ins, want.shape, g)
+            np.testing.assert_allclose(got, want, rtol=tol, atol=tol * np.abs(want).max(initial=1), err_msg=name)
+
+
+@pytest.mark.parametrize(("n", "c", "m"), [(0, 4, 1), (2, 0, 1), (2, 4, 0)])
+def test_empty_arrays(n, c, m):
+    g = CASES[0]
+    x = np.ones((n, *g.sizes, c), "float32")
+    k = np.ones((*g.window, c, m), "float32")
+    y = np.ones((n, *g.out, c * m), "float32")
+    assert run("depthwise_conv", None, (x, k), y.shape, g).shape == y.shape
+    assert not run("depthwise_conv_grad_input", None, (y, k), x.shape, g).any()
+    assert not run("depthwise_conv_grad_kernel", None, (x, y), k.shape, g).any()
+
+
+@pytest.mark.parametrize("m", [1, 2])
+def test_same_bits_at_any_thread_count(m):
+    g = case((33, 29), (3, 3), (2, 1), pads=((1, 1), (1, 1)))
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((7, *g.sizes, 24)).astype("float32")
+    k = rng.standard_normal((*g.window, 24, m)).astype("float32")
+    y = rng.standard_normal((7, *g.out, 24 * m)).astype("float32")
+    for name, ins, shape in (
+        ("depthwise_conv", (x, k), y.shape),
+        ("depthwise_conv_grad_input", (y, k), x.shape),
+        ("depthwise_conv_grad_kernel", (x, y), k.shape),
+    ):
+        assert len({run(name, None, ins, shape, g, threads).tobytes() for threads in (1, 2, 3, 8)}) == 1, name

@@ -1,6 +1,6 @@
 """Keras's `backend` namespace: what scripts read from it."""
 
-from kerasish.engine.config import (
+from ..engine.config import (
     backend,
     epsilon,
     floatx,

@@ -1,6 +1,6 @@
 """Settings of the process, in Keras's `config` namespace."""
 
-from kerasish.engine.config import (
+from ..engine.config import (
     backend,
     disable_flash_attention,
     disable_interactive_logging,

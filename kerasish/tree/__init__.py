@@ -1,6 +1,6 @@
 """Nested Python structures, in Keras's `tree` namespace."""
 
-from kerasish.engine.tree import (
+from ..engine.tree import (
     MAP_TO_NONE,
     assert_same_paths,
     assert_same_structure,

@@ -2,3 +2,11 @@
 
 # cast
 from .cast import cast, convert_to_numpy, convert_to_tensor, custom_gradient, dtype, is_tensor, stop_gradient
+
+# shape
+from .join import (
+    append, array_split, concatenate, dsplit, dstack, hsplit, hstack, meshgrid, split, stack, unstack, vsplit, vstack,
+)  # fmt: skip
+from .shape import (
+    broadcast_to, expand_dims, moveaxis, ndim, ravel, reshape, shape, size, squeeze, swapaxes, transpose, view,
+)  # fmt: skip

@@ -1,0 +1,64 @@
+/* The engine of gemm/core.h, once for each ISA: tile sizes, and the body for float and for double. */
+#include "gemm/core.h"
+
+/* A tile is MR rows by NV vectors of accumulators, which must fit into the registers with NV vectors of B and one value
+ * of A: 32 registers on AVX-512 and NEON, 16 on AVX2 and on the SSE2 that compilers make of the portable code.
+ * EACH_ROWS lists the heights that get a microkernel of their own: all of them, so that no row is ever computed in
+ * vain. */
+#define ROWS_TO_4(X) X(1) X(2) X(3) X(4)
+#define ROWS_TO_6(X) ROWS_TO_4(X) X(5) X(6)
+#define ROWS_TO_14(X) ROWS_TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#if defined(KR_FOR_AVX512)
+enum { MR = 14 };
+#define NV 2
+#define EACH_ROWS ROWS_TO_14
+#elif defined(KR_FOR_AVX2)
+enum { MR = 6 };
+#define NV 2
+#define EACH_ROWS ROWS_TO_6
+#elif defined(KR_FOR_NEON)
+enum { MR = 6 };
+#define NV 4
+#define EACH_ROWS ROWS_TO_6
+#else
+enum { MR = 4 };
+#define NV (KR_REAL == 32 ? 8 : 4)
+#define EACH_ROWS ROWS_TO_4
+#endif
+#define NR (NV * V_LANES)
+
+/* A block of A (A_BLOCK bytes at most) stays in L2 while panels of B, KC * NR each, pass through L1. */
+enum {
+  KC = 256,
+  A_PANELS = 224 / MR, /* panels of A that a task packs at a time */
+  B_COLUMNS = 512,     /* columns of B that a task packs at a time */
+  PACK_PANELS = 4,     /* panels of A or B that a packing task packs */
+  AHEAD = 4 << 20      /* elements of A or B that are packed ahead for all tasks at a time */
+};
+
+/* Work is cut into at most MAX_TASKS pieces of TASK_WORK flops or more, by the shape alone. */
+enum { MAX_TASKS = 64, TASK_WORK = 4000000 };
+
+/* How one product is cut up.  Rows are panels of nearly equal height, MR at most; columns are panels of NR, the last
+ * one narrower; k is cut into blocks of kb. */
+typedef struct {
+  int64_t row_panels, col_panels, b_width; /* b_width: columns of all panels of B, with their padding */
+  int64_t kb, blocks;
+  int64_t batch_tasks;                               /* > 0: each task computes whole products */
+  int64_t row_tiles, col_tiles, chunks;              /* otherwise each task computes a tile of C, over one chunk of k */
+  int share_a, share_b;                              /* that operand serves several tasks, so it is packed ahead */
+  int64_t ahead;                                     /* blocks that are packed ahead at a time */
+  int64_t a_shared, b_shared, a_own, b_own, partial; /* elements of scratch; own: of each worker */
+} gemm_plan;
+
+static int64_t clamp(int64_t x, int64_t low, int64_t high) { return kr_max(low, kr_min(x, high)); }
+
+#define KR_REAL 32
+#include "base/real.h"
+#include "core_body.h"
+#undef KR_REAL
+#define KR_REAL 64
+#include "base/real.h"
+#include "core_body.h"
+
+KR_TABLE(core) = {KR_TABLE_END}; /* an engine, no kernels of its own */

@@ -1,0 +1,77 @@
+/* The matrix product that matmul, convolution and recurrent kernels share: packed, blocked, register-tiled.
+ *
+ *     C[b][i][j] = activation( start + sum over p of A[b][i][p] * B[b][p][j] )
+ *
+ * with start = 0, bias[b][j], or what C held (`accumulate`).  C is row-major with a leading dimension; A and B are
+ * never seen: two callbacks pack pieces of them, so that a transposed operand is another packer and a convolution packs
+ * its im2col patches straight into cache.  After Goto and van de Geijn, "Anatomy of High-Performance Matrix
+ * Multiplication" (2008) and BLIS.
+ *
+ * A family file that wants it:
+ *
+ *     #include "base/kernel.h"
+ *     #include "gemm/core.h"
+ *     #define KR_REAL 32
+ *     #include "base/real.h"
+ *     #include "gemm/pack.h"        // optional: packers for plain matrices
+ *     #include "conv_body.h"        // uses KR_FN(gemm), KR_FN(gemm_scratch), KR_FN(gemm_args)
+ *
+ *   KR_FN(gemm_args) g = {.batch = 1, .m = m, .n = n, .k = k, .pack_a = ..., .pack_b = ..., .ctx = &job,
+ *                         .c = y, .ldc = n, .bias = bias};
+ *   KR_FN(gemm)(&g, call->threads, scratch);     // scratch: KR_FN(gemm_scratch)(batch, m, n, k, call->threads) bytes
+ *
+ * The callbacks are called from several workers at once, in no particular order, perhaps several times for one piece;
+ * they write to `dst` alone, and what they write must depend on their arguments only.
+ *
+ *   pack_a(ctx, batch, row, rows, k0, kc, dst)            dst[p * rows + r]  = A[batch][row + r][k0 + p]
+ *       0 <= r < rows <= GEMM_MAX_MR, 0 <= p < kc <= GEMM_MAX_KC: one panel of rows, without gaps
+ *   pack_b(ctx, batch, k0, kc, col, cols, width, dst)     dst[p * width + c] = B[batch][k0 + p][col + c]
+ *       0 <= c < cols <= width <= GEMM_MAX_NR; columns from cols to width are to be zeros
+ *
+ * k0 is a multiple of 16 and so is kc unless the piece ends at k; col is a multiple of the panel width.  dst is aligned
+ * to its element only.
+ *
+ * Any of m, n, k and batch may be 0; with k = 0 C becomes activation(start).  Batches are `c_batch` (`bias_batch`)
+ * elements apart in C (bias), which also serves groups of a convolution: c_batch = columns of a group, ldc = all
+ * columns. C must not overlap what the packers read.
+ *
+ * Bits.  Each element of C is one chain of fused multiply-adds in the order of p; when m * n is small and k is large, k
+ * is cut into chunks by the shape alone, whose sums are added in order.  So results depend on (m, n, k, batch) and the
+ * ISA, never on threads, and for a given k a row's bits do not depend on m unless k is cut.
+ */
+#ifndef KR_GEMM_CORE_H
+#define KR_GEMM_CORE_H
+#include "../base/kernel.h"
+
+/* ISAs meet at link time here: the engine is compiled once for each (core.c), so its two functions carry the ISA's
+ * name. */
+#define gemm_f32 KR_PASTE(kr_gemm_f32_, KR_ISA_SUFFIX)
+#define gemm_f64 KR_PASTE(kr_gemm_f64_, KR_ISA_SUFFIX)
+#define gemm_scratch_f32 KR_PASTE(kr_gemm_scratch_f32_, KR_ISA_SUFFIX)
+#define gemm_scratch_f64 KR_PASTE(kr_gemm_scratch_f64_, KR_ISA_SUFFIX)
+
+enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 512 };
+typedef enum { GEMM_LINEAR, GEMM_RELU } gemm_activation;
+
+#define KR_GEMM_DECLARE(T, S)                                                                                        \
+  typedef struct {                                                                                                   \
+    int64_t batch, m, n, k;                                                                                          \
+    void (*pack_a)(const void *ctx, int64_t batch, int64_t row, int64_t rows, int64_t k0, int64_t kc, T *dst);       \
+    void (*pack_b)(const void *ctx, int64_t batch, int64_t k0, int64_t kc, int64_t col, int64_t cols, int64_t width, \
+                   T *dst);                                                                                          \
+    const void *ctx;                                                                                                 \
+    T *c;                                                                                                            \
+    int64_t ldc, c_batch; /* elements from one row, one batch of C to the next */                                    \
+    const T *bias;        /* n values, or NULL; not together with accumulate */                                      \
+    int64_t bias_batch;                                                                                              \
+    int accumulate; /* C += A B */                                                                                   \
+    int activation; /* a gemm_activation */                                                                          \
+  } gemm_args_##S;                                                                                                   \
+  void gemm_##S(const gemm_args_##S *g, int threads, void *scratch);                                                 \
+  size_t gemm_scratch_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int threads);
+
+KR_GEMM_DECLARE(float, f32)
+KR_GEMM_DECLARE(double, f64)
+#undef KR_GEMM_DECLARE
+
+#endif

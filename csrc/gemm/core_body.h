@@ -1,0 +1,332 @@
+/* Microkernel, blocking and task partition of gemm/core.h for one real type. */
+
+/* ---- microkernel ------------------------------------------------------------------------------------------------ */
+
+/* c = start + a b for `rows` rows by `nv` vectors; start may be c itself, or one row (start_ld = 0). */
+KR_INLINE void KR_FN(micro)(const int rows, const int nv, int64_t kc, const real *a, const real *b, const real *start,
+                            int64_t start_ld, real *c, int64_t ldc, int relu) {
+  vreal acc[MR][NV];
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < nv; ++v) acc[r][v] = v_load(start + r * start_ld + v * V_LANES);
+  for (int64_t p = 0; p < kc; ++p) {
+    vreal bv[NV];
+#pragma GCC unroll 8
+    for (int v = 0; v < nv; ++v) bv[v] = v_load(b + v * V_LANES);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      vreal ar = v_set1(a[r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < nv; ++v) acc[r][v] = v_fma(ar, bv[v], acc[r][v]);
+    }
+    a += rows;
+    b += nv * V_LANES;
+  }
+  if (relu) {
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < nv; ++v) acc[r][v] = v_select(v_lt(acc[r][v], v_zero()), v_zero(), acc[r][v]); /* keeps NaN */
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < nv; ++v) v_store(c + r * ldc + v * V_LANES, acc[r][v]);
+}
+
+typedef void (*KR_FN(micro_fn))(int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c,
+                                int64_t ldc, int relu);
+
+#define MICRO(rows, part, nv)                                                                           \
+  static void KR_FN(micro_##rows##_##part)(int64_t kc, const real *a, const real *b, const real *start, \
+                                           int64_t start_ld, real *c, int64_t ldc, int relu) {          \
+    KR_FN(micro)(rows, nv, kc, a, b, start, start_ld, c, ldc, relu);                                    \
+  }
+#define BOTH_WIDTHS(rows) MICRO(rows, half, NV / 2) MICRO(rows, full, NV)
+EACH_ROWS(BOTH_WIDTHS)
+#undef BOTH_WIDTHS
+#undef MICRO
+
+#define HALF(rows) KR_FN(micro_##rows##_half),
+#define FULL(rows) KR_FN(micro_##rows##_full),
+static const KR_FN(micro_fn) KR_FN(micros)[2][MR + 1] = {{NULL, EACH_ROWS(HALF)}, {NULL, EACH_ROWS(FULL)}};
+#undef HALF
+#undef FULL
+
+/* A panel of A times a panel of B.  At C's right edge the tile goes through a buffer, so that nothing beyond `cols` is
+ * read or written. */
+static void KR_FN(tile)(int64_t kc, const real *a, int64_t rows, const real *b, int64_t cols, int64_t width,
+                        const real *start, int64_t start_ld, real *c, int64_t ldc, int relu) {
+  KR_FN(micro_fn) micro = KR_FN(micros)[width == NR][rows];
+  if (cols == width) {
+    micro(kc, a, b, start, start_ld, c, ldc, relu);
+    return;
+  }
+  KR_ALIGNED real edge[MR * NR] = {0};
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t j = 0; j < width; j += V_LANES)
+      v_store(edge + r * width + j, v_load_n(start + r * start_ld + j, clamp(cols - j, 0, V_LANES)));
+  micro(kc, a, b, edge, width, edge, width, relu);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t j = 0; j < cols; j += V_LANES)
+      v_store_n(c + r * ldc + j, v_load(edge + r * width + j), kr_min(cols - j, V_LANES));
+}
+
+/* ---- partition -------------------------------------------------------------------------------------------------- */
+
+/* Cuts C into about `target` tiles: first the longer side, into tiles that are not too thin to reuse what they load. */
+static void KR_FN(cut_tiles)(gemm_plan *p, int64_t m, int64_t n, int64_t target) {
+  const int64_t thick_rows = kr_max(1, p->row_panels * MR / 112), thick_cols = kr_max(1, p->col_panels * NR / 128);
+  const int64_t thin_rows = kr_max(1, p->row_panels / 2), thin_cols = kr_max(1, p->col_panels / 2);
+  if (m > n) {
+    p->row_tiles = clamp(thick_rows, 1, target);
+    p->col_tiles = clamp(target / p->row_tiles, 1, thin_cols);
+    if (p->row_tiles * p->col_tiles < target) p->row_tiles = clamp(target / p->col_tiles, p->row_tiles, thin_rows);
+  } else {
+    p->col_tiles = clamp(thick_cols, 1, target);
+    p->row_tiles = clamp(target / p->col_tiles, 1, thin_rows);
+    if (p->row_tiles * p->col_tiles < target) p->col_tiles = clamp(target / p->row_tiles, p->col_tiles, thin_cols);
+  }
+}
+
+static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k) {
+  gemm_plan p = {.row_tiles = 1, .col_tiles = 1, .chunks = 1};
+  p.row_panels = kr_ceil_div(m, MR);
+  p.col_panels = kr_ceil_div(n, NR);
+  p.b_width = n ? kr_round_up(n, NR / 2) : 0;
+  p.kb = kr_max(16, kr_round_up(kr_ceil_div(k, kr_max(1, kr_ceil_div(k, KC))), 16));
+  p.blocks = kr_max(1, kr_ceil_div(k, p.kb));
+
+  const double work = 2.0 * (double)m * (double)n * (double)k;
+  const int64_t target = (int64_t)fmin(fmax(work / TASK_WORK, 1), MAX_TASKS);
+  if (batch > 1 && (batch >= MAX_TASKS / 2 || target < 4)) {
+    p.batch_tasks = clamp((int64_t)fmin((double)batch * work / TASK_WORK, 4 * MAX_TASKS), 1, batch);
+  } else if (target > 1 && m * n <= 1 << 18 && k >= 4 * KC && k >= 2 * kr_max(m, n)) {
+    p.chunks = kr_min(target, p.blocks / 2); /* few tiles, each a long sum */
+  } else if (target > 1) {
+    KR_FN(cut_tiles)(&p, m, n, target);
+  }
+
+  p.share_a = p.col_tiles > 1;
+  p.share_b = p.row_tiles > 1;
+  p.ahead = p.blocks;
+  if (p.share_a) p.ahead = clamp(AHEAD / (m * p.kb), 1, p.ahead);
+  if (p.share_b) p.ahead = clamp(AHEAD / (p.b_width * p.kb), 1, p.ahead);
+  p.a_shared = p.share_a ? kr_round_up(m * p.kb * p.ahead, 16) : 0;
+  p.b_shared = p.share_b ? kr_round_up(p.b_width * p.kb * p.ahead, 16) : 0;
+  p.a_own = p.share_a ? 0 : kr_round_up(kr_min(A_PANELS * MR, m) * p.kb, 16);
+  p.b_own = p.share_b ? 0 : kr_round_up(kr_min(kr_round_up(B_COLUMNS, NR), p.b_width) * p.kb, 16);
+  p.partial = p.chunks > 1 ? kr_round_up(m * n, 16) : 0;
+  return p;
+}
+
+static int64_t KR_FN(tasks)(const gemm_plan *p) {
+  return p->batch_tasks ? p->batch_tasks : p->row_tiles * p->col_tiles * p->chunks;
+}
+
+size_t KR_FN(gemm_scratch)(int64_t batch, int64_t m, int64_t n, int64_t k, int threads) {
+  if (batch == 0 || m == 0 || n == 0) return 0;
+  const gemm_plan p = KR_FN(plan)(batch, m, n, k);
+  const int64_t workers = kr_min(threads, KR_FN(tasks)(&p));
+  return sizeof(real) *
+         (size_t)(p.a_shared + p.b_shared + workers * (p.a_own + p.b_own) + (p.chunks > 1 ? p.chunks * p.partial : 0));
+}
+
+/* ---- tasks ------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+  const KR_FN(gemm_args) * g;
+  gemm_plan p;
+  int64_t batch, block; /* the product in hand, and the first block of those packed ahead */
+  real *a_shared, *b_shared, *own, *partial;
+} KR_FN(gemm_job);
+
+static int64_t KR_FN(row_at)(const KR_FN(gemm_job) * j, int64_t panel) { return panel * j->g->m / j->p.row_panels; }
+
+static int64_t KR_FN(block_size)(const KR_FN(gemm_job) * j, int64_t block) {
+  return kr_min(j->p.kb, j->g->k - block * j->p.kb);
+}
+
+/* Packs panels [from, to) of one block of A, the first one to dst. */
+static void KR_FN(pack_rows)(const KR_FN(gemm_job) * j, int64_t batch, int64_t block, int64_t from, int64_t to,
+                             real *dst) {
+  const int64_t kc = KR_FN(block_size)(j, block);
+  for (int64_t panel = from; panel < to; ++panel) {
+    const int64_t row = KR_FN(row_at)(j, panel), rows = KR_FN(row_at)(j, panel + 1) - row;
+    j->g->pack_a(j->g->ctx, batch, row, rows, block * j->p.kb, kc, dst);
+    dst += rows * kc;
+  }
+}
+
+static int64_t KR_FN(panel_width)(int64_t cols) { return cols <= NR / 2 ? NR / 2 : NR; }
+
+static void KR_FN(pack_cols)(const KR_FN(gemm_job) * j, int64_t batch, int64_t block, int64_t from, int64_t to,
+                             real *dst) {
+  const int64_t kc = KR_FN(block_size)(j, block);
+  for (int64_t panel = from; panel < to; ++panel, dst += NR * kc) {
+    const int64_t col = panel * NR, cols = kr_min(NR, j->g->n - col);
+    j->g->pack_b(j->g->ctx, batch, block * j->p.kb, kc, col, cols, KR_FN(panel_width)(cols), dst);
+  }
+}
+
+/* Tasks: for each block packed ahead, groups of panels of A, then of B. */
+static void KR_FN(pack_task)(void *arg, int64_t task, int worker) {
+  const KR_FN(gemm_job) *j = arg;
+  const gemm_plan *p = &j->p;
+  const int64_t a_groups = p->share_a ? kr_ceil_div(p->row_panels, PACK_PANELS) : 0;
+  const int64_t b_groups = p->share_b ? kr_ceil_div(p->col_panels, PACK_PANELS) : 0;
+  const int64_t ahead = task / (a_groups + b_groups), group = task % (a_groups + b_groups), block = j->block + ahead;
+  const int64_t kc = KR_FN(block_size)(j, block);
+  (void)worker;
+  if (group < a_groups) {
+    const int64_t from = group * PACK_PANELS, to = kr_min(from + PACK_PANELS, p->row_panels);
+    real *dst = j->a_shared + ahead * p->kb * j->g->m + KR_FN(row_at)(j, from) * kc;
+    KR_FN(pack_rows)(j, j->batch, block, from, to, dst);
+  } else {
+    const int64_t from = (group - a_groups) * PACK_PANELS, to = kr_min(from + PACK_PANELS, p->col_panels);
+    KR_FN(pack_cols)(j, j->batch, block, from, to, j->b_shared + ahead * p->kb * p->b_width + from * NR * kc);
+  }
+}
+
+/* Where the sum of an element begins, and what is done to it when it ends. */
+typedef struct {
+  int64_t first, last; /* blocks [first, last) make the sum */
+  const real *bias;    /* added to zero, or NULL */
+  int accumulate, relu;
+  real *c;
+  int64_t ldc;
+} KR_FN(gemm_out);
+
+static const KR_ALIGNED real KR_FN(zeros)[NR];
+
+/* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to). */
+static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out, int64_t batch, int64_t p0, int64_t p1,
+                          int64_t q0, int64_t q1, int64_t from, int64_t to, int worker) {
+  const gemm_plan *p = &j->p;
+  const int64_t m = j->g->m, n = j->g->n;
+  real *const a_own = j->own + worker * (p->a_own + p->b_own), *const b_own = a_own + p->a_own;
+  const int64_t p_step = p->share_a ? p1 - p0 : A_PANELS, q_step = p->share_b ? q1 - q0 : kr_ceil_div(B_COLUMNS, NR);
+  for (int64_t qa = q0; qa < q1; qa += q_step) {
+    const int64_t qe = kr_min(qa + q_step, q1);
+    for (int64_t block = from; block < to; ++block) {
+      const int64_t kc = KR_FN(block_size)(j, block), ahead = (block - j->block) * p->kb;
+      const int starts = block == out->first, relu = out->relu && block == out->last - 1;
+      const real *b = j->b_shared + ahead * p->b_width + qa * NR * kc;
+      if (!p->share_b) {
+        KR_FN(pack_cols)(j, batch, block, qa, qe, b_own);
+        b = b_own;
+      }
+      for (int64_t pa = p0; pa < p1; pa += p_step) {
+        const int64_t pe = kr_min(pa + p_step, p1), row0 = KR_FN(row_at)(j, pa);
+        const real *a = j->a_shared + ahead * m + row0 * kc;
+        if (!p->share_a) {
+          KR_FN(pack_rows)(j, batch, block, pa, pe, a_own);
+          a = a_own;
+        }
+        for (int64_t q = qa; q < qe; ++q) {
+          const int64_t col = q * NR, cols = kr_min(NR, n - col), width = KR_FN(panel_width)(cols);
+          for (int64_t panel = pa; panel < pe; ++panel) {
+            const int64_t row = KR_FN(row_at)(j, panel), rows = KR_FN(row_at)(j, panel + 1) - row;
+            real *c = out->c + row * out->ldc + col;
+            const real *start = c;
+            int64_t start_ld = out->ldc;
+            if (starts && !out->accumulate) {
+              start = out->bias ? out->bias + col : KR_FN(zeros);
+              start_ld = 0;
+            }
+            KR_FN(tile)(kc, a + (row - row0) * kc, rows, b + (q - qa) * NR * kc, cols, width, start, start_ld, c,
+                        out->ldc, relu);
+          }
+        }
+      }
+    }
+  }
+}
+
+static KR_FN(gemm_out) KR_FN(output)(const KR_FN(gemm_job) * j, int64_t batch) {
+  const KR_FN(gemm_args) *g = j->g;
+  return (KR_FN(gemm_out)){.first = 0,
+                           .last = j->p.blocks,
+                           .bias = g->bias ? g->bias + batch * g->bias_batch : NULL,
+                           .accumulate = g->accumulate,
+                           .relu = g->activation == GEMM_RELU,
+                           .c = g->c + batch * g->c_batch,
+                           .ldc = g->ldc};
+}
+
+static void KR_FN(batch_task)(void *arg, int64_t task, int worker) {
+  const KR_FN(gemm_job) *j = arg;
+  const gemm_plan *p = &j->p;
+  for (int64_t b = task * j->g->batch / p->batch_tasks; b < (task + 1) * j->g->batch / p->batch_tasks; ++b) {
+    const KR_FN(gemm_out) out = KR_FN(output)(j, b);
+    KR_FN(region)(j, &out, b, 0, p->row_panels, 0, p->col_panels, 0, p->blocks, worker);
+  }
+}
+
+static void KR_FN(tile_task)(void *arg, int64_t task, int worker) {
+  const KR_FN(gemm_job) *j = arg;
+  const gemm_plan *p = &j->p;
+  const int64_t r = task % p->row_tiles, q = task / p->row_tiles % p->col_tiles;
+  KR_FN(gemm_out) out = KR_FN(output)(j, j->batch);
+  KR_FN(region)(j, &out, j->batch, r * p->row_panels / p->row_tiles, (r + 1) * p->row_panels / p->row_tiles,
+                q * p->col_panels / p->col_tiles, (q + 1) * p->col_panels / p->col_tiles, j->block,
+                kr_min(j->block + p->ahead, p->blocks), worker);
+}
+
+/* One chunk of k: all of C into its own array of partial sums. */
+static void KR_FN(chunk_task)(void *arg, int64_t task, int worker) {
+  const KR_FN(gemm_job) *j = arg;
+  const gemm_plan *p = &j->p;
+  KR_FN(gemm_out)
+  out = {.first = task * p->blocks / p->chunks,
+         .last = (task + 1) * p->blocks / p->chunks,
+         .c = j->partial + task * p->partial,
+         .ldc = j->g->n};
+  KR_FN(region)(j, &out, j->batch, 0, p->row_panels, 0, p->col_panels, out.first, out.last, worker);
+}
+
+/* Adds the partial sums of row `row`, in order. */
+static void KR_FN(sum_task)(void *arg, int64_t row, int worker) {
+  const KR_FN(gemm_job) *j = arg;
+  const int64_t n = j->g->n;
+  const KR_FN(gemm_out) out = KR_FN(output)(j, j->batch);
+  real *c = out.c + row * out.ldc;
+  (void)worker;
+  for (int64_t col = 0; col < n; col += V_LANES) {
+    const int64_t lanes = kr_min(V_LANES, n - col);
+    const real *part = j->partial + row * n + col;
+    vreal sum = out.accumulate ? v_load_n(c + col, lanes) : out.bias ? v_load_n(out.bias + col, lanes) : v_zero();
+    for (int64_t s = 0; s < j->p.chunks; ++s) sum = v_add(sum, v_load_n(part + s * j->p.partial, lanes));
+    if (out.relu) sum = v_select(v_lt(sum, v_zero()), v_zero(), sum);
+    v_store_n(c + col, sum, lanes);
+  }
+}
+
+void KR_FN(gemm)(const KR_FN(gemm_args) * g, int threads, void *scratch) {
+  if (g->batch == 0 || g->m == 0 || g->n == 0) return;
+  KR_FN(gemm_job) j = {.g = g, .p = KR_FN(plan)(g->batch, g->m, g->n, g->k)};
+  const gemm_plan *p = &j.p;
+  const int64_t tasks = KR_FN(tasks)(p);
+  j.a_shared = scratch;
+  j.b_shared = j.a_shared + p->a_shared;
+  j.own = j.b_shared + p->b_shared;
+  j.partial = j.own + kr_min(threads, tasks) * (p->a_own + p->b_own);
+  if (p->batch_tasks) {
+    kr_parallel(threads, tasks, KR_FN(batch_task), &j);
+    return;
+  }
+  const int64_t groups = (p->share_a ? kr_ceil_div(p->row_panels, PACK_PANELS) : 0) +
+                         (p->share_b ? kr_ceil_div(p->col_panels, PACK_PANELS) : 0);
+  for (j.batch = 0; j.batch < g->batch; ++j.batch) {
+    if (p->chunks > 1) {
+      kr_parallel(threads, tasks, KR_FN(chunk_task), &j);
+      kr_parallel(threads, g->m, KR_FN(sum_task), &j);
+      continue;
+    }
+    for (j.block = 0; j.block < p->blocks; j.block += p->ahead) {
+      kr_parallel(threads, groups * kr_min(p->ahead, p->blocks - j.block), KR_FN(pack_task), &j);
+      kr_parallel(threads, tasks, KR_FN(tile_task), &j);
+    }
+  }
+}

@@ -9,8 +9,7 @@
  * is one.  An empty sum is 0, an empty product 1, an empty mean NaN; infer refuses an empty max or min.  Integers wrap.
  */
 #include "driver.h"
-
-enum reduce_op { OP_SUM, OP_SUM_SQUARE, OP_PROD, OP_MAX, OP_MIN };
+#include "op.h"
 
 /* A kernel from two sets of loops: `first` on elements of type in, `rest` on accumulators of type acc.  The loops are
  * the functions <first>_rows, <first>_cols and so on. */

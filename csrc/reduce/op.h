@@ -1,0 +1,5 @@
+/* The operations that fold_body.h can fold with. */
+#ifndef KR_REDUCE_OP_H
+#define KR_REDUCE_OP_H
+enum reduce_op { OP_SUM, OP_SUM_SQUARE, OP_PROD, OP_MAX, OP_MIN };
+#endif

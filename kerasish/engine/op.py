@@ -28,7 +28,7 @@ class _State(threading.local):
 
     def __init__(self):
         self.tapes: list = []
-        self.variable_reader: Callable | None = None
+        self.calls: list | None = None  # collects (op, input Specs, output Specs, attrs) of symbolic calls, when set
 
 
 state = _State()
@@ -70,7 +70,7 @@ class Op:
     """One op declaration; calling it is `apply`. Made by `define_op`, which documents the fields."""
 
     __slots__ = (
-        "grad", "infer", "inplace", "input_names", "kernel", "kind", "name", "output_names", "saved_inputs",
+        "flops", "grad", "infer", "inplace", "input_names", "kernel", "kind", "name", "output_names", "saved_inputs",
         "saved_outputs", "scratch", "variadic",
     )  # fmt: skip
 
@@ -86,6 +86,19 @@ class Op:
         return f"{self.input_names[last]}[{i - last}]" if self.variadic and i >= last else self.input_names[i]
 
 
+def _size(specs: Sequence[Spec]) -> int:
+    return sum(s.size or 0 for s in specs)
+
+
+_DEFAULT_FLOPS = {
+    "elementwise": lambda specs, outs, attrs: _size(outs),
+    "reduce": lambda specs, outs, attrs: _size(specs),
+    "view": lambda specs, outs, attrs: 0,
+    "anchor": lambda specs, outs, attrs: _size(outs),
+    "opaque": lambda specs, outs, attrs: _size(outs),
+}
+
+
 def define_op(
     name: str,
     *,
@@ -98,6 +111,7 @@ def define_op(
     inplace: tuple[tuple[int, int], ...] = (),
     kind: str = "opaque",
     scratch: Callable | None = None,
+    flops: Callable | None = None,
 ) -> Op:
     """Declares an op and puts it into the registry.
 
@@ -113,6 +127,8 @@ def define_op(
         inplace: (input, output) pairs that may share memory.
         kind: elementwise, reduce, view, anchor (matmul, convolution: what others fuse into) or opaque.
         scratch: bytes of working memory from Specs, for a host kernel; a C kernel states its own in the registry.
+        flops: flops(input_specs, output_specs, attributes) -> floating-point operations of one call (a multiply-add is
+            two); by default one per element of the output, of the input for a reduction, none for a view.
     """
     if name in _registry:
         raise RuntimeError(f"op {name!r} is declared twice")
@@ -125,6 +141,7 @@ def define_op(
     op.input_names = tuple(n.lstrip("*") for n in names)
     op.output_names = tuple(outputs.split())
     op.infer, op.kernel, op.grad, op.inplace, op.kind, op.scratch = infer, kernel, grad, inplace, kind, scratch
+    op.flops = flops or _DEFAULT_FLOPS[kind]
     saved = saves.split()
     unknown = set(saved) - set(op.input_names) - set(op.output_names)
     if unknown:
@@ -277,4 +294,6 @@ def _apply_symbolic(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any
     else:
         result = tuple(Symbol(s.shape, s.dtype) for s in out)
     Node(op, inputs, attrs, result)
+    if state.calls is not None:
+        state.calls.append((op, tuple(Spec(tuple(x.shape), x.dtype) for x in inputs), out, attrs))
     return result

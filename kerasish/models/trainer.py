@@ -1,0 +1,730 @@
+"""Trainer: compile, fit, evaluate, predict and their one-batch forms."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+import threading
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .. import metrics as metrics_module
+from .. import optimizers
+from ..callbacks import CallbackList
+from ..data import EpochIterator, train_validation_split, unpack_x_y_sample_weight
+from ..engine import config, tree
+from ..engine.errors import invalid
+from ..engine.op import get_op
+from ..engine.operation import infer_spec
+from ..engine.serialization import deserialize_keras_object, serialize_keras_object
+from ..engine.spec import Spec
+from ..engine.tape import GradientTape
+from ..engine.tensor import Tensor, to_tensor
+from .compile import CompileLoss, CompileMetrics
+
+
+class _Interrupts:
+    """Holds Ctrl-C back until a step is finished, so that it never leaves a half-updated model.
+
+    A second Ctrl-C is not held back.
+    """
+
+    def __enter__(self) -> _Interrupts:
+        self.pending = False
+        self.installed = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        if self.installed:
+            signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def _handle(self, signum: int, frame: Any) -> None:
+        if self.pending:
+            raise KeyboardInterrupt
+        self.pending = True
+
+    def check(self) -> None:
+        """Raises what was held back."""
+        if self.pending:
+            self.pending = False
+            raise KeyboardInterrupt
+
+    def __exit__(self, *exc: Any) -> None:
+        if self.installed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if exc[0] is None:
+            self.check()
+
+
+def _pythonify(logs: dict[str, Any]) -> dict[str, Any]:
+    """Logs with Python numbers in place of scalars."""
+    out: dict[str, Any] = {}
+    for key, value in sorted(logs.items()):
+        if isinstance(value, dict):
+            out.update(_pythonify(value))
+        else:
+            try:
+                value = float(value)
+            except (TypeError, ValueError):
+                value = np.asarray(value) if isinstance(value, Tensor) else value
+            out[key] = value
+    return out
+
+
+def _first_length(x: Any) -> int:
+    first = next((i for i in tree.flatten(x) if i is not None), None)
+    shape = getattr(first, "shape", ())
+    return shape[0] if shape else 1
+
+
+def _tensors(data: Any) -> Any:
+    return tree.map_structure(lambda v: v if v is None or isinstance(v, Tensor) else to_tensor(v, where="data"), data)
+
+
+class Trainer:
+    """Mixin of Model: the training loop."""
+
+    def __init__(self) -> None:
+        d = self.__dict__
+        d.update(
+            optimizer=None, loss=None, compiled=False, stop_training=False, steps_per_execution=1, history=None,
+            train_function=None, test_function=None, predict_function=None, _run_eagerly=False, _jit_compile=None,
+            _compile_loss=None, _compile_metrics=None, _loss_tracker=None, _compile_arguments=None,
+            _initial_epoch=None, _nan_reported=False, _compiled_trainable_state=None,
+        )  # fmt: skip
+        takes = inspect.signature(type(self).compute_loss).parameters
+        d["_compute_loss_takes_training"] = "training" in takes
+
+    # -- compile ----------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Says how the model is trained.
+
+        Args:
+            optimizer: an optimizer or its name.
+            loss: a loss, its name or a function; for several outputs a list, or a dict by output name.
+            loss_weights: factors of the losses, in the same forms.
+            metrics: list of metrics (names, functions, objects); for several outputs lists, or a dict by name.
+            weighted_metrics: metrics that are given sample and class weights.
+            run_eagerly: run every step op by op.
+            steps_per_execution: batches between two callbacks.
+            jit_compile: "auto", or whether steps are compiled.
+            auto_scale_loss: scale the loss in mixed_float16.
+
+        Raises:
+            ValueError: for unknown names, or outputs that do not exist.
+        """
+        if not isinstance(steps_per_execution, (int, np.integer)) or steps_per_execution < 1:
+            raise invalid(
+                "compile", "steps_per_execution is a positive integer", steps_per_execution=steps_per_execution
+            )
+        if jit_compile not in (True, False, "auto"):
+            raise invalid("compile", 'jit_compile is True, False or "auto"', jit_compile=jit_compile)
+        chosen = optimizers.get(optimizer)
+        if auto_scale_loss and self.dtype_policy.name == "mixed_float16" and chosen is not None:
+            scaled = getattr(optimizers, "LossScaleOptimizer", None)
+            if scaled is not None and not isinstance(chosen, scaled):
+                chosen = scaled(chosen, name="loss_scale_optimizer")
+        names = getattr(self, "output_names", None)
+        functional = getattr(self, "_functional", None)
+        if names is None and functional is not None:
+            names = functional.output_names
+        compile_loss = None if loss is None else CompileLoss(loss, loss_weights, output_names=names)
+        compile_metrics = None
+        if metrics is not None or weighted_metrics is not None:
+            compile_metrics = CompileMetrics(metrics, weighted_metrics, output_names=names)
+        if jit_compile is True and run_eagerly:
+            warnings.warn("compile: run_eagerly=True turns jit_compile off.", stacklevel=2)
+        self.__dict__.update(
+            optimizer=chosen,
+            loss=loss,
+            _compile_loss=compile_loss,
+            _compile_metrics=compile_metrics,
+            _loss_tracker=metrics_module.Mean(name="loss"),
+            _run_eagerly=bool(run_eagerly),
+            _jit_compile=jit_compile is not False and not run_eagerly,
+            steps_per_execution=int(steps_per_execution),
+            stop_training=False,
+            compiled=True,
+            _nan_reported=False,
+            train_function=None,
+            test_function=None,
+            predict_function=None,
+            _compiled_trainable_state={id(x): x.trainable for x in self._flatten_layers()},
+            _compile_arguments=dict(
+                optimizer=chosen,
+                loss=loss,
+                loss_weights=loss_weights,
+                metrics=metrics,
+                weighted_metrics=weighted_metrics,
+                run_eagerly=run_eagerly,
+                steps_per_execution=steps_per_execution,
+                jit_compile=jit_compile is not False and not run_eagerly,
+            ),
+        )
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether every step runs op by op."""
+        return self._run_eagerly
+
+    @run_eagerly.setter
+    def run_eagerly(self, value: bool) -> None:
+        self.__dict__["_run_eagerly"] = bool(value)
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether steps may be compiled."""
+        return True if self._jit_compile is None else self._jit_compile
+
+    @jit_compile.setter
+    def jit_compile(self, value: bool) -> None:
+        self.__dict__["_jit_compile"] = bool(value)
+
+    @property
+    def metrics(self) -> list:
+        """The loss tracker, the compiled metrics, the losses of single outputs, and metrics that layers hold."""
+        out = self._own_metrics()
+        for layer in self._flatten_layers(include_self=False):
+            if not isinstance(layer, Trainer):
+                out += layer._metrics
+        seen: set[int] = set()
+        return [m for m in out if not (id(m) in seen or seen.add(id(m)))]
+
+    def _own_metrics(self) -> list:
+        out = []
+        if self.compiled:
+            out = [m for m in (self._loss_tracker, self._compile_metrics) if m is not None]
+            if self._compile_loss is not None:
+                out += self._compile_loss.metrics
+        return out + list(self._metrics)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return [m.name for m in self.metrics]
+
+    @property
+    def metrics_variables(self) -> list:
+        return [v for m in self.metrics for v in m.variables]
+
+    def reset_metrics(self) -> None:
+        """Sets all metrics back."""
+        for m in self.metrics:
+            m.reset_state()
+
+    # -- one step ---------------------------------------------------------------------------------------------------
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The total loss of a batch: the compiled loss, `add_loss` and regularizers. Subclasses may replace it.
+
+        Raises:
+            ValueError: where there is no loss at all.
+        """
+        total = None
+        if self._compile_loss is not None:
+            total = self._compile_loss(y, y_pred, sample_weight)
+        for extra in self.losses:
+            extra = extra if isinstance(extra, Tensor) or not hasattr(extra, "read") else extra.read()
+            total = extra if total is None else get_op("add")(total, _same(extra, total))
+        if total is None:
+            raise invalid("fit", "there is no loss to compute: give one to compile(), or use add_loss()")
+        return total
+
+    def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        if self._compute_loss_takes_training:
+            return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables: list,
+        non_trainable_variables: list,
+        metrics_variables: list,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tuple:
+        """`compute_loss` with the given variable values; the model's own stay as they were.
+
+        Returns:
+            (loss, (trainable, non-trainable, metrics variables' values)).
+        """
+        groups = [
+            (self.trainable_variables, trainable_variables),
+            (self.non_trainable_variables, non_trainable_variables),
+            (self.metrics_variables, metrics_variables),
+        ]
+        pairs = [p for mine, given in groups for p in zip(mine, given)]
+        saved = [(v, v._value) for v, _ in pairs]
+        try:
+            for v, value in pairs:
+                v.assign(value)
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training)
+            after = tuple([v._value for v in mine] for mine, _ in groups)
+        finally:
+            for v, value in saved:
+                v._value = value
+        return loss, after
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
+        """Updates the compiled metrics with a batch and gives all results. Subclasses may replace it."""
+        if self._compile_metrics is not None:
+            self._compile_metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict:
+        """Values of all metrics by name."""
+        out: dict[str, Any] = {}
+        for m in self.metrics:
+            result = m.result()
+            out.update(result if isinstance(result, dict) else {m.name: result})
+        return out
+
+    def _forward(self, x: Any, training: bool) -> Any:
+        return self(x, training=training) if "training" in self._signature.takes else self(x)
+
+    def train_step(self, data: Any) -> dict:
+        """One step on a batch: forward, loss, gradients, update, metrics. Subclasses may replace it.
+
+        Args:
+            data: (x, y, sample_weight) or a part of it.
+
+        Returns:
+            Logs: values by name.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        with GradientTape() as tape:
+            y_pred = self._forward(x, training=True)
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training=True)
+            scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
+        self._loss_tracker.update_state(loss, sample_weight=_first_length(x))
+        trainable = self.trainable_weights
+        if trainable:
+            self.optimizer.apply(tape.gradient(scaled, trainable), trainable)
+        else:
+            warnings.warn(f"{self.name}: the model does not have any trainable weights.", stacklevel=2)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def test_step(self, data: Any) -> dict:
+        """One step of evaluation on a batch. Subclasses may replace it."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self._forward(x, training=False)
+        if self._compile_loss is not None or self.losses or type(self).compute_loss is not Trainer.compute_loss:
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training=False)
+            self._loss_tracker.update_state(loss, sample_weight=_first_length(x))
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for a batch. Subclasses may replace it."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self._forward(x, training=False)
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """The function that runs `steps_per_execution` batches of training; called with a list of batches."""
+        if self.train_function is None or force:
+            self.__dict__["train_function"] = self._over_batches(lambda batch: self.train_step(batch))
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """The same for evaluation."""
+        if self.test_function is None or force:
+            self.__dict__["test_function"] = self._over_batches(lambda batch: self.test_step(batch))
+        return self.test_function
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """The same for prediction; gives the outputs of each batch."""
+        if self.predict_function is None or force:
+            self.__dict__["predict_function"] = lambda batches: [self.predict_step(_tensors(b)) for b in batches]
+        return self.predict_function
+
+    @staticmethod
+    def _over_batches(step: Any) -> Any:
+        def run(batches: list) -> Any:
+            logs: Any = {}
+            for batch in batches:
+                logs = step(_tensors(batch))
+            return logs
+
+        return run
+
+    # -- building ---------------------------------------------------------------------------------------------------
+
+    def _require_compiled(self, method: str) -> None:
+        if not self.compiled:
+            raise invalid(method, "call compile() first")
+        if self._compiled_trainable_state is not None:
+            now = {id(x): x for x in self._flatten_layers()}
+            then = self._compiled_trainable_state
+            changed = [x.name for k, x in now.items() if k in then and then[k] != x.trainable]
+            if changed:
+                warnings.warn(
+                    f"{method}: `trainable` of {changed} has changed since compile(); call compile() again for the "
+                    "optimizer to follow.",
+                    stacklevel=3,
+                )
+                self.__dict__["_compiled_trainable_state"] = {k: x.trainable for k, x in now.items()}
+
+    def _build_from_batch(self, batch: Any, training: bool) -> None:
+        """Makes weights, metrics, losses and optimizer slots for the shapes of a batch, without computing."""
+        x, y, sample_weight = unpack_x_y_sample_weight(batch)
+
+        def spec(v: Any) -> Any:
+            return None if v is None else Spec(tuple(v.shape), _dtype(v))
+
+        unbuilt = not all(layer.built for layer in self._flatten_layers())
+        loss, metrics = self._compile_loss, self._compile_metrics
+        if unbuilt:
+            try:
+                infer_spec(self, tree.map_structure(spec, x), **self._build_keywords())
+            except (ValueError, TypeError):
+                raise
+            except Exception:
+                # Its Python needs values: one real call builds it.
+                self._forward(_tensors(x), training=False)
+        if (loss is not None and not loss.built) or (metrics is not None and not metrics.built):
+            y_pred = infer_spec(self, tree.map_structure(spec, x), **self._build_keywords())
+            y_spec = tree.map_structure(spec, y)
+            if loss is not None and not loss.built and y is not None and _usable(y_spec):
+                loss.build(y_spec, y_pred)
+            if metrics is not None and not metrics.built and y is not None and _usable(y_spec):
+                metrics.build(y_spec, y_pred)
+        optimizer = self.optimizer
+        if training and optimizer is not None and not optimizer.built:
+            optimizer.build(self.trainable_variables)
+
+    def _build_keywords(self) -> dict:
+        return {"training": False} if "training" in self._signature.takes else {}
+
+    # -- loops ------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: dict | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> Any:
+        """Trains the model.
+
+        Args:
+            x: arrays (nested), a generator, a PyDataset or any iterable of batches.
+            y: targets, beside arrays.
+            batch_size: 32 by default, for arrays.
+            epochs: number of the last epoch.
+            verbose: 0 silent, 1 progress bar, 2 a line an epoch; "auto" is 1.
+            callbacks: list of callbacks.
+            validation_split: fraction of the samples, taken from the end, to validate on.
+            validation_data: (x, y) or (x, y, sample_weight), or a dataset.
+            shuffle: shuffle the samples before each epoch.
+            class_weight: dict from class to weight.
+            sample_weight: weight of each sample.
+            initial_epoch: number of epochs already done.
+            steps_per_epoch: batches that make an epoch.
+            validation_steps, validation_batch_size, validation_freq: of the validation.
+
+        Returns:
+            The History callback; `history.history` has the logs of each epoch by name.
+
+        Raises:
+            ValueError: for data that do not fit, and for a model that is not compiled.
+        """
+        self._require_compiled("fit")
+        epochs = _count("epochs", epochs, 0)
+        limit = config.max_epochs()
+        if limit and limit < epochs:
+            warnings.warn(f"fit: limiting epochs to {limit}.", stacklevel=2)
+            epochs = limit
+        _check_frequency(validation_freq)
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
+        batches = EpochIterator(
+            x, y, sample_weight, batch_size=batch_size, steps_per_epoch=steps_per_epoch, shuffle=shuffle,
+            class_weight=class_weight, steps_per_execution=self.steps_per_execution, where="fit",
+        )  # fmt: skip
+        self._build_from_batch(batches.peek(), training=True)
+        val_batches = None
+        if validation_data is not None:
+            val_x, val_y, val_weight = unpack_x_y_sample_weight(validation_data)
+            val_batches = EpochIterator(
+                val_x, val_y, val_weight, batch_size=validation_batch_size or batch_size,
+                steps_per_epoch=validation_steps, steps_per_execution=self.steps_per_execution, where="fit (validation)",
+            )  # fmt: skip
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks, add_history=True, add_progbar=verbose != 0, verbose=verbose, epochs=epochs,
+                steps=batches.num_batches, model=self,
+            )  # fmt: skip
+        self.__dict__.update(stop_training=False, _nan_reported=False)
+        run = self.make_train_function()
+        logs: dict = {}
+        with _Interrupts() as interrupts:
+            callbacks.on_train_begin()
+            for epoch in range(self._initial_epoch or initial_epoch, epochs):
+                self.reset_metrics()
+                callbacks.on_epoch_begin(epoch)
+                step_logs: Any = {}
+                for begin, end, data in batches.enumerate_epoch():
+                    callbacks.on_train_batch_begin(begin)
+                    step_logs = run(data)
+                    self._report_nan(epoch, end, step_logs)
+                    callbacks.on_train_batch_end(end, step_logs)
+                    interrupts.check()
+                    if self.stop_training:
+                        break
+                logs = _pythonify(dict(self._epoch_logs(step_logs)))
+                if val_batches is not None and _due(epoch, validation_freq):
+                    results = self._evaluate(val_batches, callbacks, interrupts)
+                    logs.update({f"val_{k}": v for k, v in results.items()})
+                callbacks.on_epoch_end(epoch, logs)
+                interrupts.check()
+                if self.stop_training or batches.exhausted:
+                    break
+            if self.optimizer is not None and epochs > 0:
+                self.optimizer.finalize_variable_values(self.trainable_weights)
+            callbacks.on_train_end(logs=logs)
+        return self.history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Loss and metrics on data, in the forms that `fit` takes.
+
+        Returns:
+            The loss alone, a list in the order of the metrics, or a dict with `return_dict`.
+        """
+        if kwargs:
+            raise invalid("evaluate", "unknown arguments", **kwargs)
+        self._require_compiled("evaluate")
+        batches = EpochIterator(
+            x, y, sample_weight, batch_size=batch_size, steps_per_epoch=steps,
+            steps_per_execution=self.steps_per_execution, where="evaluate",
+        )  # fmt: skip
+        self._build_from_batch(batches.peek(), training=False)
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=batches.num_batches, model=self
+            )
+        with _Interrupts() as interrupts:
+            logs = self._evaluate(batches, callbacks, interrupts)
+        return logs if return_dict else self._in_order(logs)
+
+    def _evaluate(self, batches: EpochIterator, callbacks: CallbackList, interrupts: _Interrupts) -> dict:
+        run = self.make_test_function()
+        self.__dict__["_stop_evaluating"] = False
+        callbacks.on_test_begin()
+        logs: Any = {}
+        self.reset_metrics()
+        for begin, end, data in batches.enumerate_epoch():
+            callbacks.on_test_batch_begin(begin)
+            logs = run(data)
+            callbacks.on_test_batch_end(end, logs)
+            interrupts.check()
+            if getattr(self, "stop_evaluating", False):
+                break
+        logs = _pythonify(dict(self._epoch_logs(logs)))
+        callbacks.on_test_end(logs)
+        return logs
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The model's outputs for data, batch by batch.
+
+        Returns:
+            NumPy arrays in the structure of the outputs.
+        """
+        batches = EpochIterator(
+            x,
+            batch_size=batch_size,
+            steps_per_epoch=steps,
+            steps_per_execution=self.steps_per_execution,
+            where="predict",
+        )
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=batches.num_batches, model=self
+            )
+        run = self.make_predict_function()
+        parts: list = []
+        with _Interrupts() as interrupts:
+            callbacks.on_predict_begin()
+            for begin, end, data in batches.enumerate_epoch():
+                callbacks.on_predict_batch_begin(begin)
+                outs = run(data)
+                parts += [tree.map_structure(lambda t: np.asarray(t), o) for o in outs]
+                callbacks.on_predict_batch_end(end, {"outputs": parts[-1]})
+                interrupts.check()
+            callbacks.on_predict_end()
+        if not parts:
+            raise invalid("predict", "the data has no batches")
+        if len(parts) == 1:
+            return tree.map_structure(np.array, parts[0])
+        return tree.map_structure(lambda *leaves: np.concatenate(leaves, axis=0), *parts)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step of training on arrays; metrics go on from the last call."""
+        self._require_compiled("train_on_batch")
+        if class_weight is not None and sample_weight is not None:
+            raise invalid("train_on_batch", "give sample_weight or class_weight, not both")
+        batch = self._single_batch(x, y, sample_weight, class_weight, "train_on_batch")
+        self._build_from_batch(batch, training=True)
+        with _Interrupts():
+            logs = _pythonify(self.make_train_function()([batch]))
+        return logs if return_dict else self._in_order(logs)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """One step of evaluation on arrays; metrics go on from the last call."""
+        self._require_compiled("test_on_batch")
+        batch = self._single_batch(x, y, sample_weight, None, "test_on_batch")
+        self._build_from_batch(batch, training=False)
+        logs = _pythonify(self.make_test_function()([batch]))
+        return logs if return_dict else self._in_order(logs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as NumPy arrays."""
+        batch = self._single_batch(x, None, None, None, "predict_on_batch")
+        return tree.map_structure(np.array, self.make_predict_function()([batch])[0])
+
+    @staticmethod
+    def _single_batch(x: Any, y: Any, sample_weight: Any, class_weight: Any, where: str) -> Any:
+        n = _first_length(tree.map_structure(lambda v: v if hasattr(v, "shape") else np.asarray(v), x))
+        batches = EpochIterator(
+            x, y, sample_weight, batch_size=max(n, 1), class_weight=class_weight, where=where
+        )  # fmt: skip
+        return batches.peek()
+
+    # -- logs -------------------------------------------------------------------------------------------------------
+
+    def _epoch_logs(self, logs: Any) -> dict:
+        """The metrics' own results where a step returned just those; else what the step returned."""
+        own = self.get_metrics_result() if all(getattr(m, "built", True) for m in self.metrics) else {}
+        return own if isinstance(logs, dict) and set(logs) == set(own) else (logs or {})
+
+    def _in_order(self, logs: dict) -> Any:
+        names: list[str] = []
+        for m in self.metrics:
+            names += [x.name for x in m.metrics] if isinstance(m, CompileMetrics) else [m.name]
+        results = [logs[n] for n in names if n in logs] + [logs[k] for k in sorted(logs) if k not in names]
+        return results[0] if len(results) == 1 else results
+
+    def _report_nan(self, epoch: int, step: int, logs: Any) -> None:
+        """Warns once when the loss is not a number, naming the step and the output."""
+        if self._nan_reported or self._loss_tracker is None:
+            return
+        value = logs.get("loss") if isinstance(logs, dict) else None
+        try:
+            if value is None or not np.isnan(float(value)):
+                return
+        except (TypeError, ValueError):
+            return
+        self.__dict__["_nan_reported"] = True
+        parts = self._compile_loss.last if self._compile_loss is not None else []
+        bad = [name for name, v in parts if np.isnan(float(v))]
+        what = f" of output {bad}" if bad else ""
+        warnings.warn(
+            f"fit: the loss{what} is NaN from step {step} of epoch {epoch + 1} on. Look for a learning rate that is too "
+            "large, NaN in the data, or log and division of zero in a custom loss.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+    # -- config -----------------------------------------------------------------------------------------------------
+
+    def get_compile_config(self) -> dict:
+        """What `compile` was called with, serialized."""
+        if not self.compiled or self._compile_arguments is None:
+            return {}
+        return serialize_keras_object(self._compile_arguments)
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compiles the model with what `get_compile_config` gave."""
+        if type(self).compile is not Trainer.compile:
+            warnings.warn(
+                f"{type(self).__name__} has its own compile(): it was not called with the config. Define "
+                "get_compile_config() and compile_from_config(), or call compile() yourself.",
+                stacklevel=2,
+            )
+            return
+        self.compile(**deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+
+def _same(value: Any, like: Any) -> Any:
+    value = value if isinstance(value, Tensor) else to_tensor(value)
+    return value if value.dtype == like.dtype else get_op("cast")(value, dtype=like.dtype)
+
+
+def _dtype(v: Any) -> str:
+    dtype = v.dtype
+    return dtype if isinstance(dtype, str) else np.dtype(dtype).name
+
+
+def _usable(structure: Any) -> bool:
+    return all(v is not None for v in tree.flatten(structure))
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise invalid("fit", f"{name} is an integer of at least {least}", **{name: value})
+    return int(value)
+
+
+def _check_frequency(frequency: Any) -> None:
+    if not isinstance(frequency, (list, tuple, set)) and (not isinstance(frequency, int) or frequency < 1):
+        raise invalid("fit", "validation_freq is a positive integer or a list of epochs", validation_freq=frequency)
+
+
+def _due(epoch: int, frequency: Any) -> bool:
+    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else (epoch + 1) in frequency

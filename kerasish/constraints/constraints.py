@@ -9,7 +9,7 @@ from kerasish.engine.config import epsilon
 from kerasish.engine.registry import export
 
 
-@export("keras.constraints", aliases=("keras",))
+@export("keras.constraints")
 class Constraint:
     """A callable from a weight to the weight that replaces it, of the same shape and dtype.
 

@@ -1,5 +1,10 @@
-"""Builds the one extension module: csrc (plain C, once per ISA) and kerasish/_core/core.pyx (Cython)."""
+"""Builds the one extension module: csrc (plain C, once per ISA) and kerasish/_core/core.pyx (Cython).
 
+KERASISH_SANITIZE=1 builds it under AddressSanitizer and UndefinedBehaviorSanitizer (`make asan` runs the kernel tests
+so).
+"""
+
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -13,6 +18,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "csrc"))
 import build as core  # noqa: E402  (csrc/build.py)
 
+SANITIZE = os.environ.get("KERASISH_SANITIZE", "0") not in ("", "0")
+
 
 class BuildExt(build_ext):
     """Compiles the core first, then links its objects into the extension."""
@@ -21,7 +28,8 @@ class BuildExt(build_ext):
         compiler = getattr(self.compiler, "compiler", ["cc"])
         words = shlex.split(compiler) if isinstance(compiler, str) else list(compiler)
         base = words[: 2 if Path(words[0]).name == "ccache" else 1]  # the compiler without distutils' own flags
-        ext.extra_objects = [str(p) for p in core.compile_core(HERE / "build" / "core", base)]
+        objects = core.compile_core(HERE / "build" / ("sanitized" if SANITIZE else "core"), base, sanitize=SANITIZE)
+        ext.extra_objects = [str(p) for p in objects]
         ext.depends = ext.extra_objects  # a changed kernel relinks the module
         super().build_extension(ext)
 
@@ -32,7 +40,7 @@ extension = Extension(
     include_dirs=[str(HERE / "csrc"), numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
     extra_compile_args=["-O2", "-fvisibility=hidden", "-pthread"],
-    extra_link_args=["-pthread", "-s"],
+    extra_link_args=["-pthread", *(["-fsanitize=address,undefined"] if SANITIZE else ["-s"])],
     libraries=["m"],
 )
 

@@ -10,5 +10,6 @@ from .join import (
 from .shape import (
     broadcast_to, expand_dims, moveaxis, ndim, ravel, reshape, shape, size, squeeze, swapaxes, transpose, view,
 )  # fmt: skip
+
 # updates (steps of the optimizers; not part of Keras's namespace)
 from . import updates

@@ -1,0 +1,42 @@
+# The developer's commands: make build, check, test, bench, asan, neon.
+PYTHON ?= python
+CC ?= gcc
+CROSS ?= aarch64-linux-gnu
+C_SOURCES = $(wildcard csrc/*.h csrc/*/*.c csrc/*/*.h)
+
+.PHONY: build check test bench asan neon clean
+
+build:
+	$(PYTHON) setup.py -q build_ext --inplace
+
+check:
+	ruff check .
+	ruff format --check .
+	clang-format --dry-run -Werror $(C_SOURCES)
+
+test: build
+	$(PYTHON) csrc/build.py --out build/tests --tests
+	$(PYTHON) -m pytest
+
+bench: build
+	$(PYTHON) benchmarks/peak.py
+
+# The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a
+# copy of the tree, so that the extension in use stays as it is.
+asan:
+	$(PYTHON) csrc/build.py --out build/asan --tests --sanitize
+	mkdir -p build/asan-tree
+	tar -cf - --exclude='*.so' --exclude=__pycache__ csrc kerasish tests setup.py pyproject.toml | tar -xf - -C build/asan-tree
+	cd build/asan-tree && KERASISH_SANITIZE=1 $(PYTHON) setup.py -q build_ext --inplace
+	cd build/asan-tree && PYTHONPATH=. ASAN_OPTIONS=detect_leaks=0 \
+	  LD_PRELOAD=$$($(lastword $(CC)) -print-file-name=libasan.so) $(PYTHON) -m pytest tests/kernels
+
+# The C tests for 64-bit ARM, under emulation.
+neon:
+	@command -v $(CROSS)-gcc >/dev/null && command -v qemu-aarch64 >/dev/null || \
+	  { echo "make neon needs a cross compiler and an emulator: apt-get install gcc-aarch64-linux-gnu qemu-user"; exit 1; }
+	KERASISH_BUILD_MACHINE=aarch64 KERASISH_RUNNER="qemu-aarch64 -L /usr/$(CROSS)" \
+	  $(PYTHON) csrc/build.py --out build/neon --tests --compiler $(CROSS)-gcc
+
+clean:
+	rm -rf build kerasish/_core/*.so

@@ -27,37 +27,8 @@ typedef struct {
   int64_t rows, x_row, k_row;
 } line;
 
-/* The taps of one dimension that cells of one residue meet in the gradient to the input, nearest output first:
- * tap number `tap`, output `out`, then steps of -k_step and +out_step. */
-typedef struct {
-  int64_t count, tap, k_step, out, out_step;
-} residue;
-
-static int64_t gcd(int64_t a, int64_t b) {
-  while (b) {
-    const int64_t r = a % b;
-    a = b;
-    b = r;
-  }
-  return a;
-}
-
-static residue residue_of(const window* w, int d, int64_t cell) {
-  const int64_t s = w->stride[d], g = gcd(s, w->dilation[d]);
-  residue r = {.k_step = s / g, .out_step = w->dilation[d] / g};
-  for (int64_t t = 0; t < w->size[d] && t < r.k_step; ++t) {
-    const int64_t reach = cell + w->pad[d] - t * w->dilation[d];
-    if (reach % s != 0) continue;
-    r.count = kr_ceil_div(w->size[d] - t, r.k_step);
-    r.tap = t + (r.count - 1) * r.k_step;
-    r.out = (cell + w->pad[d] - r.tap * w->dilation[d]) / s;
-    break;
-  }
-  return r;
-}
-
 /* Rows of the output in one chunk of the gradient to the kernel: at most 64 chunks, none tiny. */
-static int64_t chunk_rows(const window* w, int64_t q) {
+static int64_t chunk_rows(const window *w, int64_t q) {
   const int64_t rows = w->n * w->out[1];
   return kr_max(kr_ceil_div(rows, 64), window_grain(rows, w->out[2] * q * w->size[1] * w->size[2]));
 }

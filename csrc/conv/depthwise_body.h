@@ -1,7 +1,7 @@
 /* Depthwise convolution for one floating type; depthwise.c says what each kernel computes. */
 
 /* `pixels` neighbouring outputs of one vector of channels, all of whose `taps` taps meet the input. */
-KR_INLINE void KR_FN(pixels)(const real* x, const real* k, real* y, const line* l, int pixels, int64_t taps,
+KR_INLINE void KR_FN(pixels)(const real *x, const real *k, real *y, const line *l, int pixels, int64_t taps,
                              int64_t step, int64_t tap, int64_t lanes) {
   vreal acc[8];
   for (int p = 0; p < pixels; ++p) acc[p] = v_zero();
@@ -18,7 +18,7 @@ KR_INLINE void KR_FN(pixels)(const real* x, const real* k, real* y, const line* 
 
 /* `pixels` outputs from number o on, all channels.  taps, step and tap are those of the line, or constants that let the
  * compiler keep the cells that neighbours share in registers. */
-KR_INLINE void KR_FN(block)(const real* x, const real* k, real* y, const line* l, int64_t o, int pixels, int64_t taps,
+KR_INLINE void KR_FN(block)(const real *x, const real *k, real *y, const line *l, int64_t o, int pixels, int64_t taps,
                             int64_t step, int64_t tap) {
   x += (l->first + o * step) * l->q;
   y += o * l->y_step;
@@ -27,7 +27,7 @@ KR_INLINE void KR_FN(block)(const real* x, const real* k, real* y, const line* l
   if (j < l->q) KR_FN(pixels)(x + j, k + j, y + j, l, pixels, taps, step, tap, l->q - j);
 }
 
-KR_INLINE void KR_FN(blocks)(const real* x, const real* k, real* y, const line* l, int64_t from, int64_t to,
+KR_INLINE void KR_FN(blocks)(const real *x, const real *k, real *y, const line *l, int64_t from, int64_t to,
                              int64_t taps, int64_t step, int64_t tap) {
   for (; from + 8 <= to; from += 8) KR_FN(block)(x, k, y, l, from, 8, taps, step, tap);
   for (; from + 4 <= to; from += 4) KR_FN(block)(x, k, y, l, from, 4, taps, step, tap);
@@ -35,7 +35,7 @@ KR_INLINE void KR_FN(blocks)(const real* x, const real* k, real* y, const line* 
 }
 
 /* An output near the border: only the taps that meet the input. */
-static void KR_FN(border)(const real* x, const real* k, real* y, const line* l, int64_t o) {
+static void KR_FN(border)(const real *x, const real *k, real *y, const line *l, int64_t o) {
   const int64_t at = l->first + o * l->step;
   const int64_t from = at >= 0 ? 0 : kr_min(kr_ceil_div(-at, l->tap), l->taps);
   const int64_t to = at >= l->in ? from : kr_max(kr_min(kr_ceil_div(l->in - at, l->tap), l->taps), from);
@@ -44,7 +44,7 @@ static void KR_FN(border)(const real* x, const real* k, real* y, const line* l, 
   KR_FN(block)(x, k + from * l->k_tap, y, &clipped, o, 1, to - from, l->step, l->tap);
 }
 
-static void KR_FN(run_line)(const real* x, const real* k, real* y, const line* l) {
+static void KR_FN(run_line)(const real *x, const real *k, real *y, const line *l) {
   const int64_t reach =
       l->in - l->first - (l->taps - 1) * l->tap; /* past the last output whose taps all fit, in cells */
   const int64_t from = l->first >= 0 ? 0 : kr_min(kr_ceil_div(-l->first, l->step), l->count);
@@ -57,16 +57,16 @@ static void KR_FN(run_line)(const real* x, const real* k, real* y, const line* l
 }
 
 /* Repeats each of `cells` values m times. */
-static void KR_FN(expand)(const real* x, real* y, int64_t cells, int64_t m) {
+static void KR_FN(expand)(const real *x, real *y, int64_t cells, int64_t m) {
   for (int64_t j = 0; j < cells; ++j)
     for (int64_t l = 0; l < m; ++l) *y++ = x[j];
 }
 
 /* ---- forward: a task is `grain` rows of y ----------------------------------------------------------------------- */
 
-static void KR_FN(forward_task)(void* arg, int64_t task, int worker) {
-  const depthwise_job* job = arg;
-  const window* w = &job->w;
+static void KR_FN(forward_task)(void *arg, int64_t task, int worker) {
+  const depthwise_job *job = arg;
+  const window *w = &job->w;
   const int64_t q = job->c * job->m, width = w->in[2], last = kr_min((task + 1) * job->grain, w->n * w->out[1]);
   line l = {.q = q,
             .count = w->out[2],
@@ -82,27 +82,27 @@ static void KR_FN(forward_task)(void* arg, int64_t task, int worker) {
     const int64_t n = row / w->out[1], oh = row % w->out[1];
     const span t = window_taps(w, 1, oh);
     const int64_t h = oh * w->stride[1] - w->pad[1] + t.from * w->dilation[1];
-    const real* x = (const real*)job->x + (n * w->in[1] + h) * width * job->c;
+    const real *x = (const real *)job->x + (n * w->in[1] + h) * width * job->c;
     l.rows = t.to - t.from;
     l.x_row = w->dilation[1] * width * q;
     if (job->m > 1) {
-      real* wide = (real*)job->scratch + worker * w->size[1] * width * q;
+      real *wide = (real *)job->scratch + worker * w->size[1] * width * q;
       for (int64_t r = 0; r < l.rows; ++r)
         KR_FN(expand)(x + r * w->dilation[1] * width * job->c, wide + r * width * q, width * job->c, job->m);
       l.x_row = width * q;
       x = wide;
     }
-    KR_FN(run_line)(x, (const real*)job->k + t.from * l.k_row, (real*)job->y + row * w->out[2] * q, &l);
+    KR_FN(run_line)(x, (const real *)job->k + t.from * l.k_row, (real *)job->y + row * w->out[2] * q, &l);
   }
 }
 
-static size_t KR_FN(depthwise_conv_scratch)(const kr_call* c) {
+static size_t KR_FN(depthwise_conv_scratch)(const kr_call *c) {
   const kr_array *x = &c->in[0], *k = &c->in[1];
   const int64_t m = k->shape[k->ndim - 1], kh = k->ndim == 4 ? k->shape[0] : 1;
   return m > 1 ? (size_t)(c->threads * kh * kr_span(x, x->ndim - 2, x->ndim) * m) * sizeof(real) : 0;
 }
 
-static kr_status KR_FN(depthwise_conv)(const kr_call* call) {
+static kr_status KR_FN(depthwise_conv)(const kr_call *call) {
   const kr_array *x = &call->in[0], *k = &call->in[1], *y = &call->out[0];
   if (kr_size(y) == 0) return KR_OK;
   depthwise_job job = {.w = conv_window(call->i, x, k, y),
@@ -112,7 +112,7 @@ static kr_status KR_FN(depthwise_conv)(const kr_call* call) {
                        .scratch = call->scratch,
                        .c = x->shape[x->ndim - 1],
                        .m = k->shape[k->ndim - 1]};
-  const window* w = &job.w;
+  const window *w = &job.w;
   const int64_t rows = w->n * w->out[1];
   job.grain = window_grain(rows, w->out[2] * job.c * job.m * w->size[1] * w->size[2]);
   kr_parallel(call->threads, kr_ceil_div(rows, job.grain), KR_FN(forward_task), &job);
@@ -122,23 +122,23 @@ static kr_status KR_FN(depthwise_conv)(const kr_call* call) {
 /* ---- gradient to the input: a task is `grain` rows of dx; job->x is g -----------------------------------------------
  */
 
-static void KR_FN(grad_input_task)(void* arg, int64_t task, int worker) {
-  const depthwise_job* job = arg;
-  const window* w = &job->w;
+static void KR_FN(grad_input_task)(void *arg, int64_t task, int worker) {
+  const depthwise_job *job = arg;
+  const window *w = &job->w;
   const int64_t q = job->c * job->m, width = w->in[2], last = kr_min((task + 1) * job->grain, w->n * w->in[1]);
   for (int64_t row = task * job->grain; row < last; ++row) {
     const int64_t n = row / w->in[1];
-    real* dx = (real*)job->y + row * width * job->c;
-    real* y = job->m > 1 ? (real*)job->scratch + worker * width * q : dx;
+    real *dx = (real *)job->y + row * width * job->c;
+    real *y = job->m > 1 ? (real *)job->scratch + worker * width * q : dx;
 
-    const residue rh = residue_of(w, 1, row % w->in[1]);
+    const residue rh = window_residue(w, 1, row % w->in[1]);
     int64_t from = 0, to = rh.count; /* tap rows whose output row exists */
     while (from < to && rh.out + from * rh.out_step < 0) ++from;
     while (to > from && rh.out + (to - 1) * rh.out_step >= w->out[1]) --to;
-    const real* g = (const real*)job->x + (n * w->out[1] + rh.out + from * rh.out_step) * w->out[2] * q;
+    const real *g = (const real *)job->x + (n * w->out[1] + rh.out + from * rh.out_step) * w->out[2] * q;
 
     for (int64_t phase = 0; phase < kr_min(w->stride[2], width); ++phase) {
-      const residue rw = residue_of(w, 2, phase);
+      const residue rw = window_residue(w, 2, phase);
       const line l = {.q = q,
                       .count = kr_ceil_div(width - phase, w->stride[2]),
                       .y_step = w->stride[2] * q,
@@ -151,7 +151,7 @@ static void KR_FN(grad_input_task)(void* arg, int64_t task, int worker) {
                       .rows = to - from,
                       .x_row = rh.out_step * w->out[2] * q,
                       .k_row = -rh.k_step * w->size[2] * q};
-      const real* k = (const real*)job->k + ((rh.tap - from * rh.k_step) * w->size[2] + rw.tap) * q;
+      const real *k = (const real *)job->k + ((rh.tap - from * rh.k_step) * w->size[2] + rw.tap) * q;
       KR_FN(run_line)(g, k, y + phase * q, &l);
     }
     if (job->m > 1)
@@ -163,13 +163,13 @@ static void KR_FN(grad_input_task)(void* arg, int64_t task, int worker) {
   }
 }
 
-static size_t KR_FN(depthwise_grad_input_scratch)(const kr_call* c) {
+static size_t KR_FN(depthwise_grad_input_scratch)(const kr_call *c) {
   const kr_array *k = &c->in[1], *dx = &c->out[0];
   const int64_t m = k->shape[k->ndim - 1];
   return m > 1 ? (size_t)(c->threads * kr_span(dx, dx->ndim - 2, dx->ndim) * m) * sizeof(real) : 0;
 }
 
-static kr_status KR_FN(depthwise_grad_input)(const kr_call* call) {
+static kr_status KR_FN(depthwise_grad_input)(const kr_call *call) {
   const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
   if (kr_size(dx) == 0) return KR_OK;
   if (kr_size(g) == 0) {
@@ -183,7 +183,7 @@ static kr_status KR_FN(depthwise_grad_input)(const kr_call* call) {
                        .scratch = call->scratch,
                        .c = dx->shape[dx->ndim - 1],
                        .m = k->shape[k->ndim - 1]};
-  const window* w = &job.w;
+  const window *w = &job.w;
   const int64_t rows = w->n * w->in[1];
   job.grain = window_grain(rows, w->in[2] * job.c * job.m * w->size[1] * w->size[2] / (w->stride[1] * w->stride[2]));
   kr_parallel(call->threads, kr_ceil_div(rows, job.grain), KR_FN(grad_input_task), &job);
@@ -194,8 +194,8 @@ static kr_status KR_FN(depthwise_grad_input)(const kr_call* call) {
  */
 
 /* Adds the sum over `count` cells of x * g, one vector of channels. */
-KR_INLINE void KR_FN(add_products)(const real* x, int64_t x_step, const real* g, int64_t g_step, int64_t count,
-                                   real* sum, int64_t lanes) {
+KR_INLINE void KR_FN(add_products)(const real *x, int64_t x_step, const real *g, int64_t g_step, int64_t count,
+                                   real *sum, int64_t lanes) {
   vreal acc[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
   for (; count >= 4; count -= 4, x += 4 * x_step, g += 4 * g_step)
     for (int p = 0; p < 4; ++p)
@@ -206,22 +206,22 @@ KR_INLINE void KR_FN(add_products)(const real* x, int64_t x_step, const real* g,
   KR_FN(store)(sum, v_add(KR_FN(load)(sum, lanes), total), lanes);
 }
 
-static void KR_FN(grad_kernel_task)(void* arg, int64_t task, int worker) {
-  const depthwise_job* job = arg; /* x: the input, k: g, y: the partial sums, scratch: a row of x for each worker */
-  const window* w = &job->w;
+static void KR_FN(grad_kernel_task)(void *arg, int64_t task, int worker) {
+  const depthwise_job *job = arg; /* x: the input, k: g, y: the partial sums, scratch: a row of x for each worker */
+  const window *w = &job->w;
   const int64_t q = job->c * job->m, width = w->in[2], rows = w->n * w->out[1];
   const int64_t last = kr_min((task + 1) * job->grain, rows);
-  real* dk = (real*)job->y + task * w->size[1] * w->size[2] * q;
+  real *dk = (real *)job->y + task * w->size[1] * w->size[2] * q;
   memset(dk, 0, (size_t)(w->size[1] * w->size[2] * q) * sizeof(real));
   for (int64_t row = task * job->grain; row < last; ++row) {
     const int64_t n = row / w->out[1], oh = row % w->out[1];
-    const real* g = (const real*)job->k + row * w->out[2] * q;
+    const real *g = (const real *)job->k + row * w->out[2] * q;
     const span th = window_taps(w, 1, oh);
     for (int64_t kh = th.from; kh < th.to; ++kh) {
       const int64_t h = oh * w->stride[1] - w->pad[1] + kh * w->dilation[1];
-      const real* x = (const real*)job->x + (n * w->in[1] + h) * width * job->c;
+      const real *x = (const real *)job->x + (n * w->in[1] + h) * width * job->c;
       if (job->m > 1) {
-        real* wide = (real*)job->scratch + worker * width * q;
+        real *wide = (real *)job->scratch + worker * width * q;
         KR_FN(expand)(x, wide, width * job->c, job->m);
         x = wide;
       }
@@ -231,7 +231,7 @@ static void KR_FN(grad_kernel_task)(void* arg, int64_t task, int worker) {
         const int64_t to = width <= at ? 0 : kr_min(kr_ceil_div(width - at, step), w->out[2]);
         if (to <= from) continue;
         const real *xs = x + (at + from * step) * q, *gs = g + from * q;
-        real* sum = dk + (kh * w->size[2] + kw) * q;
+        real *sum = dk + (kh * w->size[2] + kw) * q;
         int64_t j = 0;
         for (; j + V_LANES <= q; j += V_LANES)
           KR_FN(add_products)(xs + j, step * q, gs + j, q, to - from, sum + j, V_LANES);
@@ -241,7 +241,7 @@ static void KR_FN(grad_kernel_task)(void* arg, int64_t task, int worker) {
   }
 }
 
-static size_t KR_FN(depthwise_grad_kernel_scratch)(const kr_call* c) {
+static size_t KR_FN(depthwise_grad_kernel_scratch)(const kr_call *c) {
   const kr_array *x = &c->in[0], *g = &c->in[1], *dk = &c->out[0];
   const window w = conv_window(c->i, x, dk, g);
   const int64_t q = g->shape[g->ndim - 1], m = dk->shape[dk->ndim - 1], rows = w.n * w.out[1];
@@ -250,7 +250,7 @@ static size_t KR_FN(depthwise_grad_kernel_scratch)(const kr_call* c) {
   return (size_t)(chunks * kr_size(dk) + (m > 1 ? c->threads * w.in[2] * q : 0)) * sizeof(real);
 }
 
-static kr_status KR_FN(depthwise_grad_kernel)(const kr_call* call) {
+static kr_status KR_FN(depthwise_grad_kernel)(const kr_call *call) {
   const kr_array *x = &call->in[0], *g = &call->in[1], *dk = &call->out[0];
   const int64_t size = kr_size(dk);
   real *out = dk->data, *partial = call->scratch;

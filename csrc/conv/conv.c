@@ -1,0 +1,150 @@
+/* Convolution over one to three spatial dimensions, with groups, and its gradients, as implicit matrix products.
+ *
+ * x (n, [[d,] h,] w, c), k ([[kd,] kh,] kw, c / groups, f), y (n, [[od,] oh,] ow, f); with l the group of filter j:
+ *   y[n, o, j] = bias[j] + sum over taps t and channels i < c / groups of
+ *                x[n, o * stride - pad + t * dilation, l * (c / groups) + i] * k[t, i, j]
+ * where cells outside x count as 0.  i[] as conv_window (conv/window.h) has it; the sizes and the number of groups come
+ * from the arrays.
+ *
+ *   conv               x, k[, bias] -> y      i[9], optional: gemm_activation
+ *   conv_grad_input    g, k -> dx             g like y
+ *   conv_grad_kernel   x, g -> dk
+ *
+ * No input may overlap the output.
+ *
+ * The patches of x are rows of a matrix, one for each output cell, that is never stored: the callbacks of gemm/core.h
+ * pack its panels straight from x.  The gradient to the kernel is its transpose times g.  The gradient to the input is
+ * a convolution of g, one for each residue of the input cells modulo the stride, since cells of one residue meet the
+ * same taps (conv/window.h); with stride 1 there is one, the convolution with the kernel turned round.  Bits are those
+ * of gemm/core.h: fixed by shape and ISA.
+ */
+#include "conv/window.h"
+#include "gemm/core.h"
+
+/* A matrix of patches: row (image, cell), column (tap, channel of the group); tap t of cell o lies at source position
+ * first + o * step + t * tap, and is 0 outside the source. */
+typedef struct {
+  const void *src;
+  int64_t in[3], cells[3], first[3], step[3], tap[3], taps[3];
+  int64_t c, group_c; /* channels of the source, and of one group */
+} patches;
+
+/* Columns of such a matrix that follow each other in memory are a run: the channels of one tap, or where the taps of a
+ * line are neighbours and there is one group, those of a line of taps. */
+static int whole_lines(const patches *p) { return p->group_c == p->c && p->tap[2] == 1; }
+static int64_t run_length(const patches *p) { return whole_lines(p) ? p->taps[2] * p->c : p->group_c; }
+
+typedef struct {
+  int64_t tap[3], at, length; /* the first tap, the first column within the run, how many of its columns */
+} run_part;
+
+/* The part of a run that starts at column `k`, `limit` columns at most. */
+static run_part part_of_run(const patches *p, int64_t k, int64_t limit) {
+  const int64_t run = run_length(p), width = whole_lines(p) ? 1 : p->taps[2], r = k / run;
+  return (run_part){.tap = {r / width / p->taps[1], r / width % p->taps[1], r % width},
+                    .at = k % run,
+                    .length = kr_min(run - k % run, limit)};
+}
+
+static int64_t product(const int64_t v[3]) { return v[0] * v[1] * v[2]; }
+
+/* A cell of an image. */
+typedef struct {
+  int64_t n, cell[3];
+} place;
+
+static place place_of(const int64_t cells[3], int64_t row) {
+  return (place){row / product(cells),
+                 {row / cells[2] / cells[1] % cells[0], row / cells[2] % cells[1], row % cells[2]}};
+}
+
+static void step_place(const int64_t cells[3], place *p) {
+  int d = 2;
+  while (d >= 0 && ++p->cell[d] == cells[d]) p->cell[d--] = 0;
+  p->n += d < 0;
+}
+
+/* What the packers of one pass read. */
+typedef struct {
+  patches p;
+  const void *kernel;                       /* or g, for the gradient to the kernel */
+  int64_t filters, group_filters, kernel_c; /* of the convolution: k is (*size, kernel_c, filters) */
+  int64_t size[3];                          /* of the kernel */
+  int64_t last_tap[3],
+      tap_step[3]; /* gradient to the input: tap t of the patches is number last - t * step of the kernel */
+} conv_job;
+
+static int64_t group_count(const kr_array *x, const kr_array *k) {
+  return kr_max(1, x->shape[x->ndim - 1] / kr_max(1, k->shape[k->ndim - 2]));
+}
+
+/* Patches of x for every cell of the output; `second` is what they are multiplied with. */
+static conv_job forward_job(const window *w, const kr_array *x, const kr_array *k, const void *second) {
+  conv_job j = {.kernel = second, .filters = k->shape[k->ndim - 1], .kernel_c = k->shape[k->ndim - 2]};
+  j.group_filters = j.filters / group_count(x, k);
+  j.p = (patches){.src = x->data, .c = x->shape[x->ndim - 1], .group_c = k->shape[k->ndim - 2]};
+  for (int d = 0; d < 3; ++d) {
+    j.size[d] = w->size[d];
+    j.p.in[d] = w->in[d];
+    j.p.cells[d] = w->out[d];
+    j.p.first[d] = -w->pad[d];
+    j.p.step[d] = w->stride[d];
+    j.p.tap[d] = w->dilation[d];
+    j.p.taps[d] = w->size[d];
+  }
+  return j;
+}
+
+static int64_t phase_count(const window *w) {
+  int64_t phases = 1;
+  for (int d = 0; d < 3; ++d) phases *= kr_min(w->stride[d], w->in[d]);
+  return phases;
+}
+
+/* Patches of g for the input cells of one residue, cell[] + stride * (0, 1, ...) in each dimension. */
+static conv_job phase_job(const window *w, int64_t phase, const kr_array *g, const kr_array *k, const kr_array *dx,
+                          int64_t cell[3]) {
+  conv_job j = {.kernel = k->data, .filters = k->shape[k->ndim - 1], .kernel_c = k->shape[k->ndim - 2]};
+  j.group_filters = j.filters / group_count(dx, k);
+  j.p = (patches){.src = g->data, .c = j.filters, .group_c = j.group_filters};
+  for (int d = 2; d >= 0; --d) {
+    const int64_t phases = kr_min(w->stride[d], w->in[d]);
+    cell[d] = phase % phases;
+    phase /= phases;
+    const residue r = window_residue(w, d, cell[d]);
+    j.size[d] = w->size[d];
+    j.p.in[d] = w->out[d];
+    j.p.cells[d] = kr_ceil_div(w->in[d] - cell[d], w->stride[d]);
+    j.p.first[d] = r.out;
+    j.p.step[d] = 1;
+    j.p.tap[d] = r.out_step;
+    j.p.taps[d] = r.count;
+    j.last_tap[d] = r.tap;
+    j.tap_step[d] = r.k_step;
+  }
+  return j;
+}
+
+/* Two rows of four, shuffled; compilers agree on vectors but not on this name. */
+#if defined(__clang__)
+#define SHUFFLE(V, I, a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define SHUFFLE(V, I, a, b, i, j, k, l) __builtin_shuffle(a, b, (I){i, j, k, l})
+#endif
+
+#define KR_REAL 32
+#include "base/real.h"
+#include "gemm/pack.h"
+#include "conv_body.h"
+#undef KR_REAL
+#define KR_REAL 64
+#include "base/real.h"
+#include "gemm/pack.h"
+#include "conv_body.h"
+
+#define CONV_ENTRIES(DTYPE, SUFFIX)                                                           \
+  {"conv", DTYPE, conv_##SUFFIX, conv_scratch_##SUFFIX},                                      \
+      {"conv_grad_input", DTYPE, conv_grad_input_##SUFFIX, conv_grad_input_scratch_##SUFFIX}, \
+      {"conv_grad_kernel", DTYPE, conv_grad_kernel_##SUFFIX, conv_grad_kernel_scratch_##SUFFIX},
+
+KR_TABLE(conv) = {CONV_ENTRIES(KR_F32, f32) CONV_ENTRIES(KR_F64, f64) KR_TABLE_END};

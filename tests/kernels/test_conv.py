@@ -1,0 +1,164 @@
+"""Convolution kernels against float64 NumPy, at the edges of tiles and blocks, on every ISA, at any thread count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kerasish._core import core
+
+from .windows import case, scatter, taps
+
+# geometry, (batch, channels, filters, groups)
+CASES = [
+    (case((6, 6), (3, 3)), (2, 3, 5, 1)),
+    (case((6, 7), (3, 3), pads=((1, 1), (1, 1))), (2, 1, 32, 1)),
+    (case((5, 5), (1, 1)), (3, 7, 33, 1)),
+    (case((5, 6), (1, 1), (2, 2)), (3, 8, 4, 1)),  # cells that no output reads
+    (case((7, 8), (3, 3), (2, 2), pads=((1, 1), (0, 1))), (2, 6, 8, 2)),
+    (case((9, 8), (2, 4), (3, 1), pads=((0, 0), (1, 2))), (2, 5, 3, 1)),
+    (case((9, 11), (3, 2), dilation=(2, 3), pads=((2, 2), (1, 2))), (2, 4, 6, 2)),
+    (case((9, 12), (2, 3), (2, 4), (3, 2), ((1, 2), (2, 2))), (2, 4, 6, 1)),
+    (case((3, 2), (5, 5), pads=((2, 2), (2, 2))), (2, 3, 4, 1)),  # a window larger than the input
+    (case((12,), (3,), (2,), pads=((1, 0),)), (2, 4, 6, 1)),
+    (case((8,), (3,), dilation=(2,), pads=((4, 0),)), (2, 6, 4, 2)),  # causal
+    (case((4, 5, 6), (2, 3, 2), pads=((0, 1), (1, 1), (0, 1))), (2, 3, 4, 1)),
+    (case((5, 5, 5), (3, 2, 3), (2, 1, 2), pads=((1, 1), (0, 0), (1, 1))), (1, 4, 4, 2)),
+    (case((5, 4), (2, 2), pads=((0, 3), (2, 5))), (1, 2, 2, 1)),  # pads as wide as the window and wider
+    (case((1, 1), (1, 1)), (1, 1, 1, 1)),
+    (case((4, 4), (3, 3), pads=((1, 1), (1, 1))), (2, 6, 6, 6)),  # a group for each channel
+]
+# The product's rows, columns and depth just below, at and above its tiles (14 x 32, 6 x 16, 4 x 8; depth 256 and more).
+EDGES = [(n, c, f) for n in (13, 14, 15, 28) for c in (31, 32, 33) for f in (15, 16, 17, 32, 33)]
+
+
+def attrs(g):
+    return (*g.flat(g.strides, g.dilation), *g.low)
+
+
+def run(name, isa, ins, shape, g, threads=2, extra=()):
+    core.set_num_threads(threads)
+    try:
+        out = core.empty(shape, str(ins[0].dtype))
+        core.run(core.find(name, str(ins[0].dtype), isa), ins, (out,), (*attrs(g), *extra), (), name)
+        return out
+    finally:
+        core.set_num_threads(0)
+
+
+def reference(g, x, k):
+    kc, f = k.shape[-2:]
+    groups = x.shape[-1] // kc
+    y = np.zeros((len(x), *g.out, f))
+    for tap, cells in taps(g, 0, x):
+        for j in range(groups):
+            ins, outs = slice(j * kc, (j + 1) * kc), slice(j * f // groups, (j + 1) * f // groups)
+            y[..., outs] += cells[..., ins] @ k[tap][:, outs]
+    return y
+
+
+def reference_grad_input(g, x_shape, dy, k):
+    kc, f = k.shape[-2:]
+    groups = x_shape[-1] // kc
+    parts = []
+    for tap in np.ndindex(*g.window):
+        part = np.zeros((len(dy), *g.out, x_shape[-1]))
+        for j in range(groups):
+            ins, outs = slice(j * kc, (j + 1) * kc), slice(j * f // groups, (j + 1) * f // groups)
+            part[..., ins] = dy[..., outs] @ k[tap][:, outs].T
+        parts.append((tap, part))
+    return scatter(g, x_shape, parts)
+
+
+def reference_grad_kernel(g, x, dy, k_shape):
+    kc, f = k_shape[-2:]
+    groups = x.shape[-1] // kc
+    dk = np.zeros(k_shape)
+    for tap, cells in taps(g, 0, x):
+        for j in range(groups):
+            ins, outs = slice(j * kc, (j + 1) * kc), slice(j * f // groups, (j + 1) * f // groups)
+            a, b = cells[..., ins].reshape(-1, kc), dy[..., outs].reshape(-1, f // groups)
+            dk[tap][:, outs] = a.T @ b
+    return dk
+
+
+def check(g, n, c, f, groups, dtype, isa):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, *g.sizes, c)).astype(dtype)
+    k = rng.standard_normal((*g.window, c // groups, f)).astype(dtype)
+    dy = rng.standard_normal((n, *g.out, f)).astype(dtype)
+    x64, k64, dy64 = (a.astype("float64") for a in (x, k, dy))
+    tol = 1e-5 if dtype == "float32" else 1e-13
+    for name, ins, want in (
+        ("conv", (x, k), reference(g, x64, k64)),
+        ("conv_grad_input", (dy, k), reference_grad_input(g, x.shape, dy64, k64)),
+        ("conv_grad_kernel", (x, dy), reference_grad_kernel(g, x64, dy64, k.shape)),
+    ):
+        got = run(name, isa, ins, want.shape, g)
+        np.testing.assert_allclose(got, want, rtol=tol, atol=tol * np.abs(want).max(initial=1), err_msg=name)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("g", "sizes"), CASES, ids=str)
+def test_all_three_passes(g, sizes, dtype, isa):
+    check(g, *sizes, dtype, isa)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tile_edges(dtype, isa):
+    for n, c, f in EDGES:
+        check(case((1,), (1,)), n, c, f, 1, dtype, isa)
+        check(case((2, 3), (3, 3), pads=((1, 1), (1, 1))), 2, c, f, 1, dtype, isa)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+def test_more_than_one_block_of_depth(isa):
+    g = case((17, 15), (3, 3), pads=((1, 1), (1, 1)))
+    check(g, 3, 65, 40, 1, "float32", isa)
+    check(case((31, 30), (3, 3), (2, 2), pads=((0, 1), (0, 1))), 4, 3, 16, 1, "float32", isa)
+
+
+def test_bias_and_activation():
+    g = case((5, 6), (3, 3))
+    rng = np.random.default_rng(0)
+    x, k = rng.standard_normal((2, 5, 6, 4)), rng.standard_normal((3, 3, 2, 6))
+    bias = rng.standard_normal(6)
+    want = reference(g, x, k) + bias
+    np.testing.assert_allclose(run("conv", None, (x, k, bias), want.shape, g), want, rtol=1e-12)
+    got = run("conv", None, (x, k, bias), want.shape, g, extra=(1,))
+    np.testing.assert_allclose(got, np.maximum(want, 0), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "c", "f"), [(0, 2, 3), (2, 0, 3), (2, 2, 0)])
+def test_empty_arrays(n, c, f):
+    g = case((5, 5), (3, 3), (2, 2), pads=((1, 1), (1, 1)))
+    x, k = np.ones((n, 5, 5, c), "float32"), np.ones((3, 3, c, f), "float32")
+    y = np.ones((n, 3, 3, f), "float32")
+    assert not run("conv", None, (x, k), y.shape, g).any() or (n and c and f)
+    assert not run("conv_grad_input", None, (y, k), x.shape, g).any()
+    assert not run("conv_grad_kernel", None, (x, y), k.shape, g).any()
+
+
+@pytest.mark.parametrize(
+    ("g", "sizes"),
+    [
+        (case((13, 13), (3, 3)), (8, 32, 64, 1)),
+        (case((30, 31), (3, 3), (2, 2), pads=((0, 1), (1, 1))), (5, 24, 20, 2)),
+        (case((28, 28), (3, 3)), (16, 1, 32, 1)),
+    ],
+    ids=str,
+)
+def test_same_bits_at_any_thread_count(g, sizes):
+    n, c, f, groups = sizes
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, *g.sizes, c)).astype("float32")
+    k = rng.standard_normal((*g.window, c // groups, f)).astype("float32")
+    y = rng.standard_normal((n, *g.out, f)).astype("float32")
+    for name, ins, shape in (
+        ("conv", (x, k), y.shape),
+        ("conv_grad_input", (y, k), x.shape),
+        ("conv_grad_kernel", (x, y), k.shape),
+    ):
+        assert len({run(name, None, ins, shape, g, threads).tobytes() for threads in (1, 2, 3, 8)}) == 1, name

@@ -41,6 +41,23 @@ class Spec:
         return f"Spec(shape={self.shape}, dtype={self.dtype!r})"
 
 
+def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...] | None:
+    """The shape that operands of these shapes broadcast to, NumPy's way; None where they do not.
+
+    >>> from kerasish.engine.spec import broadcast_shapes
+    >>> broadcast_shapes((None, 1, 3), (2, 3)), broadcast_shapes((2,), (3,))
+    ((None, 2, 3), None)
+    """
+    out: list[int | None] = [1] * max(map(len, shapes), default=0)
+    for shape in shapes:
+        for k, d in enumerate(shape, len(out) - len(shape)):
+            if out[k] == 1 or (out[k] is None and d != 1):
+                out[k] = d
+            elif d not in (1, None, out[k]):
+                return None
+    return tuple(out)
+
+
 def standardize_shape(shape, where: str = "shape", unknown: bool = True) -> tuple[int | None, ...]:
     """A tuple of ints (and None where `unknown` allows) from what a user gives as a shape."""
     if isinstance(shape, (int, str)) or not hasattr(shape, "__iter__"):

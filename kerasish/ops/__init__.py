@@ -13,3 +13,6 @@ from .shape import (
 
 # updates (steps of the optimizers; not part of Keras's namespace)
 from . import updates
+
+# matmul
+from .matmul import dot, inner, matmul, outer, tensordot, vdot

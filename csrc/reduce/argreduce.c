@@ -10,14 +10,14 @@
 #define TILE 256   /* columns that are compared side by side */
 
 typedef struct {
-  const void* x;
-  int32_t* y;
-  int64_t* partial;
+  const void *x;
+  int32_t *y;
+  int64_t *partial;
   int64_t outer, n, inner, segments, group, tiles;
 } arg_job;
 
-static arg_job arg_shape(const kr_call* c) {
-  const kr_array* x = &c->in[0];
+static arg_job arg_shape(const kr_call *c) {
+  const kr_array *x = &c->in[0];
   arg_job j = {.x = x->data, .y = c->out[0].data, .partial = c->scratch};
   j.outer = kr_span(x, 0, (int)c->i[0]);
   j.n = kr_span(x, (int)c->i[0], (int)c->i[1]);
@@ -28,7 +28,7 @@ static arg_job arg_shape(const kr_call* c) {
   return j;
 }
 
-static size_t arg_scratch(const kr_call* c) {
+static size_t arg_scratch(const kr_call *c) {
   arg_job j = arg_shape(c);
   return j.segments > 1 ? (size_t)(j.outer * j.segments) * sizeof(int64_t) : 0;
 }
@@ -40,7 +40,7 @@ static size_t arg_scratch(const kr_call* c) {
 /* A row is scanned for its extreme first, which the compiler turns into vector code where the type has no NaN, and only
  * the blocks that improve on the extreme so far are searched for the place. */
 #define ARG(name, T, BETTER)                                                                                  \
-  static int64_t name##_row(const T* x, int64_t n) {                                                          \
+  static int64_t name##_row(const T *x, int64_t n) {                                                          \
     int64_t at = 0;                                                                                           \
     T best = x[0];                                                                                            \
     for (int64_t b = 0; b < n; b += 64) {                                                                     \
@@ -55,7 +55,7 @@ static size_t arg_scratch(const kr_call* c) {
     }                                                                                                         \
     return at;                                                                                                \
   }                                                                                                           \
-  static void name##_cols(const T* x, int64_t n, int64_t s, int64_t m, int32_t* y) {                          \
+  static void name##_cols(const T *x, int64_t n, int64_t s, int64_t m, int32_t *y) {                          \
     T best[TILE];                                                                                             \
     int32_t at[TILE];                                                                                         \
     memcpy(best, x, (size_t)m * sizeof(T));                                                                   \
@@ -69,10 +69,10 @@ static size_t arg_scratch(const kr_call* c) {
       }                                                                                                       \
     memcpy(y, at, (size_t)m * sizeof *y);                                                                     \
   }                                                                                                           \
-  static void name##_task(void* arg, int64_t task, int worker) {                                              \
+  static void name##_task(void *arg, int64_t task, int worker) {                                              \
     (void)worker;                                                                                             \
-    const arg_job* j = arg;                                                                                   \
-    const T* x = j->x;                                                                                        \
+    const arg_job *j = arg;                                                                                   \
+    const T *x = j->x;                                                                                        \
     if (j->segments > 1) {                                                                                    \
       int64_t from = task % j->segments * WORK, row = task / j->segments * j->n;                              \
       j->partial[task] = from + name##_row(x + row + from, kr_min(WORK, j->n - from));                        \
@@ -80,18 +80,18 @@ static size_t arg_scratch(const kr_call* c) {
     }                                                                                                         \
     int64_t c = task % j->tiles * TILE, o = task / j->tiles * j->group, end = kr_min(j->outer, o + j->group); \
     for (; o < end; ++o) {                                                                                    \
-      const T* p = x + o * j->n * j->inner + c;                                                               \
+      const T *p = x + o * j->n * j->inner + c;                                                               \
       if (j->inner == 1) j->y[o] = (int32_t)name##_row(p, j->n);                                              \
       else name##_cols(p, j->n, j->inner, kr_min(TILE, j->inner - c), j->y + o * j->inner + c);               \
     }                                                                                                         \
   }                                                                                                           \
-  static kr_status name##_kernel(const kr_call* c) {                                                          \
+  static kr_status name##_kernel(const kr_call *c) {                                                          \
     arg_job j = arg_shape(c);                                                                                 \
     if (j.outer == 0 || j.inner == 0) return KR_OK;                                                           \
     if (j.n == 0) return KR_EINTERNAL;                                                                        \
     kr_parallel(c->threads, kr_ceil_div(j.outer, j.group) * j.tiles * j.segments, name##_task, &j);           \
     for (int64_t o = 0; j.segments > 1 && o < j.outer; ++o) {                                                 \
-      const T* x = (const T*)j.x + o * j.n;                                                                   \
+      const T *x = (const T *)j.x + o * j.n;                                                                  \
       int64_t at = j.partial[o * j.segments];                                                                 \
       for (int64_t q = 1; q < j.segments; ++q) {                                                              \
         int64_t k = j.partial[o * j.segments + q];                                                            \

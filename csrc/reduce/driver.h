@@ -12,9 +12,9 @@
 #include "base/kernel.h"
 
 /* Reduces `rows` contiguous rows of n elements to one accumulator each. */
-typedef void (*kr_rows_fn)(const void* x, int64_t rows, int64_t n, void* acc);
+typedef void (*kr_rows_fn)(const void *x, int64_t rows, int64_t n, void *acc);
 /* Reduces n rows of m columns, `stride` elements apart, to m accumulators. */
-typedef void (*kr_cols_fn)(const void* x, int64_t n, int64_t stride, int64_t m, void* acc);
+typedef void (*kr_cols_fn)(const void *x, int64_t n, int64_t stride, int64_t m, void *acc);
 typedef struct {
   size_t size; /* bytes of an element that goes in */
   kr_rows_fn rows;
@@ -24,7 +24,7 @@ typedef struct {
   kr_fold first; /* input elements to accumulators */
   kr_fold rest;  /* accumulators to accumulators */
   /* Turns m accumulators into results in place, `count` being how many elements each one holds; may be NULL. */
-  void (*finish)(void* acc, int64_t m, int64_t count);
+  void (*finish)(void *acc, int64_t m, int64_t count);
 } kr_reduction;
 
 /* Elements of one task: large enough to hide the cost of handing it out, small enough to stay in L2. */
@@ -46,7 +46,7 @@ typedef struct {
   int last;
 } kr_pass;
 
-static void kr_shape_merge(kr_shape_left* s) {
+static void kr_shape_merge(kr_shape_left *s) {
   int out = 0;
   for (int g = 0; g < s->groups; ++g) {
     if (s->size[g] == 1) continue;
@@ -60,7 +60,7 @@ static void kr_shape_merge(kr_shape_left* s) {
   s->groups = out;
 }
 
-static kr_shape_left kr_shape_start(const kr_array* x, int64_t axes) {
+static kr_shape_left kr_shape_start(const kr_array *x, int64_t axes) {
   kr_shape_left s = {.groups = x->ndim};
   for (int d = 0; d < x->ndim; ++d) {
     s.size[d] = x->shape[d];
@@ -71,7 +71,7 @@ static kr_shape_left kr_shape_start(const kr_array* x, int64_t axes) {
 }
 
 /* The next pass over what is left. */
-static kr_pass kr_pass_next(const kr_shape_left* s) {
+static kr_pass kr_pass_next(const kr_shape_left *s) {
   kr_pass p = {.outer = 1, .n = 1, .inner = 1, .group = -1};
   int others = 0;
   for (int g = s->groups - 1; g >= 0; --g) {
@@ -97,25 +97,25 @@ static kr_pass kr_pass_next(const kr_shape_left* s) {
   return p;
 }
 
-static void kr_shape_reduce(kr_shape_left* s, const kr_pass* p) {
+static void kr_shape_reduce(kr_shape_left *s, const kr_pass *p) {
   if (p->group < 0) return;
   s->size[p->group] = p->count;
   kr_shape_merge(s);
 }
 
 typedef struct {
-  const kr_reduction* r;
-  const kr_fold* fold;
+  const kr_reduction *r;
+  const kr_fold *fold;
   kr_pass p;
-  const char* x;
-  char* y;
+  const char *x;
+  char *y;
   size_t acc;
   int64_t tiles, group; /* column tiles of a row; outer slices in one task */
   int64_t elements;     /* that one result holds */
 } kr_reduce_job;
 
 /* n contiguous rows of m columns: narrow ones are first read as fewer, wider rows. */
-static void kr_reduce_narrow(const kr_reduce_job* j, const char* x, int64_t n, int64_t m, char* y) {
+static void kr_reduce_narrow(const kr_reduce_job *j, const char *x, int64_t n, int64_t m, char *y) {
   int64_t k = 1;
   while (k * m < KR_REDUCE_WIDE) k *= 2;
   if (k == 1 || n < 4 * k) {
@@ -129,10 +129,10 @@ static void kr_reduce_narrow(const kr_reduce_job* j, const char* x, int64_t n, i
   j->r->rest.cols(wide, k + (n > full), m, m, y);
 }
 
-static void kr_reduce_task(void* arg, int64_t task, int worker) {
+static void kr_reduce_task(void *arg, int64_t task, int worker) {
   (void)worker;
-  const kr_reduce_job* j = arg;
-  const kr_pass* p = &j->p;
+  const kr_reduce_job *j = arg;
+  const kr_pass *p = &j->p;
   size_t in = j->fold->size;
   if (p->count == 1 && j->tiles == 1) { /* whole outer slices */
     int64_t o = task * j->group, end = kr_min(p->outer, o + j->group);
@@ -145,8 +145,8 @@ static void kr_reduce_task(void* arg, int64_t task, int worker) {
   }
   int64_t tile = task % j->tiles, segment = task / j->tiles % p->count, o = task / j->tiles / p->count;
   int64_t from = segment * p->length, rows = kr_min(p->length, p->n - from);
-  const char* x = j->x + (o * p->n + from) * p->inner * in;
-  char* y = j->y + (o * p->count + segment) * p->inner * j->acc;
+  const char *x = j->x + (o * p->n + from) * p->inner * in;
+  char *y = j->y + (o * p->count + segment) * p->inner * j->acc;
   if (p->inner == 1) {
     j->fold->rows(x, 1, rows, y);
   } else if (j->tiles == 1) {
@@ -160,7 +160,7 @@ static void kr_reduce_task(void* arg, int64_t task, int worker) {
 }
 
 /* Bytes of the two buffers that partial results alternate between. */
-static void kr_reduce_buffers(const kr_call* c, size_t acc, size_t bytes[2]) {
+static void kr_reduce_buffers(const kr_call *c, size_t acc, size_t bytes[2]) {
   kr_shape_left s = kr_shape_start(&c->in[0], c->i[0]);
   bytes[0] = bytes[1] = 0;
   for (int level = 0;; ++level) {
@@ -172,19 +172,19 @@ static void kr_reduce_buffers(const kr_call* c, size_t acc, size_t bytes[2]) {
   }
 }
 
-static KR_UNUSED size_t kr_reduce_scratch(const kr_call* c, size_t acc) {
+static KR_UNUSED size_t kr_reduce_scratch(const kr_call *c, size_t acc) {
   size_t bytes[2];
   kr_reduce_buffers(c, acc, bytes);
   return bytes[0] + bytes[1];
 }
 
 /* Reduces in[0] over the axes whose bits are set in i[0]; out[0] holds the kept dimensions in order. */
-static kr_status kr_reduce_run(const kr_call* c, const kr_reduction* r) {
+static kr_status kr_reduce_run(const kr_call *c, const kr_reduction *r) {
   if (kr_size(&c->out[0]) == 0) return KR_OK;
   kr_shape_left s = kr_shape_start(&c->in[0], c->i[0]);
   size_t bytes[2];
   kr_reduce_buffers(c, r->rest.size, bytes);
-  char* buffer[2] = {c->scratch, (char*)c->scratch + bytes[0]};
+  char *buffer[2] = {c->scratch, (char *)c->scratch + bytes[0]};
   kr_reduce_job j = {.r = r, .fold = &r->first, .x = c->in[0].data, .acc = r->rest.size};
   j.elements = kr_size(&c->in[0]) / kr_size(&c->out[0]);
   for (int level = 0;; ++level) {

@@ -3,6 +3,19 @@
 
 static const real KR_FN(lane)[16] KR_ALIGNED = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
+/* Loads and stores of the first w lanes, or of a whole vector where there are more. */
+KR_INLINE vreal KR_FN(ld)(const real *p, int64_t w) { return w >= V_LANES ? v_load(p) : v_load_n(p, w); }
+
+KR_INLINE void KR_FN(st)(real *p, vreal v, int64_t w) {
+  if (w >= V_LANES) v_store(p, v);
+  else v_store_n(p, v, w);
+}
+
+/* v in the first w lanes, zero in the others. */
+KR_INLINE vreal KR_FN(keep)(vreal v, int64_t w) {
+  return w >= V_LANES ? v : v_select(v_lt(v_load(KR_FN(lane)), v_set1((real)w)), v, v_zero());
+}
+
 KR_INLINE real KR_FN(identity)(enum reduce_op op) {
   switch (op) {
     case OP_PROD: return 1;
@@ -23,10 +36,10 @@ KR_INLINE vreal KR_FN(combine)(enum reduce_op op, vreal a, vreal b) {
 
 KR_INLINE vreal KR_FN(mapped)(enum reduce_op op, vreal v) { return op == OP_SUM_SQUARE ? v_mul(v, v) : v; }
 
-KR_INLINE vreal KR_FN(fetch)(enum reduce_op op, const real* x) { return KR_FN(mapped)(op, v_load(x)); }
+KR_INLINE vreal KR_FN(fetch)(enum reduce_op op, const real *x) { return KR_FN(mapped)(op, v_load(x)); }
 
 /* The first n lanes of x, the identity in the others. */
-KR_INLINE vreal KR_FN(fetch_n)(enum reduce_op op, const real* x, int64_t n) {
+KR_INLINE vreal KR_FN(fetch_n)(enum reduce_op op, const real *x, int64_t n) {
   vreal v = v_load_n(x, n);
   if (op == OP_SUM || op == OP_SUM_SQUARE) return KR_FN(mapped)(op, v); /* lanes past n are zero already */
   return v_select(v_lt(v_load(KR_FN(lane)), v_set1((real)n)), v, v_set1(KR_FN(identity)(op)));
@@ -46,7 +59,7 @@ KR_INLINE real KR_FN(across)(enum reduce_op op, vreal v) {
 /* One row: blocks of 128 vectors in four accumulators, the blocks combined as a balanced tree whose open branches
  * stand in `tree`, the lanes last.  For a sum: at most 31 + 2 + log2(n / (128 lanes)) + log2(lanes) roundings stand
  * between an element and the result. */
-KR_INLINE real KR_FN(row)(enum reduce_op op, const real* x, int64_t n) {
+KR_INLINE real KR_FN(row)(enum reduce_op op, const real *x, int64_t n) {
   enum { BLOCK = 128 * V_LANES };
   vreal tree[48], total = v_set1(KR_FN(identity)(op));
   int top = 0;
@@ -80,17 +93,17 @@ KR_INLINE real KR_FN(row)(enum reduce_op op, const real* x, int64_t n) {
   return KR_FN(across)(op, total);
 }
 
-KR_INLINE void KR_FN(rows)(enum reduce_op op, const real* x, int64_t rows, int64_t n, real* acc) {
+KR_INLINE void KR_FN(rows)(enum reduce_op op, const real *x, int64_t rows, int64_t n, real *acc) {
   for (int64_t r = 0; r < rows; ++r) acc[r] = KR_FN(row)(op, x + r * n, n);
 }
 
 /* Eight rows at a time, combined as a tree before they meet the accumulators, which are thus read and written once for
  * eight loads and take n / 8 roundings. */
-KR_INLINE void KR_FN(cols)(enum reduce_op op, const real* x, int64_t n, int64_t s, int64_t m, real* acc) {
+KR_INLINE void KR_FN(cols)(enum reduce_op op, const real *x, int64_t n, int64_t s, int64_t m, real *acc) {
   if (n == 0)
     for (int64_t j = 0; j < m; ++j) acc[j] = KR_FN(identity)(op);
   for (int64_t r = 0; r < n; r += 8) {
-    const real* p = x + r * s;
+    const real *p = x + r * s;
     int64_t left = kr_min(8, n - r);
     for (int64_t j = 0; j < m; j += V_LANES) {
       int64_t w = m - j;

@@ -15,12 +15,12 @@
  * the functions <first>_rows, <first>_cols and so on. */
 #define KERNEL(name, in, acc, first, rest, finish) KERNEL_(name, in, acc, first, rest, finish)
 #define KERNEL_(name, in, acc, first, rest, finish)                                                 \
-  static kr_status name##_kernel(const kr_call* c) {                                                \
+  static kr_status name##_kernel(const kr_call *c) {                                                \
     static const kr_reduction r = {                                                                 \
         {sizeof(in), first##_rows, first##_cols}, {sizeof(acc), rest##_rows, rest##_cols}, finish}; \
     return kr_reduce_run(c, &r);                                                                    \
   }                                                                                                 \
-  static size_t name##_scratch(const kr_call* c) { return kr_reduce_scratch(c, sizeof(acc)); }
+  static size_t name##_scratch(const kr_call *c) { return kr_reduce_scratch(c, sizeof(acc)); }
 
 #define KR_REAL 32
 #include "base/real.h"
@@ -34,22 +34,22 @@
 /* Loops whose operation is associative, so that the compiler may vectorise them as it likes: a is the accumulator of
  * type A, v the element. */
 #define LOOPS(name, T, A, START, STEP)                                                   \
-  static void name##_rows(const void* from, int64_t rows, int64_t n, void* to) {         \
+  static void name##_rows(const void *from, int64_t rows, int64_t n, void *to) {         \
     for (int64_t r = 0; r < rows; ++r) {                                                 \
-      const T* x = (const T*)from + r * n;                                               \
+      const T *x = (const T *)from + r * n;                                              \
       A a = START;                                                                       \
       for (int64_t k = 0; k < n; ++k) {                                                  \
         T v = x[k];                                                                      \
         a = (A)(STEP);                                                                   \
       }                                                                                  \
-      ((A*)to)[r] = a;                                                                   \
+      ((A *)to)[r] = a;                                                                  \
     }                                                                                    \
   }                                                                                      \
-  static void name##_cols(const void* from, int64_t n, int64_t s, int64_t m, void* to) { \
-    A* restrict y = to;                                                                  \
+  static void name##_cols(const void *from, int64_t n, int64_t s, int64_t m, void *to) { \
+    A *restrict y = to;                                                                  \
     for (int64_t j = 0; j < m; ++j) y[j] = START;                                        \
     for (int64_t r = 0; r < n; ++r) {                                                    \
-      const T* x = (const T*)from + r * s;                                               \
+      const T *x = (const T *)from + r * s;                                              \
       for (int64_t j = 0; j < m; ++j) {                                                  \
         A a = y[j];                                                                      \
         T v = x[j];                                                                      \
@@ -61,22 +61,22 @@
 /* Unsigned arithmetic: overflow wraps and is defined. */
 LOOPS(sum_i32, int32_t, int32_t, 0, (uint32_t)a + (uint32_t)v)
 LOOPS(sum_i64, int64_t, int64_t, 0, (uint64_t)a + (uint64_t)v)
-LOOPS(prod_i32, int32_t, int32_t, 1, (uint32_t)a*(uint32_t)v)
-LOOPS(prod_i64, int64_t, int64_t, 1, (uint64_t)a*(uint64_t)v)
+LOOPS(prod_i32, int32_t, int32_t, 1, (uint32_t)a *(uint32_t)v)
+LOOPS(prod_i64, int64_t, int64_t, 1, (uint64_t)a *(uint64_t)v)
 LOOPS(max_i32, int32_t, int32_t, INT32_MIN, v > a ? v : a)
 LOOPS(max_i64, int64_t, int64_t, INT64_MIN, v > a ? v : a)
 LOOPS(min_i32, int32_t, int32_t, INT32_MAX, v < a ? v : a)
 LOOPS(min_i64, int64_t, int64_t, INT64_MAX, v < a ? v : a)
 LOOPS(any_bool, uint8_t, uint8_t, 0, a | (v != 0))
-LOOPS(all_bool, uint8_t, uint8_t, 1, a&(v != 0))
+LOOPS(all_bool, uint8_t, uint8_t, 1, a &(v != 0))
 LOOPS(any_i32, int32_t, uint8_t, 0, a | (v != 0))
-LOOPS(all_i32, int32_t, uint8_t, 1, a&(v != 0))
+LOOPS(all_i32, int32_t, uint8_t, 1, a &(v != 0))
 LOOPS(any_i64, int64_t, uint8_t, 0, a | (v != 0))
-LOOPS(all_i64, int64_t, uint8_t, 1, a&(v != 0))
+LOOPS(all_i64, int64_t, uint8_t, 1, a &(v != 0))
 LOOPS(any_f32, float, uint8_t, 0, a | (v != 0))
-LOOPS(all_f32, float, uint8_t, 1, a&(v != 0))
+LOOPS(all_f32, float, uint8_t, 1, a &(v != 0))
 LOOPS(any_f64, double, uint8_t, 0, a | (v != 0))
-LOOPS(all_f64, double, uint8_t, 1, a&(v != 0))
+LOOPS(all_f64, double, uint8_t, 1, a &(v != 0))
 LOOPS(count_bool, uint8_t, int32_t, 0, a + (v != 0))
 LOOPS(count_i32, int32_t, int32_t, 0, a + (v != 0))
 LOOPS(count_i64, int64_t, int32_t, 0, a + (v != 0))

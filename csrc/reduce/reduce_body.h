@@ -2,10 +2,10 @@
 #include "fold_body.h"
 
 #define REAL_LOOPS(name, OP)                                                                            \
-  static void KR_PASTE(KR_FN(name), _rows)(const void* x, int64_t rows, int64_t n, void* acc) {         \
+  static void KR_PASTE(KR_FN(name), _rows)(const void *x, int64_t rows, int64_t n, void *acc) {         \
     KR_FN(rows)(OP, x, rows, n, acc);                                                                   \
   }                                                                                                     \
-  static void KR_PASTE(KR_FN(name), _cols)(const void* x, int64_t n, int64_t s, int64_t m, void* acc) { \
+  static void KR_PASTE(KR_FN(name), _cols)(const void *x, int64_t n, int64_t s, int64_t m, void *acc) { \
     KR_FN(cols)(OP, x, n, s, m, acc);                                                                   \
   }
 REAL_LOOPS(sum, OP_SUM)
@@ -15,8 +15,8 @@ REAL_LOOPS(max, OP_MAX)
 REAL_LOOPS(min, OP_MIN)
 #undef REAL_LOOPS
 
-static void KR_FN(divide)(void* acc, int64_t m, int64_t count) {
-  real* a = acc;
+static void KR_FN(divide)(void *acc, int64_t m, int64_t count) {
+  real *a = acc;
   for (int64_t j = 0; j < m; ++j) a[j] /= (real)count;
 }
 

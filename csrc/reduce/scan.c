@@ -16,13 +16,13 @@
 
 typedef struct {
   const void *a, *b;
-  void* y;
+  void *y;
   int64_t outer, n, inner, group, tiles;
   int reverse;
 } scan_job;
 
-static scan_job scan_shape(const kr_call* c) {
-  const kr_array* x = &c->in[0];
+static scan_job scan_shape(const kr_call *c) {
+  const kr_array *x = &c->in[0];
   int axis = (int)c->i[0];
   scan_job j = {.a = x->data, .b = c->n_in > 1 ? c->in[1].data : NULL, .y = c->out[0].data, .reverse = (int)c->i[1]};
   j.outer = kr_span(x, 0, axis);
@@ -36,20 +36,20 @@ static scan_job scan_shape(const kr_call* c) {
 /* FIRST gives the value at the end where the scan starts, NEXT at k from its neighbour `last`; `step` elements lead
  * from the neighbour to k in the direction of the scan, and `couple` is the a_k of the header's formula. */
 #define SCAN(name, T, FIRST, NEXT)                                                                      \
-  static void name##_task(void* arg, int64_t task, int worker) {                                        \
+  static void name##_task(void *arg, int64_t task, int worker) {                                        \
     (void)worker;                                                                                       \
-    const scan_job* j = arg;                                                                            \
+    const scan_job *j = arg;                                                                            \
     int64_t c = task % j->tiles * TILE, m = kr_min(TILE, j->inner - c), o = task / j->tiles * j->group; \
     int64_t step = j->reverse ? -j->inner : j->inner, end = kr_min(j->outer, o + j->group);             \
     for (; o < end; ++o) {                                                                              \
       int64_t start = o * j->n * j->inner + c + (j->reverse ? (j->n - 1) * j->inner : 0);               \
-      const T *a = (const T*)j->a + start, *b = j->b ? (const T*)j->b + start : NULL;                   \
-      T* y = (T*)j->y + start;                                                                          \
+      const T *a = (const T *)j->a + start, *b = j->b ? (const T *)j->b + start : NULL;                 \
+      T *y = (T *)j->y + start;                                                                         \
       (void)b;                                                                                          \
       for (int64_t q = 0; q < m; ++q) y[q] = (T)(FIRST);                                                \
       T last = y[0]; /* of a single column stays in a register */                                       \
       for (int64_t k = 1; k < j->n; ++k) {                                                              \
-        const T* couple = j->reverse ? a : a + step;                                                    \
+        const T *couple = j->reverse ? a : a + step;                                                    \
         (void)couple;                                                                                   \
         a += step, y += step, b = b ? b + step : NULL;                                                  \
         for (int64_t q = 0; q < m; ++q) {                                                               \
@@ -59,7 +59,7 @@ static scan_job scan_shape(const kr_call* c) {
       }                                                                                                 \
     }                                                                                                   \
   }                                                                                                     \
-  static kr_status name##_kernel(const kr_call* c) {                                                    \
+  static kr_status name##_kernel(const kr_call *c) {                                                    \
     scan_job j = scan_shape(c);                                                                         \
     if (kr_size(&c->out[0]) == 0) return KR_OK;                                                         \
     kr_parallel(c->threads, kr_ceil_div(j.outer, j.group) * j.tiles, name##_task, &j);                  \

@@ -2,17 +2,17 @@
 #include "row_body.h"
 
 typedef struct {
-  const kr_call* c;
+  const kr_call *c;
   int64_t rows, n, group;
-  void (*row)(const kr_call* c, int64_t row, int64_t n);
+  void (*row)(const kr_call *c, int64_t row, int64_t n);
 } KR_FN(loss_job);
 
-#define ROW_OF(input) ((const real*)c->in[input].data + row * n)
-#define GRAD_AT(row) (((const real*)c->in[2].data)[row])
-#define OUT ((real*)c->out[0].data)
+#define ROW_OF(input) ((const real *)c->in[input].data + row * n)
+#define GRAD_AT(row) (((const real *)c->in[2].data)[row])
+#define OUT ((real *)c->out[0].data)
 
-KR_INLINE int64_t KR_FN(label_at)(const kr_array* labels, int64_t row) {
-  return labels->dtype == KR_I32 ? ((const int32_t*)labels->data)[row] : ((const int64_t*)labels->data)[row];
+KR_INLINE int64_t KR_FN(label_at)(const kr_array *labels, int64_t row) {
+  return labels->dtype == KR_I32 ? ((const int32_t *)labels->data)[row] : ((const int64_t *)labels->data)[row];
 }
 
 KR_INLINE real KR_FN(log1)(real x) {
@@ -22,7 +22,7 @@ KR_INLINE real KR_FN(log1)(real x) {
 }
 
 /* sum_j t_j (log sum exp(x - max) - (x_j - max)) */
-static void KR_FN(softmax_cross_entropy_row)(const kr_call* c, int64_t row, int64_t n) {
+static void KR_FN(softmax_cross_entropy_row)(const kr_call *c, int64_t row, int64_t n) {
   const real *x = ROW_OF(0), *t = ROW_OF(1);
   real max, log_sum = KR_FN(log1)(KR_FN(row_stats)(x, n, &max, NULL)), loss;
   vreal shift = v_set1(max), whole = v_set1(log_sum);
@@ -31,7 +31,7 @@ static void KR_FN(softmax_cross_entropy_row)(const kr_call* c, int64_t row, int6
 }
 
 /* g (softmax(x) sum t - t) */
-static void KR_FN(softmax_cross_entropy_grad_row)(const kr_call* c, int64_t row, int64_t n) {
+static void KR_FN(softmax_cross_entropy_grad_row)(const kr_call *c, int64_t row, int64_t n) {
   const real *x = ROW_OF(0), *t = ROW_OF(1);
   real *dx = OUT + row * n, max, total, g = GRAD_AT(row);
   ROW_SUM(n, total, KR_FN(ld)(t + j, w));
@@ -41,13 +41,13 @@ static void KR_FN(softmax_cross_entropy_grad_row)(const kr_call* c, int64_t row,
     KR_FN(st)(dx + j, v_fnma(vg, KR_FN(ld)(t + j, n - j), v_mul(KR_FN(ld)(dx + j, n - j), scale)), n - j);
 }
 
-static void KR_FN(sparse_softmax_cross_entropy_row)(const kr_call* c, int64_t row, int64_t n) {
-  const real* x = ROW_OF(0);
+static void KR_FN(sparse_softmax_cross_entropy_row)(const kr_call *c, int64_t row, int64_t n) {
+  const real *x = ROW_OF(0);
   real max, log_sum = KR_FN(log1)(KR_FN(row_stats)(x, n, &max, NULL));
   OUT[row] = log_sum - (x[KR_FN(label_at)(&c->in[1], row)] - max);
 }
 
-static void KR_FN(sparse_softmax_cross_entropy_grad_row)(const kr_call* c, int64_t row, int64_t n) {
+static void KR_FN(sparse_softmax_cross_entropy_grad_row)(const kr_call *c, int64_t row, int64_t n) {
   real *dx = OUT + row * n, max, g = GRAD_AT(row);
   real sum = KR_FN(row_stats)(ROW_OF(0), n, &max, dx);
   vreal scale = v_set1(g / sum);
@@ -63,14 +63,14 @@ KR_INLINE vmask KR_FN(inside)(vreal q, real eps) {
   return m_and(v_ge(q, v_set1(eps)), v_le(q, v_set1((real)(1 - (double)eps))));
 }
 
-KR_INLINE real KR_FN(row_total)(const real* p, int64_t n) {
+KR_INLINE real KR_FN(row_total)(const real *p, int64_t n) {
   real total;
   ROW_SUM(n, total, KR_FN(ld)(p + j, w));
   return total;
 }
 
 /* -sum_j t_j log(clip(p_j / sum p)) */
-static void KR_FN(cross_entropy_row)(const kr_call* c, int64_t row, int64_t n) {
+static void KR_FN(cross_entropy_row)(const kr_call *c, int64_t row, int64_t n) {
   const real *p = ROW_OF(0), *t = ROW_OF(1), eps = (real)c->f[0];
   vreal total = v_set1(KR_FN(row_total)(p, n));
   real loss;
@@ -80,7 +80,7 @@ static void KR_FN(cross_entropy_row)(const kr_call* c, int64_t row, int64_t n) {
 }
 
 /* g (sum_j t_j m_j / s - t_i m_i / p_i), with s = sum p and m = 1 where p / s lies within the clip. */
-static void KR_FN(cross_entropy_grad_row)(const kr_call* c, int64_t row, int64_t n) {
+static void KR_FN(cross_entropy_grad_row)(const kr_call *c, int64_t row, int64_t n) {
   const real *p = ROW_OF(0), *t = ROW_OF(1), eps = (real)c->f[0];
   real *dp = OUT + row * n, g = GRAD_AT(row), s = KR_FN(row_total)(p, n), total;
   vreal vs = v_set1(s), vg = v_set1(g);
@@ -95,13 +95,13 @@ static void KR_FN(cross_entropy_grad_row)(const kr_call* c, int64_t row, int64_t
 #undef KEPT
 }
 
-static void KR_FN(sparse_cross_entropy_row)(const kr_call* c, int64_t row, int64_t n) {
+static void KR_FN(sparse_cross_entropy_row)(const kr_call *c, int64_t row, int64_t n) {
   const real *p = ROW_OF(0), eps = (real)c->f[0];
   real q = p[KR_FN(label_at)(&c->in[1], row)] / KR_FN(row_total)(p, n), high = (real)(1 - (double)eps);
   OUT[row] = -KR_FN(log1)(q < eps ? eps : q > high ? high : q);
 }
 
-static void KR_FN(sparse_cross_entropy_grad_row)(const kr_call* c, int64_t row, int64_t n) {
+static void KR_FN(sparse_cross_entropy_grad_row)(const kr_call *c, int64_t row, int64_t n) {
   const real *p = ROW_OF(0), eps = (real)c->f[0];
   int64_t label = KR_FN(label_at)(&c->in[1], row);
   real *dp = OUT + row * n, g = GRAD_AT(row), s = KR_FN(row_total)(p, n), q = p[label] / s;
@@ -111,13 +111,13 @@ static void KR_FN(sparse_cross_entropy_grad_row)(const kr_call* c, int64_t row, 
   if (inside) dp[label] -= g / p[label];
 }
 
-static void KR_FN(loss_task)(void* arg, int64_t task, int worker) {
+static void KR_FN(loss_task)(void *arg, int64_t task, int worker) {
   (void)worker;
-  const KR_FN(loss_job)* j = arg;
+  const KR_FN(loss_job) *j = arg;
   for (int64_t r = task * j->group; r < kr_min(j->rows, (task + 1) * j->group); ++r) j->row(j->c, r, j->n);
 }
 
-static kr_status KR_FN(losses)(const kr_call* c, void (*row)(const kr_call*, int64_t, int64_t), int sparse) {
+static kr_status KR_FN(losses)(const kr_call *c, void (*row)(const kr_call *, int64_t, int64_t), int sparse) {
   KR_FN(loss_job) j = {.c = c, .n = c->in[0].shape[c->in[0].ndim - 1], .row = row};
   j.rows = kr_span(&c->in[0], 0, c->in[0].ndim - 1);
   if (sparse)
@@ -132,7 +132,7 @@ static kr_status KR_FN(losses)(const kr_call* c, void (*row)(const kr_call*, int
 }
 
 #define LOSS_KERNEL(name, sparse)                                     \
-  static kr_status KR_PASTE(KR_FN(name), _kernel)(const kr_call* c) { \
+  static kr_status KR_PASTE(KR_FN(name), _kernel)(const kr_call *c) { \
     return KR_FN(losses)(c, KR_FN(name##_row), sparse);               \
   }
 LOSS_KERNEL(softmax_cross_entropy, 0)
@@ -172,9 +172,9 @@ KR_INLINE vreal KR_FN(binary_cross_entropy_grad)(vreal p, vreal t, vreal g, real
 }
 
 #define BINARY_KERNEL(name)                                                                                       \
-  static void KR_PASTE(KR_FN(name), _task)(void* arg, int64_t task, int worker) {                                 \
+  static void KR_PASTE(KR_FN(name), _task)(void *arg, int64_t task, int worker) {                                 \
     (void)worker;                                                                                                 \
-    const kr_call* c = arg;                                                                                       \
+    const kr_call *c = arg;                                                                                       \
     const real *x = c->in[0].data, *t = c->in[1].data, *g = c->n_in > 2 ? c->in[2].data : NULL;                   \
     real *y = c->out[0].data, eps = c->n_f ? (real)c->f[0] : 0;                                                   \
     for (int64_t j = task * WORK, end = kr_min(kr_size(&c->out[0]), j + WORK); j < end; j += V_LANES) {           \
@@ -183,8 +183,8 @@ KR_INLINE vreal KR_FN(binary_cross_entropy_grad)(vreal p, vreal t, vreal g, real
       (y + j, KR_FN(name)(KR_FN(ld)(x + j, w), KR_FN(ld)(t + j, w), g ? KR_FN(ld)(g + j, w) : v_zero(), eps), w); \
     }                                                                                                             \
   }                                                                                                               \
-  static kr_status KR_PASTE(KR_FN(name), _kernel)(const kr_call* c) {                                             \
-    kr_parallel(c->threads, kr_ceil_div(kr_size(&c->out[0]), WORK), KR_PASTE(KR_FN(name), _task), (void*)c);      \
+  static kr_status KR_PASTE(KR_FN(name), _kernel)(const kr_call *c) {                                             \
+    kr_parallel(c->threads, kr_ceil_div(kr_size(&c->out[0]), WORK), KR_PASTE(KR_FN(name), _task), (void *)c);     \
     return KR_OK;                                                                                                 \
   }
 BINARY_KERNEL(sigmoid_cross_entropy)

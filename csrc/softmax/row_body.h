@@ -2,18 +2,6 @@
  * real. */
 #include "reduce/fold_body.h"
 
-KR_INLINE vreal KR_FN(ld)(const real* p, int64_t w) { return w >= V_LANES ? v_load(p) : v_load_n(p, w); }
-
-KR_INLINE void KR_FN(st)(real* p, vreal v, int64_t w) {
-  if (w >= V_LANES) v_store(p, v);
-  else v_store_n(p, v, w);
-}
-
-/* v in the first w lanes, zero in the others. */
-KR_INLINE vreal KR_FN(keep)(vreal v, int64_t w) {
-  return w >= V_LANES ? v : v_select(v_lt(v_load(KR_FN(lane)), v_set1((real)w)), v, v_zero());
-}
-
 /* Sum of TERM over the row, in blocks of 32 vectors: at most 32 + n / (32 lanes) + log2(lanes) roundings.  TERM is an
  * expression of type vreal in j and w, the number of valid lanes there, and is zero in the lanes past w. */
 #define ROW_SUM(n, total, TERM)                                                \
@@ -31,14 +19,14 @@ KR_INLINE vreal KR_FN(keep)(vreal v, int64_t w) {
   } while (0)
 
 /* exp(x - shift), stored where y is given. */
-KR_INLINE vreal KR_FN(exp_term)(const real* x, vreal shift, real* y, int64_t w) {
+KR_INLINE vreal KR_FN(exp_term)(const real *x, vreal shift, real *y, int64_t w) {
   vreal e = v_exp(v_sub(KR_FN(ld)(x, w), shift));
   if (y) KR_FN(st)(y, e, w);
   return KR_FN(keep)(e, w);
 }
 
 /* Sum of exp(x - max) over a row; gives the maximum and, where y is given, the terms. */
-KR_INLINE real KR_FN(row_stats)(const real* x, int64_t n, real* max, real* y) {
+KR_INLINE real KR_FN(row_stats)(const real *x, int64_t n, real *max, real *y) {
   *max = KR_FN(row)(OP_MAX, x, n);
   vreal shift = v_set1(*max);
   real sum;

@@ -3,7 +3,7 @@
  * A line is either contiguous (a row) or one of m <= TILE neighbouring columns whose elements lie s apart. */
 #include "row_body.h"
 
-static void KR_FN(softmax_row)(const real* x, const real* unused, int64_t n, real* y) {
+static void KR_FN(softmax_row)(const real *x, const real *unused, int64_t n, real *y) {
   (void)unused;
   real max, sum = KR_FN(row_stats)(x, n, &max, y);
   vreal scale = v_set1(1 / sum);
@@ -11,7 +11,7 @@ static void KR_FN(softmax_row)(const real* x, const real* unused, int64_t n, rea
 }
 
 /* (x - max) - log(sum): the large parts cancel before the small one is added. */
-static void KR_FN(log_softmax_row)(const real* x, const real* unused, int64_t n, real* y) {
+static void KR_FN(log_softmax_row)(const real *x, const real *unused, int64_t n, real *y) {
   (void)unused;
   real max, sum = KR_FN(row_stats)(x, n, &max, NULL);
   vreal shift = v_set1(max), log_sum = v_log(v_set1(sum));
@@ -20,7 +20,7 @@ static void KR_FN(log_softmax_row)(const real* x, const real* unused, int64_t n,
 }
 
 /* An infinite maximum is no shift: the sum is then 0 or inf and so its logarithm is right. */
-static void KR_FN(logsumexp_row)(const real* x, const real* unused, int64_t n, real* y) {
+static void KR_FN(logsumexp_row)(const real *x, const real *unused, int64_t n, real *y) {
   (void)unused;
   real max = KR_FN(row)(OP_MAX, x, n), sum;
   if (!isfinite(max)) max = 0;
@@ -31,7 +31,7 @@ static void KR_FN(logsumexp_row)(const real* x, const real* unused, int64_t n, r
   *y = max + t[0];
 }
 
-static void KR_FN(softmax_grad_row)(const real* y, const real* g, int64_t n, real* dx) {
+static void KR_FN(softmax_grad_row)(const real *y, const real *g, int64_t n, real *dx) {
   real s;
   ROW_SUM(n, s, v_mul(KR_FN(ld)(y + j, w), KR_FN(ld)(g + j, w)));
   vreal dot = v_set1(s);
@@ -39,7 +39,7 @@ static void KR_FN(softmax_grad_row)(const real* y, const real* g, int64_t n, rea
     KR_FN(st)(dx + j, v_mul(KR_FN(ld)(y + j, n - j), v_sub(KR_FN(ld)(g + j, n - j), dot)), n - j);
 }
 
-static void KR_FN(log_softmax_grad_row)(const real* y, const real* g, int64_t n, real* dx) {
+static void KR_FN(log_softmax_grad_row)(const real *y, const real *g, int64_t n, real *dx) {
   real s;
   ROW_SUM(n, s, KR_FN(ld)(g + j, w));
   vreal sum = v_set1(s);
@@ -68,7 +68,7 @@ static void KR_FN(log_softmax_grad_row)(const real* y, const real* g, int64_t n,
       KR_FN(st)((to) + k * s + j, VALUE, w);     \
     }
 
-static void KR_FN(softmax_cols)(const real* x, const real* unused, int64_t n, int64_t s, int64_t m, real* y) {
+static void KR_FN(softmax_cols)(const real *x, const real *unused, int64_t n, int64_t s, int64_t m, real *y) {
   (void)unused;
   real KR_ALIGNED max[TILE], sum[TILE];
   KR_FN(cols)(OP_MAX, x, n, s, m, max);
@@ -76,7 +76,7 @@ static void KR_FN(softmax_cols)(const real* x, const real* unused, int64_t n, in
   EACH(n, m, v_div(KR_FN(ld)(y + k * s + j, w), v_load(sum + j)), y)
 }
 
-static void KR_FN(log_softmax_cols)(const real* x, const real* unused, int64_t n, int64_t s, int64_t m, real* y) {
+static void KR_FN(log_softmax_cols)(const real *x, const real *unused, int64_t n, int64_t s, int64_t m, real *y) {
   (void)unused;
   real KR_ALIGNED max[TILE], sum[TILE];
   KR_FN(cols)(OP_MAX, x, n, s, m, max);
@@ -85,7 +85,7 @@ static void KR_FN(log_softmax_cols)(const real* x, const real* unused, int64_t n
   EACH(n, m, v_sub(v_sub(KR_FN(ld)(x + k * s + j, w), v_load(max + j)), v_load(sum + j)), y)
 }
 
-static void KR_FN(logsumexp_cols)(const real* x, const real* unused, int64_t n, int64_t s, int64_t m, real* y) {
+static void KR_FN(logsumexp_cols)(const real *x, const real *unused, int64_t n, int64_t s, int64_t m, real *y) {
   (void)unused;
   real KR_ALIGNED max[TILE], sum[TILE];
   KR_FN(cols)(OP_MAX, x, n, s, m, max);
@@ -94,13 +94,13 @@ static void KR_FN(logsumexp_cols)(const real* x, const real* unused, int64_t n, 
   for (int64_t j = 0; j < m; j += V_LANES) KR_FN(st)(y + j, v_add(v_load(max + j), v_log(v_load(sum + j))), m - j);
 }
 
-static void KR_FN(softmax_grad_cols)(const real* y, const real* g, int64_t n, int64_t s, int64_t m, real* dx) {
+static void KR_FN(softmax_grad_cols)(const real *y, const real *g, int64_t n, int64_t s, int64_t m, real *dx) {
   real KR_ALIGNED dot[TILE];
   COLUMN_SUM(n, m, dot, v_mul(KR_FN(ld)(y + k * s + j, w), KR_FN(ld)(g + k * s + j, w)))
   EACH(n, m, v_mul(KR_FN(ld)(y + k * s + j, w), v_sub(KR_FN(ld)(g + k * s + j, w), v_load(dot + j))), dx)
 }
 
-static void KR_FN(log_softmax_grad_cols)(const real* y, const real* g, int64_t n, int64_t s, int64_t m, real* dx) {
+static void KR_FN(log_softmax_grad_cols)(const real *y, const real *g, int64_t n, int64_t s, int64_t m, real *dx) {
   real KR_ALIGNED sum[TILE];
   COLUMN_SUM(n, m, sum, KR_FN(ld)(g + k * s + j, w))
   EACH(n, m, v_fnma(v_exp(KR_FN(ld)(y + k * s + j, w)), v_load(sum + j), KR_FN(ld)(g + k * s + j, w)), dx)
@@ -110,26 +110,26 @@ static void KR_FN(log_softmax_grad_cols)(const real* y, const real* g, int64_t n
 
 typedef struct {
   const real *a, *b;
-  real* y;
+  real *y;
   int64_t outer, n, inner, group, tiles, out_n;
-  void (*row)(const real* a, const real* b, int64_t n, real* y);
-  void (*cols)(const real* a, const real* b, int64_t n, int64_t s, int64_t m, real* y);
+  void (*row)(const real *a, const real *b, int64_t n, real *y);
+  void (*cols)(const real *a, const real *b, int64_t n, int64_t s, int64_t m, real *y);
 } KR_FN(line_job);
 
-static void KR_FN(line_task)(void* arg, int64_t task, int worker) {
+static void KR_FN(line_task)(void *arg, int64_t task, int worker) {
   (void)worker;
-  const KR_FN(line_job)* j = arg;
+  const KR_FN(line_job) *j = arg;
   int64_t c = task % j->tiles * TILE, o = task / j->tiles * j->group, end = kr_min(j->outer, o + j->group);
   for (; o < end; ++o) {
     const real *a = j->a + o * j->n * j->inner + c, *b = j->b ? j->b + (a - j->a) : NULL;
-    real* y = j->y + o * j->out_n * j->inner + c;
+    real *y = j->y + o * j->out_n * j->inner + c;
     if (j->inner == 1) j->row(a, b, j->n, y);
     else j->cols(a, b, j->n, j->inner, kr_min(TILE, j->inner - c), y);
   }
 }
 
-static kr_status KR_FN(lines)(const kr_call* c, KR_FN(line_job) j, int keeps) {
-  const kr_array* x = &c->in[0];
+static kr_status KR_FN(lines)(const kr_call *c, KR_FN(line_job) j, int keeps) {
+  const kr_array *x = &c->in[0];
   j.a = x->data;
   j.b = c->n_in > 1 ? c->in[1].data : NULL;
   j.y = c->out[0].data;
@@ -145,7 +145,7 @@ static kr_status KR_FN(lines)(const kr_call* c, KR_FN(line_job) j, int keeps) {
 }
 
 #define LINE_KERNEL(name, keeps)                                                                            \
-  static kr_status KR_PASTE(KR_FN(name), _kernel)(const kr_call* c) {                                       \
+  static kr_status KR_PASTE(KR_FN(name), _kernel)(const kr_call *c) {                                       \
     return KR_FN(lines)(c, (KR_FN(line_job)){.row = KR_FN(name##_row), .cols = KR_FN(name##_cols)}, keeps); \
   }
 LINE_KERNEL(softmax, 1)

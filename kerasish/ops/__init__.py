@@ -16,3 +16,8 @@ from . import updates
 
 # matmul
 from .matmul import dot, inner, matmul, outer, tensordot, vdot
+# reduce
+from .reduce import (
+    all, amax, amin, any, argmax, argmin, average, count_nonzero, max, mean, min, prod, ptp, std, sum, var,
+)  # fmt: skip
+from .scan import cumprod, cumsum

@@ -31,9 +31,9 @@ def _host(fn):
 
 
 def _cumprod_grad(ctx: Any, g: Any) -> Any:
-    """With p the products before k, dx_k = p_k s_k, where s_k = g_k + x_{k+1} s_{k+1}: no division, so zeros are fine."""
+    """With p the products before k, dx_k = p_k s_k, where s_k = g_k + x_{k+1} s_{k+1}: zeros need no care."""
     axis, reverse = ctx.attrs["axis"], ctx.attrs["reverse"]
-    # The scan's coefficients couple neighbours: a_k stands between k - 1 and k, for a reverse product between k and k + 1.
+    # a_k of the scan stands between k - 1 and k; in a reverse product the factor of k is what leads on to k - 1.
     a = shift_op(ctx.inputs[0], axis=axis, by=1, fill=0.0) if reverse else ctx.inputs[0]
     before = shift_op(ctx.outputs[0], axis=axis, by=-1 if reverse else 1, fill=1.0)
     return before * linear_scan_op(a, g, axis=axis, reverse=not reverse)

@@ -45,7 +45,7 @@ def flipped(fn):
     return lambda x, axis, reverse: np.flip(fn(np.flip(x, axis), axis=axis), axis) if reverse else fn(x, axis=axis)
 
 
-# (shape, axes): rows, columns, both, neither, kept groups in between, size 0 and 1, tile edges, long enough for segments
+# (shape, axes): rows, columns, both, neither, kept groups in between, sizes 0 and 1, tile edges, long for segments
 CASES = [
     ((), ()),
     ((1,), (0,)),

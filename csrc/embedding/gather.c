@@ -2,21 +2,22 @@
 #include "index.h"
 
 typedef struct {
-  char* y;
-  const char* x;
-  const int64_t* at;
+  char *y;
+  const char *x;
+  const int64_t *at;
   int64_t count, rows, n, bytes, group; /* indices per outer step, rows in all, rows of x per outer step, row bytes */
 } gather_job;
 
-static void gather_task(void* arg, int64_t task, int worker) {
+static void gather_task(void *arg, int64_t task, int worker) {
   (void)worker;
-  const gather_job* j = arg;
+  const gather_job *j = arg;
   const int64_t last = kr_min(j->rows, (task + 1) * j->group);
   int64_t k = task * j->group % j->count;
-  const char* base = j->x + task * j->group / j->count * j->n * j->bytes;
-  char* y = j->y + task * j->group * j->bytes;
+  const char *base = j->x + task * j->group / j->count * j->n * j->bytes;
+  char *y = j->y + task * j->group * j->bytes;
   for (int64_t r = task * j->group; r < last; ++r, y += j->bytes) {
-    kr_copy(y, base + j->at[k] * j->bytes, j->bytes);
+    if (j->at[k] >= 0) kr_copy(y, base + j->at[k] * j->bytes, j->bytes);
+    else memset(y, 0, (size_t)j->bytes);
     if (++k == j->count) {
       k = 0;
       base += j->n * j->bytes;
@@ -24,23 +25,23 @@ static void gather_task(void* arg, int64_t task, int worker) {
   }
 }
 
-static void gather_rows(const kr_call* c, const gather_job* setup) {
+static void gather_rows(const kr_call *c, const gather_job *setup) {
   gather_job j = *setup;
   if (j.rows == 0 || j.bytes == 0) return;
   j.group = kr_ceil_div(INDEX_GRAIN * 4, kr_max(j.bytes, 16));
   kr_parallel(c->threads, kr_ceil_div(j.rows, j.group), gather_task, &j);
 }
 
-static size_t scratch_in1(const kr_call* c) { return (size_t)kr_size(&c->in[1]) * sizeof(int64_t); }
+static size_t scratch_in1(const kr_call *c) { return (size_t)kr_size(&c->in[1]) * sizeof(int64_t); }
 
 /* gather: y[a, j..., b] = x[a, index[j...], b] with a the dimensions before axis and b those after it.
- * in: x, index (any integer dtype, any rank).  out: y.  i: axis, 1 where negative indices count from the end (else they
- * are refused).  KR_EINDEX: an index outside the axis. */
-static kr_status gather(const kr_call* c) {
-  const kr_array* x = &c->in[0];
+ * in: x, index (any integer dtype, any rank).  out: y.  i: axis, how to meet an index outside the axis (0 refuse it,
+ * 1 the same but negative ones count from the end, 2 give zeros).  KR_EINDEX: a refused index. */
+static kr_status gather(const kr_call *c) {
+  const kr_array *x = &c->in[0];
   const int axis = (int)c->i[0];
-  int64_t* at = c->scratch;
-  const kr_status s = index_resolve(c, 1, x->shape[axis], c->i[1] ? INDEX_WRAP : INDEX_STRICT, at);
+  int64_t *at = c->scratch;
+  const kr_status s = index_resolve(c, 1, x->shape[axis], (int)c->i[1], at);
   if (s != KR_OK) return s;
   const int64_t outer = kr_span(x, 0, axis), count = kr_size(&c->in[1]);
   gather_rows(c, &(gather_job){.y = c->out[0].data,
@@ -55,9 +56,9 @@ static kr_status gather(const kr_call* c) {
 
 /* gather_nd: y[j..., b] = x[index[j..., 0], ..., index[j..., K-1], b].
  * in: x, index (..., K).  out: y.  i: 1 where negative indices count from the end.  KR_EINDEX. */
-static kr_status gather_nd(const kr_call* c) {
+static kr_status gather_nd(const kr_call *c) {
   const kr_array *x = &c->in[0], *index = &c->in[1];
-  int64_t* at = c->scratch;
+  int64_t *at = c->scratch;
   const kr_status s = index_resolve_nd(c, 1, x, c->i[0] ? INDEX_WRAP : INDEX_STRICT, at);
   if (s != KR_OK) return s;
   const int k = (int)index->shape[index->ndim - 1];
@@ -72,29 +73,29 @@ static kr_status gather_nd(const kr_call* c) {
   return KR_OK;
 }
 
-static size_t gather_nd_scratch(const kr_call* c) {
-  const kr_array* index = &c->in[1];
+static size_t gather_nd_scratch(const kr_call *c) {
+  const kr_array *index = &c->in[1];
   return (size_t)kr_span(index, 0, index->ndim - 1) * sizeof(int64_t);
 }
 
 typedef struct {
-  char* y;
-  const char* x;
-  const int64_t* at;
+  char *y;
+  const char *x;
+  const int64_t *at;
   int64_t total, count, n, inner, size;
 } along_job;
 
-#define ALONG_CASE(BYTES, T)                                                  \
-  case BYTES:                                                                 \
-    for (int64_t e = task * INDEX_GRAIN; e < last; ++e) {                     \
-      const int64_t b = e % j->inner, a = e / j->inner / j->count;            \
-      ((T*)j->y)[e] = ((const T*)j->x)[(a * j->n + j->at[e]) * j->inner + b]; \
-    }                                                                         \
+#define ALONG_CASE(BYTES, T)                                                    \
+  case BYTES:                                                                   \
+    for (int64_t e = task * INDEX_GRAIN; e < last; ++e) {                       \
+      const int64_t b = e % j->inner, a = e / j->inner / j->count;              \
+      ((T *)j->y)[e] = ((const T *)j->x)[(a * j->n + j->at[e]) * j->inner + b]; \
+    }                                                                           \
     break;
 
-static void along_task(void* arg, int64_t task, int worker) {
+static void along_task(void *arg, int64_t task, int worker) {
   (void)worker;
-  const along_job* j = arg;
+  const along_job *j = arg;
   const int64_t last = kr_min(j->total, (task + 1) * INDEX_GRAIN);
   switch (j->size) {
     ALONG_CASE(1, uint8_t)
@@ -108,10 +109,10 @@ static void along_task(void* arg, int64_t task, int worker) {
 /* take_along_axis: y[a, j, b] = x[a, index[a, j, b], b].
  * in: x, index (x's shape but along axis).  out: y of index's shape.  i: axis, 1 where negatives count from the end.
  * KR_EINDEX. */
-static kr_status take_along_axis(const kr_call* c) {
+static kr_status take_along_axis(const kr_call *c) {
   const kr_array *x = &c->in[0], *index = &c->in[1];
   const int axis = (int)c->i[0];
-  int64_t* at = c->scratch;
+  int64_t *at = c->scratch;
   const kr_status s = index_resolve(c, 1, x->shape[axis], c->i[1] ? INDEX_WRAP : INDEX_STRICT, at);
   if (s != KR_OK) return s;
   along_job j = {.y = c->out[0].data,
@@ -127,21 +128,21 @@ static kr_status take_along_axis(const kr_call* c) {
   return KR_OK;
 }
 
-#define ONE_CASE(T)                                                                 \
-  {                                                                                 \
-    T bits = 0;                                                                     \
-    memcpy(&bits, &one, sizeof bits);                                               \
-    for (int64_t a = 0; a < outer; ++a)                                             \
-      for (int64_t b = 0; b < inner; ++b) {                                         \
-        const int64_t v = kr_index(x->data, x->dtype, a * inner + b);               \
-        if (v >= 0 && v < depth) ((T*)y->data)[(a * depth + v) * inner + b] = bits; \
-      }                                                                             \
-  }                                                                                 \
+#define ONE_CASE(T)                                                                  \
+  {                                                                                  \
+    T bits = 0;                                                                      \
+    memcpy(&bits, &one, sizeof bits);                                                \
+    for (int64_t a = 0; a < outer; ++a)                                              \
+      for (int64_t b = 0; b < inner; ++b) {                                          \
+        const int64_t v = kr_index(x->data, x->dtype, a * inner + b);                \
+        if (v >= 0 && v < depth) ((T *)y->data)[(a * depth + v) * inner + b] = bits; \
+      }                                                                              \
+  }                                                                                  \
   break
 
 /* one_hot: y[a, v, b] = 1 where x[a, b] == v, else 0; an x outside [0, depth) gives zeros.
  * in: x (integers).  out: y of any dtype, depth = y.shape[axis].  i: axis. */
-static kr_status one_hot(const kr_call* c) {
+static kr_status one_hot(const kr_call *c) {
   const kr_array *x = &c->in[0], *y = &c->out[0];
   const int axis = (int)c->i[0];
   const int64_t outer = kr_span(y, 0, axis), depth = y->shape[axis], inner = kr_span(y, axis + 1, y->ndim);

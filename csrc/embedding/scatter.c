@@ -9,9 +9,9 @@ enum { SET, ADD, MAX, MIN, MUL };
 #define SCATTER_TASKS 16
 
 typedef struct {
-  char* y;           /* (outer, rows, inner) */
-  const char* u;     /* (outer, count, inner) */
-  const int64_t* at; /* row of each of the count updates, -1: none */
+  char *y;           /* (outer, rows, inner) */
+  const char *u;     /* (outer, count, inner) */
+  const int64_t *at; /* row of each of the count updates, -1: none */
   int64_t count, rows, inner, parts, size;
   int mode, clear; /* clear: the rows start from the operation's neutral element, not from what y holds */
 } scatter_job;
@@ -42,9 +42,9 @@ typedef struct {
 #undef NAME
 
 /* Rows copied: what every dtype can do. */
-static void set_task(void* arg, int64_t task, int worker) {
+static void set_task(void *arg, int64_t task, int worker) {
   (void)worker;
-  const scatter_job* j = arg;
+  const scatter_job *j = arg;
   const int64_t lo = j->rows * task / j->parts, hi = j->rows * (task + 1) / j->parts, bytes = j->inner * j->size;
   for (int64_t k = 0; k < j->count; ++k)
     if (j->at[k] >= lo && j->at[k] < hi) kr_copy(j->y + j->at[k] * bytes, j->u + k * bytes, bytes);
@@ -57,7 +57,7 @@ static int64_t scatter_parts(int64_t count, int64_t rows, int64_t inner) {
   return kr_max(1, kr_min(kr_min(work, SCATTER_TASKS), kr_min(rows, inner / 4)));
 }
 
-static kr_status scatter_run(const kr_call* c, scatter_job* j, int64_t outer, int32_t dtype) {
+static kr_status scatter_run(const kr_call *c, scatter_job *j, int64_t outer, int32_t dtype) {
   if (outer * j->inner * j->rows == 0) return KR_OK;
   j->size = kr_itemsize(dtype);
   j->parts = scatter_parts(j->count, j->rows, j->inner);
@@ -74,12 +74,12 @@ static kr_status scatter_run(const kr_call* c, scatter_job* j, int64_t outer, in
 }
 
 /* gather_grad: dx[a, index[j...], b] += g[a, j..., b] on zeros.
- * in: g, index.  out: dx (x's shape).  i: axis, 1 where negative indices count from the end. */
-static kr_status gather_grad(const kr_call* c) {
-  const kr_array* dx = &c->out[0];
+ * in: g, index.  out: dx (x's shape).  i: axis, how to meet an index outside the axis (as gather; 2 leaves it out). */
+static kr_status gather_grad(const kr_call *c) {
+  const kr_array *dx = &c->out[0];
   const int axis = (int)c->i[0];
-  int64_t* at = c->scratch;
-  const kr_status s = index_resolve(c, 1, dx->shape[axis], c->i[1] ? INDEX_WRAP : INDEX_STRICT, at);
+  int64_t *at = c->scratch;
+  const kr_status s = index_resolve(c, 1, dx->shape[axis], (int)c->i[1], at);
   if (s != KR_OK) return s;
   scatter_job j = {.y = dx->data,
                    .u = c->in[0].data,
@@ -92,18 +92,18 @@ static kr_status gather_grad(const kr_call* c) {
   return scatter_run(c, &j, kr_span(dx, 0, axis), dx->dtype);
 }
 
-static size_t scratch_in1(const kr_call* c) { return (size_t)kr_size(&c->in[1]) * sizeof(int64_t); }
+static size_t scratch_in1(const kr_call *c) { return (size_t)kr_size(&c->in[1]) * sizeof(int64_t); }
 
-static size_t scratch_tuples(const kr_call* c, int input) {
-  const kr_array* index = &c->in[input];
+static size_t scratch_tuples(const kr_call *c, int input) {
+  const kr_array *index = &c->in[input];
   return (size_t)kr_span(index, 0, index->ndim - 1) * sizeof(int64_t);
 }
-static size_t scratch_nd_in0(const kr_call* c) { return scratch_tuples(c, 0); }
-static size_t scratch_nd_in1(const kr_call* c) { return scratch_tuples(c, 1); }
+static size_t scratch_nd_in0(const kr_call *c) { return scratch_tuples(c, 0); }
+static size_t scratch_nd_in1(const kr_call *c) { return scratch_tuples(c, 1); }
 
-static kr_status tuples(const kr_call* c, int input, int negative, int32_t dtype, scatter_job* j) {
+static kr_status tuples(const kr_call *c, int input, int negative, int32_t dtype, scatter_job *j) {
   const kr_array *index = &c->in[input], *y = &c->out[0];
-  int64_t* at = c->scratch;
+  int64_t *at = c->scratch;
   const kr_status s = index_resolve_nd(c, input, y, negative ? INDEX_WRAP : INDEX_STRICT, at);
   if (s != KR_OK) return s;
   const int k = (int)index->shape[index->ndim - 1];
@@ -118,14 +118,14 @@ static kr_status tuples(const kr_call* c, int input, int negative, int32_t dtype
 
 /* scatter_nd: zeros with y[index[j..., 0], ..., index[j..., K-1], b] += u[j..., b].
  * in: index (..., K), u.  out: y.  i: 1 where negative indices count from the end.  Registered for u's dtype. */
-static kr_status scatter_nd(const kr_call* c) {
+static kr_status scatter_nd(const kr_call *c) {
   scatter_job j = {.u = c->in[1].data, .mode = ADD, .clear = 1};
   const kr_status s = tuples(c, 0, c->i[0] != 0, c->out[0].dtype, &j);
   return s != KR_OK ? s : scatter_run(c, &j, 1, c->out[0].dtype);
 }
 
-static void copy_base(const kr_call* c) {
-  const kr_array* y = &c->out[0];
+static void copy_base(const kr_call *c) {
+  const kr_array *y = &c->out[0];
   if (y->data != c->in[0].data && kr_size(y))
     memcpy(y->data, c->in[0].data, (size_t)(kr_size(y) * kr_itemsize(y->dtype)));
 }
@@ -133,7 +133,7 @@ static void copy_base(const kr_call* c) {
 /* scatter_update: x with y[index[j...], b] op= u[j..., b]; op is =, +, max, min or *.
  * in: x, index (..., K), u.  out: y, may be x.  i: op (0 set, 1 add, 2 max, 3 min, 4 multiply), 1 where negative
  * indices count from the end.  Of several values set at one place the last one stays. */
-static kr_status scatter_update(const kr_call* c) {
+static kr_status scatter_update(const kr_call *c) {
   scatter_job j = {.u = c->in[2].data, .mode = (int)c->i[0]};
   const kr_status s = tuples(c, 1, c->i[1] != 0, c->out[0].dtype, &j);
   if (s != KR_OK) return s;
@@ -142,7 +142,7 @@ static kr_status scatter_update(const kr_call* c) {
 }
 
 /* scatter_set: scatter_update's op 0 for every dtype.  i: 1 where negative indices count from the end. */
-static kr_status scatter_set(const kr_call* c) {
+static kr_status scatter_set(const kr_call *c) {
   scatter_job j = {.u = c->in[2].data, .mode = SET};
   const kr_status s = tuples(c, 1, c->i[0] != 0, c->out[0].dtype, &j);
   if (s != KR_OK) return s;
@@ -156,9 +156,9 @@ static kr_status scatter_set(const kr_call* c) {
 /* segment_reduce: y[s, b] = op over the rows j of x with id[j] == s; ids outside [0, segments) are left out.
  * in: x (n, ...), id (n).  out: y (segments, ...).  i: op (1 sum, 2 max, 3 min, 4 product).  A segment without rows
  * gets 0, the smallest value (-inf), the largest one, 1. */
-static kr_status segment_reduce(const kr_call* c) {
-  const kr_array* y = &c->out[0];
-  int64_t* at = c->scratch;
+static kr_status segment_reduce(const kr_call *c) {
+  const kr_array *y = &c->out[0];
+  int64_t *at = c->scratch;
   const kr_status s = index_resolve(c, 1, y->shape[0], INDEX_DROP, at);
   if (s != KR_OK) return s;
   scatter_job j = {.y = y->data,
@@ -173,9 +173,9 @@ static kr_status segment_reduce(const kr_call* c) {
 }
 
 typedef struct {
-  char* y;
-  const char* u;
-  const int64_t* at;
+  char *y;
+  const char *u;
+  const int64_t *at;
   int64_t count, rows, inner, outer, group;
   int32_t dtype;
 } along_job;
@@ -183,21 +183,21 @@ typedef struct {
 #define ALONG_CASE(DTYPE, T, U)                                  \
   case DTYPE:                                                    \
     for (int64_t a = first; a < last; ++a) {                     \
-      T* y = (T*)j->y + a * j->rows * j->inner;                  \
-      const T* u = (const T*)j->u + a * j->count * j->inner;     \
-      const int64_t* at = j->at + a * j->count * j->inner;       \
+      T *y = (T *)j->y + a * j->rows * j->inner;                 \
+      const T *u = (const T *)j->u + a * j->count * j->inner;    \
+      const int64_t *at = j->at + a * j->count * j->inner;       \
       for (int64_t k = 0; k < j->rows * j->inner; ++k) y[k] = 0; \
       for (int64_t k = 0; k < j->count; ++k)                     \
         for (int64_t b = 0; b < j->inner; ++b) {                 \
-          T* place = y + at[k * j->inner + b] * j->inner + b;    \
+          T *place = y + at[k * j->inner + b] * j->inner + b;    \
           *place = (T)((U) * place + (U)u[k * j->inner + b]);    \
         }                                                        \
     }                                                            \
     break;
 
-static void along_task(void* arg, int64_t task, int worker) {
+static void along_task(void *arg, int64_t task, int worker) {
   (void)worker;
-  const along_job* j = arg;
+  const along_job *j = arg;
   const int64_t first = task * j->group, last = kr_min(j->outer, first + j->group);
   switch (j->dtype) {
     ALONG_CASE(KR_F32, float, float)
@@ -210,10 +210,10 @@ static void along_task(void* arg, int64_t task, int worker) {
 
 /* take_along_axis_grad: dx[a, index[a, j, b], b] += g[a, j, b] on zeros.
  * in: g, index (g's shape).  out: dx.  i: axis, 1 where negative indices count from the end. */
-static kr_status take_along_axis_grad(const kr_call* c) {
+static kr_status take_along_axis_grad(const kr_call *c) {
   const kr_array *dx = &c->out[0], *index = &c->in[1];
   const int axis = (int)c->i[0];
-  int64_t* at = c->scratch;
+  int64_t *at = c->scratch;
   const kr_status s = index_resolve(c, 1, dx->shape[axis], c->i[1] ? INDEX_WRAP : INDEX_STRICT, at);
   if (s != KR_OK) return s;
   along_job j = {.y = dx->data,

@@ -4,11 +4,26 @@
 from .cast import cast, convert_to_numpy, convert_to_tensor, custom_gradient, dtype, is_tensor, stop_gradient
 
 # shape
+from .creation import (
+    arange, array, bartlett, blackman, copy, empty, empty_like, eye, full, full_like, geomspace, hamming, hanning,
+    identity, kaiser, linspace, logspace, ones, ones_like, tri, vander, zeros, zeros_like,
+)  # fmt: skip
+from .diagonal import diag, diagflat, diagonal, tril, triu
+from .gather import multi_hot, one_hot, take, take_along_axis
+from .indexing import get_item
 from .join import (
     append, array_split, concatenate, dsplit, dstack, hsplit, hstack, meshgrid, split, stack, unstack, vsplit, vstack,
 )  # fmt: skip
+from .pad import pad
+from .repeat import flip, fliplr, flipud, repeat, roll, rot90, tile
+from .scatter import scatter, scatter_update
+from .segment import segment_max, segment_min, segment_prod, segment_sum
 from .shape import (
     broadcast_to, expand_dims, moveaxis, ndim, ravel, reshape, shape, size, squeeze, swapaxes, transpose, view,
+)  # fmt: skip
+from .slices import slice, slice_update
+from .sort import (
+    argpartition, argsort, in_top_k, isin, nonzero, searchsorted, sort, top_k, unique, unravel_index,
 )  # fmt: skip
 
 # updates (steps of the optimizers; not part of Keras's namespace)

@@ -49,6 +49,14 @@ def test_gather_in_parallel(threads):
     np.testing.assert_array_equal(run("gather", "float32", (x, index), want.shape, (1, 1)), want)
 
 
+def test_gather_gives_zeros_for_what_it_is_told_to_drop():
+    x, index = numbers((5, 2), "float32"), np.asarray([1, -1, 5, 4])
+    want = np.stack([x[1], 0 * x[0], 0 * x[0], x[4]])
+    np.testing.assert_array_equal(run("gather", "float32", (x, index), (4, 2), (0, 2)), want)
+    back = run("gather_grad", "float32", (want + 1, index), (5, 2), (0, 2))
+    assert (back[[0, 2, 3]] == 0).all() and (back[1] == x[1] + 1).all() and (back[4] == x[4] + 1).all()
+
+
 def test_gather_reports_the_first_bad_index():
     x = numbers((5, 2), "float32")
     for index, negative, position, value in [([1, 5, -9], 0, 1, 5), ([1, -1], 0, 1, -1), ([-5, -6], 1, 1, -6)]:

@@ -36,9 +36,9 @@ static void KR_FN(softmax_cross_entropy_grad_row)(const kr_call *c, int64_t row,
   real *dx = OUT + row * n, max, total, g = GRAD_AT(row);
   ROW_SUM(n, total, KR_FN(ld)(t + j, w));
   real sum = KR_FN(row_stats)(x, n, &max, dx);
-  vreal scale = v_set1(g * (total / sum)), vg = v_set1(g);
+  vreal scale = v_set1(total / sum), vg = v_set1(g);
   for (int64_t j = 0; j < n; j += V_LANES)
-    KR_FN(st)(dx + j, v_fnma(vg, KR_FN(ld)(t + j, n - j), v_mul(KR_FN(ld)(dx + j, n - j), scale)), n - j);
+    KR_FN(st)(dx + j, v_mul(vg, v_sub(v_mul(KR_FN(ld)(dx + j, n - j), scale), KR_FN(ld)(t + j, n - j))), n - j);
 }
 
 static void KR_FN(sparse_softmax_cross_entropy_row)(const kr_call *c, int64_t row, int64_t n) {

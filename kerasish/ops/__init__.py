@@ -36,3 +36,7 @@ from .reduce import (
     all, amax, amin, any, argmax, argmin, average, count_nonzero, max, mean, min, prod, ptp, std, sum, var,
 )  # fmt: skip
 from .scan import cumprod, cumsum
+
+# softmax and cross-entropies
+from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
+from .softmax import log_softmax, logsumexp, softmax, sparsemax

@@ -1,0 +1,96 @@
+"""Samples of softmax and its relatives."""
+
+import numpy as np
+
+from ..sample import Sample, rand
+
+
+def axes_of(start, stop):
+    return tuple(range(start, stop))
+
+
+def logsumexp(x, start, stop, keepdims=True):
+    axes = axes_of(start, stop)
+    shift = x.max(axes, keepdims=True, initial=-np.inf)
+    shift = np.where(np.isfinite(shift), shift, 0)
+    y = shift + np.log(np.exp(x - shift).sum(axes, keepdims=True))
+    return y if keepdims else np.squeeze(y, axes)
+
+
+def log_softmax(x, start, stop):
+    shifted = x - x.max(axes_of(start, stop), keepdims=True)
+    return shifted - logsumexp(shifted, start, stop)
+
+
+def softmax(x, start, stop):
+    return np.exp(log_softmax(x, start, stop))
+
+
+def softmax_grad(y, g, start, stop):
+    return y * (g - (g * y).sum(axes_of(start, stop), keepdims=True))
+
+
+def log_softmax_grad(y, g, start, stop):
+    return g - np.exp(y) * g.sum(axes_of(start, stop), keepdims=True)
+
+
+def sparsemax(x, axis):
+    """By bisection on the threshold, unlike the op."""
+    low, high = x.max(axis, keepdims=True) - 1, x.max(axis, keepdims=True)
+    for _ in range(100):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum(axis, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.maximum(x - low, 0)
+
+
+SAMPLES = []
+for shape, start, stop in [
+    ((1,), 0, 1),
+    ((5,), 0, 1),
+    ((0, 4), 1, 2),
+    ((3, 7), 1, 2),
+    ((2, 16), 1, 2),
+    ((2, 17), 1, 2),
+    ((2, 33), 1, 2),
+    ((4, 3), 0, 1),
+    ((2, 5, 3), 1, 2),
+    ((2, 3, 4), 1, 3),
+    ((3, 4), 0, 2),
+    ((2, 4, 130), 1, 2),
+    ((3, 1100), 1, 2),
+]:
+    x, at = rand(*shape, low=-4, high=4), {"start": start, "stop": stop}
+    second = x.size < 100
+    SAMPLES += [
+        Sample("softmax", (x,), at, softmax, second=second),
+        Sample("log_softmax", (x,), at, log_softmax, second=second),
+        Sample(
+            "softmax_grad", (softmax(x, **at) if x.size else x, rand(*shape, seed=1)), at, softmax_grad, second=second
+        ),
+        Sample(
+            "log_softmax_grad",
+            (log_softmax(x, **at) if x.size else x, rand(*shape, seed=1)),
+            at,
+            log_softmax_grad,
+            second=second,
+        ),
+        Sample("logsumexp", (x,), {**at, "keepdims": False}, logsumexp, second=second),
+        Sample("logsumexp", (x,), {**at, "keepdims": True}, logsumexp, second=second),
+    ]
+
+huge = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4], [3e4, 3e4, 3e4]])
+SAMPLES += [
+    Sample("softmax", (huge,), {"start": 1, "stop": 2}, softmax),
+    Sample("log_softmax", (huge,), {"start": 1, "stop": 2}, log_softmax),
+    Sample(
+        "logsumexp",
+        (np.array([[-np.inf, -np.inf], [np.inf, 1.0], [np.nan, 1.0]]),),
+        {"start": 1, "stop": 2, "keepdims": False},
+        logsumexp,
+        grad=(),
+    ),
+    Sample("sparsemax", (rand(3, 6, low=-2, high=2),), {"axis": 1}, sparsemax),
+    Sample("sparsemax", (rand(4, 3, 2, low=-2, high=2),), {"axis": 1}, sparsemax),
+    Sample("sparsemax", (rand(1, low=-2, high=2),), {"axis": 0}, sparsemax),
+]

@@ -22,7 +22,7 @@ class DTypePolicy:
     'float16'
     """
 
-    def __init__(self, name: str = None, source_name: str | None = None):
+    def __init__(self, name: str | None = None, source_name: str | None = None):
         if name is None:
             name = floatx()
         if not isinstance(name, str):

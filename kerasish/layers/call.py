@@ -114,7 +114,7 @@ def shapes_for_build(build: inspect.Signature, tensors: dict[str, Any], where: s
             out[p.name] = shapes[p.name]
         elif p.default is p.empty and p.kind is not p.VAR_POSITIONAL:
             raise ValueError(
-                f"{where}: build() takes `{p.name}`, and the call has no tensor argument `{p.name.removesuffix('_shape')}`."
-                f" Received: {sorted(shapes)}"
+                f"{where}: build() takes `{p.name}`, and no tensor argument has that name without `_shape`. "
+                f"Received: {sorted(shapes)}"
             )
     return out

@@ -209,7 +209,7 @@ class Conv2D(Conv):
 
 @export("keras.layers", aliases=("keras.layers.Convolution3D",))
 class Conv3D(Conv):
-    """Convolution over 3 spatial dimensions: (batch, depth, rows, columns, channels) -> the same with `filters` channels.
+    """Convolution over 3 spatial dimensions: (batch, depth, rows, columns, channels) -> the same, `filters` channels.
 
     Args:
         filters: number of output channels.

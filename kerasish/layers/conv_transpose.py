@@ -51,7 +51,7 @@ class Conv1DTranspose(ConvTranspose):
         filters: number of output channels.
         kernel_size, strides, dilation_rate: an integer.
         padding: "valid" or "same".
-        output_padding: an integer of additional cells at the far end; by default what "valid" and "same" imply.
+        output_padding: an integer of additional cells at the far end; by default as the padding implies.
         data_format: "channels_last" (the default) or "channels_first".
         activation: activation or its name; none by default.
         use_bias: whether a bias is added.
@@ -119,7 +119,7 @@ class Conv2DTranspose(ConvTranspose):
         filters: number of output channels.
         kernel_size, strides, dilation_rate: an integer or 2 integers.
         padding: "valid" or "same".
-        output_padding: an integer or 2 integers of additional cells at the far end; by default what "valid" and "same" imply.
+        output_padding: an integer or 2 integers of additional cells at the far end; by default as the padding implies.
         data_format: "channels_last" (the default) or "channels_first".
         activation: activation or its name; none by default.
         use_bias: whether a bias is added.
@@ -187,7 +187,7 @@ class Conv3DTranspose(ConvTranspose):
         filters: number of output channels.
         kernel_size, strides, dilation_rate: an integer or 3 integers.
         padding: "valid" or "same".
-        output_padding: an integer or 3 integers of additional cells at the far end; by default what "valid" and "same" imply.
+        output_padding: an integer or 3 integers of additional cells at the far end; by default as the padding implies.
         data_format: "channels_last" (the default) or "channels_first".
         activation: activation or its name; none by default.
         use_bias: whether a bias is added.

@@ -205,7 +205,7 @@ class Layer(LayerState, Operation):
         if shapes is None:
             return None
         if len(shapes) == 1:
-            return {"input_shape": tuple(shapes.values())[0]}
+            return {"input_shape": next(iter(shapes.values()))}
         return {"shapes_dict": shapes}
 
     def build_from_config(self, config: dict) -> None:
@@ -377,14 +377,20 @@ class Layer(LayerState, Operation):
         self._supports_masking = value
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """The shape (or shapes) of the outputs for the shape (or shapes) of the inputs."""
-        if self._spec_overridden or args or kwargs:
-            symbols = [tree.map_shape_structure(lambda s: Symbol(s, self._symbol_dtype()), a) for a in args]
-            keys = {k.removesuffix("_shape"): v for k, v in kwargs.items()}
-            named = {k: tree.map_shape_structure(lambda s: Symbol(s, self._symbol_dtype()), v) for k, v in keys.items()}
-            out = self.compute_output_spec(*symbols, **named)
-            return tree.map_structure(lambda x: tuple(x.shape), out)
-        raise NotImplementedError(f"{type(self).__name__} does not define `compute_output_shape`.")
+        """The shape (or shapes) of the outputs for the shape (or shapes) of the inputs; nothing is computed."""
+
+        def symbols(shape: Any) -> Any:
+            return tree.map_shape_structure(lambda s: Symbol(s, self._symbol_dtype()), shape)
+
+        inputs = [symbols(a) for a in args]
+        named = {k.removesuffix("_shape"): symbols(v) for k, v in kwargs.items()}
+        layer = self
+        if self._build_overridden and not self.built:
+            # The shapes follow from tracing the call, which needs weights: those of a copy that is thrown away.
+            layer = type(self).from_config(self.get_config())
+            layer._maybe_build(self._signature.bind(tuple(inputs), named, type(self).__name__))
+        out = layer.compute_output_spec(*inputs, **named)
+        return tree.map_structure(lambda x: tuple(x.shape), out)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbols with the outputs' shapes and dtypes, from `compute_output_shape` or by tracing `call`."""

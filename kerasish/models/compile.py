@@ -1,4 +1,4 @@
-"""Losses and metrics as `compile` takes them (one, a list, a dict by output name, nested), matched to a model's outputs."""
+"""Losses and metrics as `compile` takes them (one, a list, a dict by name, nested), matched to a model's outputs."""
 
 from __future__ import annotations
 

@@ -384,7 +384,7 @@ class Trainer:
 
     def _build_from_batch(self, batch: Any, training: bool) -> None:
         """Makes weights, metrics, losses and optimizer slots for the shapes of a batch, without computing."""
-        x, y, sample_weight = unpack_x_y_sample_weight(batch)
+        x, y, _ = unpack_x_y_sample_weight(batch)
 
         def spec(v: Any) -> Any:
             return None if v is None else Spec(tuple(v.shape), _dtype(v))
@@ -673,8 +673,8 @@ class Trainer:
         bad = [name for name, v in parts if np.isnan(float(v))]
         what = f" of output {bad}" if bad else ""
         warnings.warn(
-            f"fit: the loss{what} is NaN from step {step} of epoch {epoch + 1} on. Look for a learning rate that is too "
-            "large, NaN in the data, or log and division of zero in a custom loss.",
+            f"fit: the loss{what} is NaN from step {step} of epoch {epoch + 1} on. Look for too large a learning "
+            "rate, NaN in the data, or log and division of zero in a custom loss.",
             RuntimeWarning,
             stacklevel=3,
         )

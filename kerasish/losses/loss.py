@@ -60,10 +60,13 @@ def pair(where: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def apply_mask(sample_weight: Any, mask: Any, dtype: str, reduction: str | None) -> Any:
+def apply_mask(sample_weight: Any, mask: Any, dtype: str, reduction: str | None, where: str = "Loss") -> Any:
     """A mask merged into the sample weights; without weights, the mask as weights; None where there is neither.
 
     Where a mean will be taken over all entries, the valid ones weigh total / valid, so that it is the mean over them.
+
+    Raises:
+        ValueError: weights and mask do not fit; `where` names the loss or metric.
     """
     if mask is None:
         return sample_weight
@@ -73,6 +76,10 @@ def apply_mask(sample_weight: Any, mask: Any, dtype: str, reduction: str | None)
     if sample_weight is None:
         return weights
     weights, sample_weight = squeeze_or_expand_to_same_rank(weights, ops.cast(sample_weight, dtype))
+    if not broadcast_together(weights.shape, sample_weight.shape):
+        raise invalid(
+            where, f"the sample weights must fit a mask of shape {tuple(weights.shape)}", sample_weight=sample_weight
+        )
     return sample_weight * weights
 
 
@@ -104,7 +111,7 @@ def reduce_weighted_values(
     values = ops.convert_to_tensor(values, dtype=dtype)
     if sample_weight is not None:
         sample_weight = ops.convert_to_tensor(sample_weight, dtype=dtype)
-    sample_weight = apply_mask(sample_weight, mask, values.dtype, reduction)
+    sample_weight = apply_mask(sample_weight, mask, values.dtype, reduction, where)
     if sample_weight is not None:
         sample_weight = ops.cast(sample_weight, values.dtype)
         values, sample_weight = squeeze_or_expand_to_same_rank(values, sample_weight)

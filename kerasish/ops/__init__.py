@@ -40,3 +40,7 @@ from .scan import cumprod, cumsum
 # softmax and cross-entropies
 from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from .softmax import log_softmax, logsumexp, softmax, sparsemax
+
+# conv
+from .conv import conv, conv_transpose, depthwise_conv, separable_conv
+from .pool import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool

@@ -52,9 +52,9 @@ def per_dimension(where: str, name: str, value: Any, rank: int, least: int = 1) 
     except TypeError:
         out = ()
     if len(out) != rank or rank == 0:
-        raise invalid(where, f"{name} is an integer or {rank} integers, one for each dimension", **{name: value})
+        raise invalid(where, f"`{name}` must be an integer or {rank} integers, one for each dimension", **{name: value})
     if min(out) < least:
-        raise invalid(where, f"{name} must be at least {least}", **{name: value})
+        raise invalid(where, f"`{name}` must be at least {least}", **{name: value})
     return out
 
 
@@ -67,7 +67,7 @@ def check_padding(where: str, padding: Any, causal: bool = False) -> str:
     allowed = ("valid", "same", "causal") if causal else ("valid", "same")
     name = padding.lower() if isinstance(padding, str) else padding
     if name not in allowed:
-        raise invalid(where, f"padding must be one of {', '.join(map(repr, allowed))}", padding=padding)
+        raise invalid(where, f"`padding` must be one of {', '.join(map(repr, allowed))}", padding=padding)
     return name
 
 
@@ -90,7 +90,7 @@ def spatial_rank(where: str, x: Spec, name: str = "inputs", most: int = 3) -> in
     """
     rank = len(x.shape) - 2
     if not 1 <= rank <= most:
-        rule = f"{name} must have 1 to {most} spatial dimensions besides batch and channels (rank 3 to {most + 2})"
+        rule = f"`{name}` must have 1 to {most} spatial dimensions besides batch and channels (rank 3 to {most + 2})"
         raise invalid(where, rule, **{name: x})
     return rank
 

@@ -7,7 +7,8 @@ import pytest
 
 from kerasish._core import core
 
-from .windows import case, scatter, taps
+from . import references
+from .windows import case
 
 # geometry, (batch, channels, filters, groups)
 CASES = [
@@ -46,42 +47,6 @@ def run(name, isa, ins, shape, g, threads=2, extra=()):
         core.set_num_threads(0)
 
 
-def reference(g, x, k):
-    kc, f = k.shape[-2:]
-    groups = x.shape[-1] // kc
-    y = np.zeros((len(x), *g.out, f))
-    for tap, cells in taps(g, 0, x):
-        for j in range(groups):
-            ins, outs = slice(j * kc, (j + 1) * kc), slice(j * f // groups, (j + 1) * f // groups)
-            y[..., outs] += cells[..., ins] @ k[tap][:, outs]
-    return y
-
-
-def reference_grad_input(g, x_shape, dy, k):
-    kc, f = k.shape[-2:]
-    groups = x_shape[-1] // kc
-    parts = []
-    for tap in np.ndindex(*g.window):
-        part = np.zeros((len(dy), *g.out, x_shape[-1]))
-        for j in range(groups):
-            ins, outs = slice(j * kc, (j + 1) * kc), slice(j * f // groups, (j + 1) * f // groups)
-            part[..., ins] = dy[..., outs] @ k[tap][:, outs].T
-        parts.append((tap, part))
-    return scatter(g, x_shape, parts)
-
-
-def reference_grad_kernel(g, x, dy, k_shape):
-    kc, f = k_shape[-2:]
-    groups = x.shape[-1] // kc
-    dk = np.zeros(k_shape)
-    for tap, cells in taps(g, 0, x):
-        for j in range(groups):
-            ins, outs = slice(j * kc, (j + 1) * kc), slice(j * f // groups, (j + 1) * f // groups)
-            a, b = cells[..., ins].reshape(-1, kc), dy[..., outs].reshape(-1, f // groups)
-            dk[tap][:, outs] = a.T @ b
-    return dk
-
-
 def check(g, n, c, f, groups, dtype, isa):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n, *g.sizes, c)).astype(dtype)
@@ -90,9 +55,9 @@ def check(g, n, c, f, groups, dtype, isa):
     x64, k64, dy64 = (a.astype("float64") for a in (x, k, dy))
     tol = 1e-5 if dtype == "float32" else 1e-13
     for name, ins, want in (
-        ("conv", (x, k), reference(g, x64, k64)),
-        ("conv_grad_input", (dy, k), reference_grad_input(g, x.shape, dy64, k64)),
-        ("conv_grad_kernel", (x, dy), reference_grad_kernel(g, x64, dy64, k.shape)),
+        ("conv", (x, k), references.conv(g, x64, k64)),
+        ("conv_grad_input", (dy, k), references.conv_grad_input(g, x.shape, dy64, k64)),
+        ("conv_grad_kernel", (x, dy), references.conv_grad_kernel(g, x64, dy64, k.shape)),
     ):
         got = run(name, isa, ins, want.shape, g)
         np.testing.assert_allclose(got, want, rtol=tol, atol=tol * np.abs(want).max(initial=1), err_msg=name)
@@ -125,7 +90,7 @@ def test_bias_and_activation():
     rng = np.random.default_rng(0)
     x, k = rng.standard_normal((2, 5, 6, 4)), rng.standard_normal((3, 3, 2, 6))
     bias = rng.standard_normal(6)
-    want = reference(g, x, k) + bias
+    want = references.conv(g, x, k) + bias
     np.testing.assert_allclose(run("conv", None, (x, k, bias), want.shape, g), want, rtol=1e-12)
     got = run("conv", None, (x, k, bias), want.shape, g, extra=(1,))
     np.testing.assert_allclose(got, np.maximum(want, 0), rtol=1e-12)

@@ -7,7 +7,8 @@ import pytest
 
 from kerasish._core import core
 
-from .windows import case, scatter, taps
+from . import references
+from .windows import case
 
 CASES = [
     case((6, 6), (3, 3), pads=((1, 1), (1, 1))),
@@ -39,29 +40,6 @@ def run(name, isa, ins, shape, g, threads=2):
         core.set_num_threads(0)
 
 
-def reference(g, x, k):
-    c, m = k.shape[-2:]
-    y = np.zeros((len(x), *g.out, c, m))
-    for tap, cells in taps(g, 0, x):
-        y += cells[..., None] * k[tap]
-    return y.reshape(len(x), *g.out, c * m)
-
-
-def reference_grad_input(g, x_shape, dy, k):
-    c, m = k.shape[-2:]
-    dy = dy.reshape(*dy.shape[:-1], c, m)
-    return scatter(g, x_shape, [(tap, (dy * k[tap]).sum(-1)) for tap in np.ndindex(*g.window)])
-
-
-def reference_grad_kernel(g, x, dy, k_shape):
-    c, m = k_shape[-2:]
-    dy = dy.reshape(*dy.shape[:-1], c, m)
-    dk = np.zeros(k_shape)
-    for tap, cells in taps(g, 0, x):
-        dk[tap] = (cells[..., None] * dy).sum(tuple(range(g.rank + 1)))
-    return dk
-
-
 @pytest.mark.parametrize("isa", core.isas())
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("g", CASES, ids=str)
@@ -74,9 +52,9 @@ def test_all_three_passes(g, dtype, isa):
         dy = rng.standard_normal((2, *g.out, c * m)).astype(dtype)
         x64, k64, dy64 = (a.astype("float64") for a in (x, k, dy))
         for name, ins, want in (
-            ("depthwise_conv", (x, k), reference(g, x64, k64)),
-            ("depthwise_conv_grad_input", (dy, k), reference_grad_input(g, x.shape, dy64, k64)),
-            ("depthwise_conv_grad_kernel", (x, dy), reference_grad_kernel(g, x64, dy64, k.shape)),
+            ("depthwise_conv", (x, k), references.depthwise(g, x64, k64)),
+            ("depthwise_conv_grad_input", (dy, k), references.depthwise_grad_input(g, x.shape, dy64, k64)),
+            ("depthwise_conv_grad_kernel", (x, dy), references.depthwise_grad_kernel(g, x64, dy64, k.shape)),
         ):
             got = run(name, isa, ins, want.shape, g)
             np.testing.assert_allclose(got, want, rtol=tol, atol=tol * np.abs(want).max(initial=1), err_msg=name)

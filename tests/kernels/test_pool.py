@@ -7,7 +7,8 @@ import pytest
 
 from kerasish._core import core
 
-from .windows import case, scatter, taps
+from .references import average, average_grad, first_maximum, pool_pick, pool_scatter
+from .windows import case
 
 CASES = [
     case((6, 6), (2, 2), (2, 2)),
@@ -36,19 +37,6 @@ def run(name, isa, ins, shape, g, threads=2):
         core.set_num_threads(0)
 
 
-def first_maximum(g, x):
-    """(maximum, number of the first tap that holds it) at every output position; NaN is the largest."""
-    best = place = None
-    for k, (_, cells) in enumerate(taps(g, -np.inf, x)):
-        if best is None:
-            best, place = cells.copy(), np.zeros(cells.shape, int)
-            continue
-        # Padding is -inf and must lose even against a cell of -inf: the first tap may be padding.
-        larger = (cells > best) | (np.isnan(cells) & ~np.isnan(best))
-        best, place = np.where(larger, cells, best), np.where(larger, k, place)
-    return best, place
-
-
 def data(shape, dtype, seed=0):
     """Few distinct values, so that windows have ties."""
     return np.random.default_rng([seed, *shape]).integers(-4, 5, shape).astype(dtype)
@@ -65,13 +53,11 @@ def test_max_pool_and_its_gradient(g, dtype, isa):
         np.testing.assert_array_equal(y, best)
 
         dy = np.random.default_rng(1).standard_normal(best.shape).astype(dtype)
-        parts = [(tap, np.where(place == k, dy, 0)) for k, tap in enumerate(np.ndindex(*g.window))]
         dx = run("max_pool_grad", isa, (x, dy), x.shape, g)
-        np.testing.assert_allclose(dx, scatter(g, x.shape, parts), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(dx, pool_scatter(g, x.shape, place, dy), rtol=1e-6, atol=1e-6)
 
         v = np.random.default_rng(2).standard_normal(x.shape).astype(dtype)
-        picked = sum(np.where(place == k, cells, 0) for k, (_, cells) in enumerate(taps(g, 0, v)))
-        np.testing.assert_array_equal(run("max_pool_pick", isa, (x, v), best.shape, g), picked)
+        np.testing.assert_array_equal(run("max_pool_pick", isa, (x, v), best.shape, g), pool_pick(g, place, v))
 
 
 @pytest.mark.parametrize("isa", core.isas())
@@ -80,15 +66,13 @@ def test_max_pool_and_its_gradient(g, dtype, isa):
 def test_average_pool_and_its_gradient(g, dtype, isa):
     for c in CHANNELS if g.sizes[0] < 30 else (3, 32):
         x = np.random.default_rng(c).standard_normal((2, *g.sizes, c)).astype(dtype)
-        total = sum(cells for _, cells in taps(g, 0, x.astype("float64")))
-        count = sum(cells for _, cells in taps(g, 0, np.ones(x.shape)))
+        mean, count = average(g, x.astype("float64"))
         rtol = 1e-5 if dtype == "float32" else 1e-13
-        np.testing.assert_allclose(run("avg_pool", isa, (x,), total.shape, g), total / count, rtol=rtol, atol=rtol)
+        np.testing.assert_allclose(run("avg_pool", isa, (x,), mean.shape, g), mean, rtol=rtol, atol=rtol)
 
-        dy = np.random.default_rng(1).standard_normal(total.shape).astype(dtype)
-        parts = [(tap, dy / count) for tap in np.ndindex(*g.window)]
+        dy = np.random.default_rng(1).standard_normal(mean.shape).astype(dtype)
         np.testing.assert_allclose(
-            run("avg_pool_grad", isa, (dy,), x.shape, g), scatter(g, x.shape, parts), rtol=rtol, atol=rtol
+            run("avg_pool_grad", isa, (dy,), x.shape, g), average_grad(g, x.shape, dy, count), rtol=rtol, atol=rtol
         )
 
 

@@ -59,11 +59,8 @@ def adaptive_average_grad(g, sizes):
     dx = np.zeros((len(g), *sizes, g.shape[-1]))
     for cell, window in adaptive_cells(sizes, g.shape[1:-1]):
         part = dx[(slice(None), *window)]
-        part += (
-            g[(slice(None), *cell)].reshape(len(g), *(1,) * len(sizes), g.shape[-1])
-            * part[:1].size ** -1.0
-            * g.shape[-1]
-        )
+        share = g[(slice(None), *cell)].reshape(len(g), *(1,) * len(sizes), g.shape[-1])
+        part += share / np.prod(part.shape[1:-1])
     return dx
 
 

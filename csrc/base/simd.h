@@ -19,6 +19,7 @@
  *   to_int(v)                               nearest, ties to even; defined for |v| < 2^31 (float), 2^51 (double)
  *   i_to_real(i) as_int(v) i_as_real(i)     conversion; reinterpretations of the bits
  *   i_set1 i_load i_store i_add i_sub i_and i_or i_xor  i_shl(i, n) i_shr(i, n)    logical shifts, n a constant
+ *   i_mul_u32(i, j)                         f64 only: the 64-bit products of the low halves of the lanes
  *   hsum hmax hmin                          across the lanes; hsum in a fixed pairwise order; hmax/hmin keep NaN
  */
 #ifndef KR_SIMD_H

@@ -80,6 +80,7 @@ KR_SIMD v32i f32_i_set1(int32_t a) { return _mm256_set1_epi32(a); }
 KR_SIMD v64i f64_i_set1(int64_t a) { return _mm256_set1_epi64x(a); }
 KR_SIMD v32i f32_to_int(v32f a) { return _mm256_cvtps_epi32(a); }
 KR_SIMD v32f f32_i_to_real(v32i a) { return _mm256_cvtepi32_ps(a); }
+KR_SIMD v64i f64_i_mul_u32(v64i a, v64i b) { return _mm256_mul_epu32(a, b); }
 
 /* AVX2 has no conversion between doubles and 64-bit integers.  Adding 1.5 * 2^52 leaves the rounded integer in the low
  * bits of the significand. */

@@ -78,6 +78,7 @@ KR_SIMD v32i f32_to_int(v32f a) { return _mm512_cvtps_epi32(a); }
 KR_SIMD v32f f32_i_to_real(v32i a) { return _mm512_cvtepi32_ps(a); }
 KR_SIMD v64i f64_to_int(v64f a) { return _mm512_cvtpd_epi64(a); }
 KR_SIMD v64f f64_i_to_real(v64i a) { return _mm512_cvtepi64_pd(a); }
+KR_SIMD v64i f64_i_mul_u32(v64i a, v64i b) { return _mm512_mul_epu32(a, b); }
 
 /* Halves onto each other until one lane is left; `op` is a binary function of the vocabulary, so hmax and hmin keep
  * NaN.  Working at full width costs a little and leaves no second copy of the NaN rule. */

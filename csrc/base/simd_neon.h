@@ -84,6 +84,10 @@ KR_NEON(f64, double, int64_t, float64x2_t, int64x2_t, uint64x2_t, f64, s64, u64)
 #undef vreinterpretq_u32_u32
 #undef KR_NEON
 
+KR_SIMD v64i f64_i_mul_u32(v64i a, v64i b) {
+  return vreinterpretq_s64_u64(vmull_u32(vmovn_u64(vreinterpretq_u64_s64(a)), vmovn_u64(vreinterpretq_u64_s64(b))));
+}
+
 /* vaddvq pairs neighbours on every CPU: the order is part of the instruction.  vmaxvq and vminvq keep NaN. */
 KR_SIMD float f32_hsum(v32f a) { return vaddvq_f32(a); }
 KR_SIMD float f32_hmax(v32f a) { return vmaxvq_f32(a); }

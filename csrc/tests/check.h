@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* QEMU's user mode does not survive fork in a process with threads; what is tested there is the code, not the system. */
+/* QEMU's user mode does not survive fork in a process with threads; what is tested there is the code, not the system.
+ */
 static inline int check_emulated(void) {
   const char *runner = getenv("KERASISH_RUNNER");
   return runner && *runner;

@@ -136,6 +136,9 @@ static void KR_FN(check_integers)(uint64_t *state) {
   EACH_INT((ureal)i[k] << (KR_REAL - 1), vi_shl(x, KR_REAL - 1));
   EACH_INT((ureal)i[k] >> (KR_REAL - 1), vi_shr(x, KR_REAL - 1));
   EACH_INT(i[0], vi_set1(i[0]));
+#if KR_REAL == 64
+  EACH_INT((uint64_t)(uint32_t)i[k] * (uint32_t)j[k], f64_i_mul_u32(x, y));
+#endif
   EACH_INT(KR_LIBM(llrint)(a[k]), v_to_int(v_load(a)));
   EACH((real)i[k], vi_to_real(x));
   EACH_INT(i[k], v_as_int(vi_as_real(x)));

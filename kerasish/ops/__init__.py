@@ -26,8 +26,8 @@ from .sort import (
     argpartition, argsort, in_top_k, isin, nonzero, searchsorted, sort, top_k, unique, unravel_index,
 )  # fmt: skip
 
-# updates (steps of the optimizers; not part of Keras's namespace)
-from . import updates
+# declarations behind keras.random and keras.optimizers
+from . import random, updates
 
 # matmul
 from .matmul import dot, inner, matmul, outer, tensordot, vdot

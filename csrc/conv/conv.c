@@ -125,13 +125,6 @@ static conv_job phase_job(const window *w, int64_t phase, const kr_array *g, con
   return j;
 }
 
-/* Two rows of four, shuffled; compilers agree on vectors but not on this name. */
-#if defined(__clang__)
-#define SHUFFLE(V, I, a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
-#else
-#define SHUFFLE(V, I, a, b, i, j, k, l) __builtin_shuffle(a, b, (I){i, j, k, l})
-#endif
-
 #define KR_REAL 32
 #include "base/real.h"
 #include "gemm/pack.h"

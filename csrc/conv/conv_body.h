@@ -1,41 +1,6 @@
 /* Convolution for one floating type; conv.c says what each kernel computes. */
 
-typedef real KR_FN(four) __attribute__((vector_size(4 * sizeof(real))));
-typedef ireal KR_FN(index4) __attribute__((vector_size(4 * sizeof(real))));
-
 static const KR_ALIGNED real KR_FN(padding)[GEMM_MAX_KC];
-
-/* dst[p * ld + r] = src[r][p] for four rows: moves 4 x 4 blocks through registers; the last block may overlap the one
- * before. */
-KR_INLINE void KR_FN(interleave4)(const real *const *src, int64_t length, int64_t ld, real *dst) {
-  typedef KR_FN(four) four;
-  typedef KR_FN(index4) index4;
-  for (int64_t p = 0; p < length;) {
-    four a, b, c, d;
-    memcpy(&a, src[0] + p, sizeof a);
-    memcpy(&b, src[1] + p, sizeof b);
-    memcpy(&c, src[2] + p, sizeof c);
-    memcpy(&d, src[3] + p, sizeof d);
-    const four ac = SHUFFLE(four, index4, a, c, 0, 4, 1, 5), bd = SHUFFLE(four, index4, b, d, 0, 4, 1, 5);
-    const four ac2 = SHUFFLE(four, index4, a, c, 2, 6, 3, 7), bd2 = SHUFFLE(four, index4, b, d, 2, 6, 3, 7);
-    const four t[4] = {SHUFFLE(four, index4, ac, bd, 0, 4, 1, 5), SHUFFLE(four, index4, ac, bd, 2, 6, 3, 7),
-                       SHUFFLE(four, index4, ac2, bd2, 0, 4, 1, 5), SHUFFLE(four, index4, ac2, bd2, 2, 6, 3, 7)};
-    for (int i = 0; i < 4; ++i) memcpy(dst + (p + i) * ld, &t[i], sizeof t[i]);
-    if (p + 4 == length) break;
-    p = kr_min(p + 4, length - 4);
-  }
-}
-
-/* dst[p * ld + r] = src[r][p] for 0 <= r < rows, 0 <= p < length. */
-static void KR_FN(interleave)(const real *const *src, int64_t rows, int64_t length, int64_t ld, real *dst) {
-  if (rows < 4 || length < 4) {
-    for (int64_t p = 0; p < length; ++p)
-      for (int64_t r = 0; r < rows; ++r) dst[p * ld + r] = src[r][p];
-    return;
-  }
-  for (int64_t r = 0; r < rows; r = r + 4 < rows ? kr_min(r + 4, rows - 4) : rows)
-    KR_FN(interleave4)(src + r, length, ld, dst + r);
-}
 
 /* ---- patches ---------------------------------------------------------------------------------------------------- */
 
@@ -78,7 +43,7 @@ static void KR_FN(pack_patches)(const patches *p, int64_t group, int64_t row, in
         src[r] = clipped[r];
       }
     }
-    KR_FN(interleave)(src, rows, part.length, rows, dst);
+    KR_FN(pack_rows)(src, rows, rows, part.length, dst);
     dst += rows * part.length;
     k0 += part.length;
     kc -= part.length;
@@ -239,9 +204,7 @@ static void KR_FN(turned_kernel)(const void *ctx, int64_t group, int64_t k0, int
     for (int d = 0; d < 3; ++d) tap = tap * j->size[d] + j->last_tap[d] - taps[d] * j->tap_step[d];
     const real *from = (const real *)j->kernel + (tap * j->kernel_c + col) * j->filters + group * j->group_filters + at;
     for (int64_t c = 0; c < cols; ++c) src[c] = from + c * j->filters;
-    KR_FN(interleave)(src, cols, length, width, dst);
-    if (cols < width)
-      for (int64_t p = 0; p < length; ++p) memset(dst + p * width + cols, 0, (size_t)(width - cols) * sizeof(real));
+    KR_FN(pack_rows)(src, cols, width, length, dst);
     dst += length * width;
     k0 += length;
     kc -= length;

@@ -29,8 +29,8 @@ enum { MR = 4 };
 
 /* A block of A (A_BLOCK bytes at most) stays in L2 while panels of B, KC * NR each, pass through L1. */
 enum {
-  KC = 256,
-  A_PANELS = 224 / MR, /* panels of A that a task packs at a time */
+  KC = 512,
+  A_PANELS = 112 / MR, /* panels of A that a task packs at a time */
   B_COLUMNS = 512,     /* columns of B that a task packs at a time */
   PACK_PANELS = 4,     /* panels of A or B that a packing task packs */
   AHEAD = 4 << 20      /* elements of A or B that are packed ahead for all tasks at a time */

@@ -149,8 +149,8 @@ static int64_t KR_FN(block_size)(const KR_FN(gemm_job) * j, int64_t block) {
 }
 
 /* Packs panels [from, to) of one block of A, the first one to dst. */
-static void KR_FN(pack_rows)(const KR_FN(gemm_job) * j, int64_t batch, int64_t block, int64_t from, int64_t to,
-                             real *dst) {
+static void KR_FN(pack_a_panels)(const KR_FN(gemm_job) * j, int64_t batch, int64_t block, int64_t from, int64_t to,
+                                 real *dst) {
   const int64_t kc = KR_FN(block_size)(j, block);
   for (int64_t panel = from; panel < to; ++panel) {
     const int64_t row = KR_FN(row_at)(j, panel), rows = KR_FN(row_at)(j, panel + 1) - row;
@@ -161,8 +161,8 @@ static void KR_FN(pack_rows)(const KR_FN(gemm_job) * j, int64_t batch, int64_t b
 
 static int64_t KR_FN(panel_width)(int64_t cols) { return cols <= NR / 2 ? NR / 2 : NR; }
 
-static void KR_FN(pack_cols)(const KR_FN(gemm_job) * j, int64_t batch, int64_t block, int64_t from, int64_t to,
-                             real *dst) {
+static void KR_FN(pack_b_panels)(const KR_FN(gemm_job) * j, int64_t batch, int64_t block, int64_t from, int64_t to,
+                                 real *dst) {
   const int64_t kc = KR_FN(block_size)(j, block);
   for (int64_t panel = from; panel < to; ++panel, dst += NR * kc) {
     const int64_t col = panel * NR, cols = kr_min(NR, j->g->n - col);
@@ -182,10 +182,10 @@ static void KR_FN(pack_task)(void *arg, int64_t task, int worker) {
   if (group < a_groups) {
     const int64_t from = group * PACK_PANELS, to = kr_min(from + PACK_PANELS, p->row_panels);
     real *dst = j->a_shared + ahead * p->kb * j->g->m + KR_FN(row_at)(j, from) * kc;
-    KR_FN(pack_rows)(j, j->batch, block, from, to, dst);
+    KR_FN(pack_a_panels)(j, j->batch, block, from, to, dst);
   } else {
     const int64_t from = (group - a_groups) * PACK_PANELS, to = kr_min(from + PACK_PANELS, p->col_panels);
-    KR_FN(pack_cols)(j, j->batch, block, from, to, j->b_shared + ahead * p->kb * p->b_width + from * NR * kc);
+    KR_FN(pack_b_panels)(j, j->batch, block, from, to, j->b_shared + ahead * p->kb * p->b_width + from * NR * kc);
   }
 }
 
@@ -214,14 +214,14 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
       const int starts = block == out->first, relu = out->relu && block == out->last - 1;
       const real *b = j->b_shared + ahead * p->b_width + qa * NR * kc;
       if (!p->share_b) {
-        KR_FN(pack_cols)(j, batch, block, qa, qe, b_own);
+        KR_FN(pack_b_panels)(j, batch, block, qa, qe, b_own);
         b = b_own;
       }
       for (int64_t pa = p0; pa < p1; pa += p_step) {
         const int64_t pe = kr_min(pa + p_step, p1), row0 = KR_FN(row_at)(j, pa);
         const real *a = j->a_shared + ahead * m + row0 * kc;
         if (!p->share_a) {
-          KR_FN(pack_rows)(j, batch, block, pa, pe, a_own);
+          KR_FN(pack_a_panels)(j, batch, block, pa, pe, a_own);
           a = a_own;
         }
         for (int64_t q = qa; q < qe; ++q) {

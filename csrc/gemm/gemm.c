@@ -111,14 +111,18 @@ static product_shape contract_shape(const kr_call *c) {
   return s;
 }
 
+#include "gemm/skinny.h"
+
 #define KR_REAL 32
 #include "base/real.h"
 #include "gemm/pack.h"
+#include "skinny_body.h"
 #include "gemm_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
 #include "gemm/pack.h"
+#include "skinny_body.h"
 #include "gemm_body.h"
 
 KR_TABLE(gemm) = {{"matmul", KR_F32, matmul_f32, matmul_scratch_f32},

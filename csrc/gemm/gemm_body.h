@@ -44,10 +44,17 @@ static void KR_FN(product_pack_b)(const void *ctx, int64_t batch, int64_t k0, in
 }
 
 static size_t KR_FN(product_scratch)(const product_shape *s, int threads) {
+  skinny_plan p;
+  if (plan_skinny(s, &p)) return KR_FN(skinny_scratch)(&p);
   return KR_FN(gemm_scratch)(s->batch.total, s->m.total, s->n.total, s->k.total, threads);
 }
 
 static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real *bias, int activation) {
+  skinny_plan p;
+  if (plan_skinny(s, &p)) {
+    KR_FN(skinny)(c, s, &p, bias, activation == GEMM_RELU);
+    return;
+  }
   const KR_FN(product) j = {.s = *s, .x1 = c->in[0].data, .x2 = c->in[1].data};
   const KR_FN(gemm_args) g = {.batch = s->batch.total,
                               .m = s->m.total,

@@ -1,31 +1,90 @@
-/* Packers for plain matrices, for the callbacks of gemm/core.h; include it after base/real.h, once for each type. */
+/* Packers for the callbacks of gemm/core.h; include it after base/real.h, once for each type.
+ *
+ * Each makes one panel, or some rows of one, of `width` columns: columns from `count` on become zeros.
+ */
+#ifndef KR_GEMM_PACK_H
+#define KR_GEMM_PACK_H
+/* Four of two vectors of four; compilers agree on vectors but not on this name. */
+#if defined(__clang__)
+#define PACK_SHUFFLE(V, I, a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define PACK_SHUFFLE(V, I, a, b, i, j, k, l) __builtin_shuffle(a, b, (I){i, j, k, l})
+#endif
+#endif
 
-/* dst[p * width + i] = src[p * ld + i], zero from count to width: the panel's index is contiguous in memory. */
+typedef real KR_FN(pack_four) __attribute__((vector_size(4 * sizeof(real))));
+typedef ireal KR_FN(pack_index) __attribute__((vector_size(4 * sizeof(real))));
+
+/* pack_copy for `full` whole vectors and, where rest > 0, a last one of which `have` elements exist. */
+KR_INLINE void KR_FN(pack_vectors)(const real *src, int64_t ld, int64_t full, int64_t have, int64_t rest, int64_t kc,
+                                   real *dst) {
+  const int64_t width = full * V_LANES + rest;
+  for (int64_t p = 0; p < kc; ++p, src += ld, dst += width) {
+    for (int64_t v = 0; v < full; ++v) v_store(dst + v * V_LANES, v_load(src + v * V_LANES));
+    if (rest) v_store_n(dst + full * V_LANES, v_load_n(src + full * V_LANES, have), rest);
+  }
+}
+
+/* dst[p * width + i] = src[p * ld + i]: neighbours in the panel are neighbours in memory. */
 KR_UNUSED static void KR_FN(pack_copy)(const real *src, int64_t ld, int64_t count, int64_t width, int64_t kc,
                                        real *dst) {
-  for (int64_t p = 0; p < kc; ++p, src += ld, dst += width) {
-    int64_t i = 0;
-    for (; i + V_LANES <= count; i += V_LANES) v_store(dst + i, v_load(src + i));
-    for (; i < width; i += V_LANES) {
-      vreal v = i < count ? v_load_n(src + i, count - i) : v_zero();
-      v_store_n(dst + i, v, kr_min(width - i, V_LANES));
-    }
+  const int64_t full = count / V_LANES, have = count % V_LANES, rest = width - full * V_LANES;
+  if (full == 1 && rest == 0) KR_FN(pack_vectors)(src, ld, 1, 0, 0, kc, dst);
+  else if (full == 2 && rest == 0) KR_FN(pack_vectors)(src, ld, 2, 0, 0, kc, dst);
+  else if (rest <= V_LANES) KR_FN(pack_vectors)(src, ld, full, have, rest, kc, dst);
+  else
+    for (int64_t p = 0; p < kc; ++p)
+      for (int64_t i = 0; i < width; ++i) dst[p * width + i] = i < count ? src[p * ld + i] : 0;
+}
+
+KR_INLINE void KR_FN(pack_zeros)(int64_t count, int64_t width, int64_t kc, real *dst) {
+  if (count < width)
+    for (int64_t p = 0; p < kc; ++p) memset(dst + p * width + count, 0, (size_t)(width - count) * sizeof(real));
+}
+
+/* Four rows of pack_rows: moves 4 x 4 blocks through registers; the last block may overlap the one before. */
+KR_INLINE void KR_FN(pack_four_rows)(const real *const *src, int64_t width, int64_t kc, real *dst) {
+  typedef KR_FN(pack_four) four;
+  typedef KR_FN(pack_index) index;
+  for (int64_t p = 0; p < kc;) {
+    four a, b, c, d;
+    memcpy(&a, src[0] + p, sizeof a);
+    memcpy(&b, src[1] + p, sizeof b);
+    memcpy(&c, src[2] + p, sizeof c);
+    memcpy(&d, src[3] + p, sizeof d);
+    const four ac = PACK_SHUFFLE(four, index, a, c, 0, 4, 1, 5), bd = PACK_SHUFFLE(four, index, b, d, 0, 4, 1, 5);
+    const four ac2 = PACK_SHUFFLE(four, index, a, c, 2, 6, 3, 7), bd2 = PACK_SHUFFLE(four, index, b, d, 2, 6, 3, 7);
+    const four t[4] = {PACK_SHUFFLE(four, index, ac, bd, 0, 4, 1, 5), PACK_SHUFFLE(four, index, ac, bd, 2, 6, 3, 7),
+                       PACK_SHUFFLE(four, index, ac2, bd2, 0, 4, 1, 5),
+                       PACK_SHUFFLE(four, index, ac2, bd2, 2, 6, 3, 7)};
+    for (int i = 0; i < 4; ++i) memcpy(dst + (p + i) * width, &t[i], sizeof t[i]);
+    if (p + 4 == kc) break;
+    p = kr_min(p + 4, kc - 4);
   }
 }
 
-/* dst[p * width + i] = src[at[i] + p * step], zero from count to width: elements from anywhere. */
+/* dst[p * width + i] = src[i][p]: k runs along memory. */
+KR_UNUSED static void KR_FN(pack_rows)(const real *const *src, int64_t count, int64_t width, int64_t kc, real *dst) {
+  if (count < 4 || kc < 4) {
+    for (int64_t p = 0; p < kc; ++p)
+      for (int64_t i = 0; i < count; ++i) dst[p * width + i] = src[i][p];
+  } else {
+    for (int64_t i = 0; i < count; i = i + 4 < count ? kr_min(i + 4, count - 4) : count)
+      KR_FN(pack_four_rows)(src + i, width, kc, dst + i);
+  }
+  KR_FN(pack_zeros)(count, width, kc, dst);
+}
+
+/* dst[p * width + i] = src[at[i] + p * step]: elements from anywhere. */
 KR_UNUSED static void KR_FN(pack_gather)(const real *src, const int64_t *at, int64_t step, int64_t count, int64_t width,
                                          int64_t kc, real *dst) {
-  for (int64_t p = 0; p < kc; ++p, src += step, dst += width) {
-    for (int64_t i = 0; i < count; ++i) dst[i] = src[at[i]];
-    for (int64_t i = count; i < width; ++i) dst[i] = 0;
+  if (step == 1) {
+    const real *rows[GEMM_MAX_NR];
+    for (int64_t i = 0; i < count; ++i) rows[i] = src + at[i];
+    KR_FN(pack_rows)(rows, count, width, kc, dst);
+    return;
   }
-}
-
-/* dst[p * width + i] = src[i * ld + p], zero from count to width: k is contiguous in memory. */
-KR_UNUSED static void KR_FN(pack_transpose)(const real *src, int64_t ld, int64_t count, int64_t width, int64_t kc,
-                                            real *dst) {
-  int64_t at[GEMM_MAX_NR];
-  for (int64_t i = 0; i < count; ++i) at[i] = i * ld;
-  KR_FN(pack_gather)(src, at, 1, count, width, kc, dst);
+  for (int64_t p = 0; p < kc; ++p)
+    for (int64_t i = 0; i < count; ++i) dst[p * width + i] = src[at[i] + p * step];
+  KR_FN(pack_zeros)(count, width, kc, dst);
 }

@@ -1,0 +1,54 @@
+/* Prints the machine's peak in GFLOP/s, "float32 X" and "float64 Y": independent fused multiply-adds on registers, on
+ * the number of threads given as the first argument, best of five. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/kernel.h"
+
+/* 12 chains hide the latency of every ISA, and fit the 16 registers of the smaller ones. */
+enum { CHAINS = 12, ROUNDS = 4000000, MAX_THREADS = 256 };
+
+#define PEAK(BITS)                                                                                \
+  static void *chains_##BITS(void *out) {                                                         \
+    v##BITS##f x[CHAINS], a = f##BITS##_set1(0.999999f), b = f##BITS##_set1(1e-6f);               \
+    _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; ++c) x[c] = f##BITS##_set1(c);           \
+    for (int64_t i = 0; i < ROUNDS; ++i) {                                                        \
+      __asm__ volatile("" ::: "memory");                                                          \
+      _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; ++c) x[c] = f##BITS##_fma(x[c], a, b); \
+    }                                                                                             \
+    double sum = 0;                                                                               \
+    _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; ++c) sum += f##BITS##_hsum(x[c]);        \
+    *(double *)out = sum;                                                                         \
+    return NULL;                                                                                  \
+  }
+PEAK(32)
+PEAK(64)
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double gflops(void *(*chains)(void *), int lanes, int threads) {
+  double best = 0, sink[MAX_THREADS];
+  pthread_t id[MAX_THREADS];
+  for (int round = 0; round < 5; ++round) {
+    const double start = seconds();
+    for (int t = 0; t < threads; ++t) pthread_create(&id[t], NULL, chains, &sink[t]);
+    for (int t = 0; t < threads; ++t) pthread_join(id[t], NULL);
+    best = fmax(best, 2e-9 * CHAINS * ROUNDS * lanes * threads / (seconds() - start));
+  }
+  return best;
+}
+
+int main(int argc, char **argv) {
+  const int wanted = argc > 1 ? atoi(argv[1]) : 1, threads = wanted < 1             ? 1
+                                                             : wanted > MAX_THREADS ? MAX_THREADS
+                                                                                    : wanted;
+  printf("float32 %.2f\nfloat64 %.2f\n", gflops(chains_32, KR_F32_LANES, threads),
+         gflops(chains_64, KR_F64_LANES, threads));
+  return 0;
+}

@@ -1,0 +1,188 @@
+"""Matrix products against float64 NumPy at tile edges, on every ISA, with the same bits at any thread count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kerasish._core import core
+
+LINEAR, RELU = 0, 1
+DTYPES = ("float32", "float64")
+# Rows and columns of the register tile by ISA; float64 has half the columns. Blocks of k have at most 512.
+TILES = {"scalar": (4, 8), "neon": (6, 16), "avx2": (6, 16), "avx512": (14, 32)}
+
+
+def run(name, ins, shape, i, isa=None, threads=2):
+    core.set_num_threads(threads)
+    try:
+        dtype = str(ins[0].dtype)
+        # A frame around the output shows what is written outside.
+        size = int(np.prod(shape))
+        frame = np.full(size + 128, 777, dtype)
+        out = frame[64 : 64 + size].reshape(shape)
+        core.run(core.find(name, dtype, isa), tuple(np.ascontiguousarray(x) for x in ins), (out,), i, (), name)
+        assert (frame[:64] == 777).all()
+        assert (frame[64 + size :] == 777).all()
+        return out
+    finally:
+        core.set_num_threads(0)
+
+
+def data(shape, dtype, seed=0):
+    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(dtype)
+
+
+def operands(m, n, k, dtype, batch_a=(), batch_b=(), ta=False, tb=False):
+    """(as stored, as multiplied) of both matrices."""
+    a, b = data((*batch_a, m, k), dtype), data((*batch_b, k, n), dtype, 1)
+    stored = [x.swapaxes(-1, -2).copy() if t else x for x, t in ((a, ta), (b, tb))]
+    return stored, a, b
+
+
+def check(got, a, b, start=0.0, activation=LINEAR):
+    """The error of a sum of k products is below k units of rounding of the sum of their sizes."""
+    a, b = a.astype("float64"), b.astype("float64")
+    want = a @ b + start
+    bound = (a.shape[-1] + 2) * np.finfo(got.dtype).eps * (np.abs(a) @ np.abs(b) + np.abs(start))
+    if activation == RELU:
+        want = np.maximum(want, 0)
+    assert got.shape == want.shape
+    assert (np.abs(got - want) <= bound).all(), float((np.abs(got - want) - bound).max())
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tile_edges(isa, dtype):
+    mr, nr = TILES[isa]
+    nr = nr if dtype == "float32" or isa == "scalar" else nr // 2
+    nr = nr if isa != "scalar" or dtype == "float32" else 4
+    for m in (5, mr - 1, mr, mr + 1, 2 * mr + 3):
+        for n in (5, nr // 2, nr // 2 + 1, nr - 1, nr, nr + 1, 2 * nr + 3):
+            for k in (1, 2, 15, 16, 17):
+                (x1, x2), a, b = operands(m, n, k, dtype)
+                check(run("matmul", (x1, x2), (m, n), (0, 0, LINEAR), isa), a, b)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("transpose", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_transposes_and_blocks(isa, dtype, transpose):
+    ta, tb = transpose
+    for m, n, k in ((33, 70, 40), (61, 37, 511), (40, 40, 513), (150, 600, 65), (700, 90, 64), (17, 19, 4200)):
+        (x1, x2), a, b = operands(m, n, k, dtype, ta=ta, tb=tb)
+        check(run("matmul", (x1, x2), (m, n), (ta, tb, LINEAR), isa), a, b)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("transpose", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_few_rows_or_columns(isa, dtype, transpose):
+    ta, tb = transpose
+    for few in (1, 2, 3, 4):
+        for many in (1, 3, 4, 16, 33, 2049):
+            for k in (1, 3, 4, 63, 64, 65, 130):
+                for m, n in ((few, many), (many, few)):
+                    (x1, x2), a, b = operands(m, n, k, dtype, ta=ta, tb=tb)
+                    bias = data((n,), dtype, 2)
+                    check(run("matmul", (x1, x2, bias), (m, n), (ta, tb, RELU), isa), a, b, bias, RELU)
+    for m, n, k in ((1, 1, 100000), (1, 30, 40000), (3, 2, 70000), (2, 5000, 70)):
+        (x1, x2), a, b = operands(m, n, k, dtype, ta=ta, tb=tb)
+        check(run("matmul", (x1, x2), (m, n), (ta, tb, LINEAR), isa), a, b)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bias_and_activation(isa, dtype):
+    for m, n, k in ((30, 45, 20), (9, 8, 1030), (300, 200, 100), (20, 24, 9000)):
+        (x1, x2), a, b = operands(m, n, k, dtype)
+        bias = data((n,), dtype, 2) * 10
+        check(run("matmul", (x1, x2, bias), (m, n), (0, 0, LINEAR), isa), a, b, bias)
+        check(run("matmul", (x1, x2, bias), (m, n), (0, 0, RELU), isa), a, b, bias, RELU)
+        check(run("matmul", (x1, x2), (m, n), (0, 0, RELU), isa), a, b, 0, RELU)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+def test_relu_keeps_nan(isa):
+    for m, n in ((20, 40), (1, 40), (40, 1)):
+        x1, x2 = np.full((m, 8), np.nan, "float32"), np.ones((8, n), "float32")
+        assert np.isnan(run("matmul", (x1, x2), (m, n), (0, 0, RELU), isa)).all()
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_batches_broadcast(isa, dtype):
+    for batch_a, batch_b in (
+        ((3,), ()), ((), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((2, 1, 2), (3, 1)), ((5,), (5,)), ((70,), (70,)),
+    ):  # fmt: skip
+        batch = np.broadcast_shapes(batch_a, batch_b)
+        for ta, tb in ((0, 0), (0, 1), (1, 0)):
+            for m, n, k in ((6, 7, 5), (1, 9, 33), (9, 1, 33), (20, 40, 30)):
+                (x1, x2), a, b = operands(m, n, k, dtype, batch_a, batch_b, ta, tb)
+                check(run("matmul", (x1, x2), (*batch, m, n), (ta, tb, LINEAR), isa), a, b)
+    (x1, x2), a, b = operands(120, 130, 140, dtype, (3,), (3,))  # large products, one after the other
+    check(run("matmul", (x1, x2), (3, 120, 130), (0, 0, LINEAR), isa), a, b)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+def test_empty_arrays(isa):
+    for shape_a, shape_b, shape in (
+        ((0, 3), (3, 2), (0, 2)),
+        ((2, 3), (3, 0), (2, 0)),
+        ((0, 2, 3), (3, 2), (0, 2, 2)),
+        ((0, 2, 3), (0, 3, 2), (0, 2, 2)),
+        ((0, 0), (0, 0), (0, 0)),
+    ):
+        assert run("matmul", (data(shape_a, "float32"), data(shape_b, "float32")), shape, (0, 0, 0), isa).shape == shape
+    bias = data((2,), "float32")
+    for m in (1, 20):
+        x1, x2 = np.zeros((m, 0), "float32"), np.zeros((0, 2), "float32")
+        assert (run("matmul", (x1, x2), (m, 2), (0, 0, 0), isa) == 0).all()
+        np.testing.assert_array_equal(run("matmul", (x1, x2, bias), (m, 2), (0, 0, 0), isa), np.tile(bias, (m, 1)))
+
+
+def contract_numbers(left, right, out, x1, x2):
+    """i[] of `contract` from labels, as gemm.c documents it."""
+    size = {**dict(zip(left, x1.shape)), **dict(zip(right, x2.shape))}
+    a = {c: s // x1.itemsize for c, s in zip(left, x1.strides)}
+    b = {c: s // x2.itemsize for c, s in zip(right, x2.strides)}
+    groups = (
+        [c for c in out if c in left and c in right],
+        [c for c in out if c not in right],
+        [c for c in out if c not in left],
+        [c for c in left if c not in out],
+    )
+    return (*map(len, groups), *(n for g in groups for c in g for n in (size[c], a.get(c, 0), b.get(c, 0))))
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "labels",
+    ["ij,jk,ik", "ji,kj,ik", "i,i,", "i,j,ij", "aib,bja,ij", "bthd,bshd,bhts", "bhts,bshd,bhtd", "imj,jnm,in",
+     "xaybz,bnya,xzn", "dab,cbda,c", "abc,cd,abd", "cba,dc,abd"],
+)  # fmt: skip
+def test_contraction(isa, dtype, labels):
+    left, right, out = labels.split(",")
+    sizes = dict(zip("abcdhijkmnstxyz", (3, 4, 5, 6, 2, 9, 33, 17, 4, 18, 7, 8, 2, 3, 5)))
+    x1, x2 = data([sizes[c] for c in left], dtype), data([sizes[c] for c in right], dtype, 1)
+    shape = tuple(sizes[c] for c in out)
+    got = run("contract", (x1, x2), shape, contract_numbers(left, right, out, x1, x2), isa)
+    want = np.einsum(f"{left},{right}->{out}", x1.astype("float64"), x2.astype("float64"))
+    np.testing.assert_allclose(got, want, rtol=0, atol=200 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+def test_same_bits_at_any_thread_count(isa):
+    shapes = (
+        (128, 512, 784), (300, 300, 300), (64, 32, 20000), (1, 3000, 300), (2, 20, 50000), (3000, 3, 100),
+        (20, 2000, 600),
+    )  # fmt: skip
+    for m, n, k in shapes:
+        for ta, tb in ((0, 0), (1, 1)):
+            (x1, x2), _, _ = operands(m, n, k, "float32", ta=ta, tb=tb)
+            results = {run("matmul", (x1, x2), (m, n), (ta, tb, 0), isa, t).tobytes() for t in (1, 2, 3, 8)}
+            assert len(results) == 1, (m, n, k)
+    (x1, x2), _, _ = operands(50, 60, 70, "float32", (40,), (40,))
+    results = {run("matmul", (x1, x2), (40, 50, 60), (0, 0, 0), isa, t).tobytes() for t in (1, 2, 3, 8)}
+    assert len(results) == 1

@@ -98,10 +98,10 @@ UNARY(selu, v_mul(v_set1((real)1.0507009873554804934193349852946),
                   v_select(v_gt(x, v_zero()), x, v_mul(v_set1((real)1.6732632423543772848170429916717), v_expm1(x)))))
 /* x Phi(x) = x erfc(-x / sqrt(2)) / 2 */
 UNARY(gelu, v_mul(v_mul(HALF, x), v_erfc(v_mul(x, v_set1((real)-0.70710678118654752440)))))
-/* Hendrycks and Gimpel 2016: x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
-UNARY(gelu_tanh,
-      v_mul(v_mul(HALF, x), v_add(ONE, v_tanh(v_mul(v_set1((real)0.79788456080286535588),
-                                                    v_fma(v_mul(v_set1((real)0.044715), x), v_mul(x, x), x))))))
+/* Hendrycks and Gimpel 2016: x (1 + tanh(u)) / 2 with u = sqrt(2/pi) (x + 0.044715 x^3), which is x sigmoid(2u), and
+ * that does not cancel in the tail. */
+UNARY(gelu_tanh, v_mul(x, v_sigmoid(v_mul(v_set1((real)1.5957691216057307118),
+                                          v_fma(v_mul(v_set1((real)0.044715), x), v_mul(x, x), x)))))
 UNARY(sigmoid, v_sigmoid(x))
 UNARY(log_sigmoid, v_neg(v_softplus(v_neg(x))))
 UNARY(softplus, v_softplus(x))

@@ -12,16 +12,34 @@ from ..engine.config import (
     is_interactive_logging_enabled,
 )
 
+# files
+from .get_file import get_file
+
+# arrays, sequences, images
+from .images import array_to_img, img_to_array, load_img, save_img
+from .numerical import normalize, to_categorical
+
 # progress
 from .progbar import Progbar
+from .sequences import pad_sequences
+from .settings import Config
 
 __all__ = [
+    "Config",
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "disable_interactive_logging",
     "enable_interactive_logging",
+    "get_file",
+    "img_to_array",
     "is_interactive_logging_enabled",
+    "load_img",
+    "normalize",
     "pack_x_y_sample_weight",
+    "pad_sequences",
+    "save_img",
+    "to_categorical",
     "unpack_x_y_sample_weight",
 ]

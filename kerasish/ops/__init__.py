@@ -1,7 +1,35 @@
 """Operations on tensors, with Keras's names and signatures."""
 
+# By subject rather than by module name.
+# ruff: noqa: I001
+
 # cast
 from .cast import cast, convert_to_numpy, convert_to_tensor, custom_gradient, dtype, is_tensor, stop_gradient
+
+# elementwise
+from .activation import (
+    celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu, log_sigmoid,
+    relu, relu6, selu, sigmoid, silu, soft_shrink, softplus, softsign, sparse_plus, sparse_sigmoid, squareplus,
+    swish, tanh_shrink, threshold,
+)  # fmt: skip
+from .bitwise import (
+    bitwise_and, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor,
+    left_shift, right_shift,
+)  # fmt: skip
+from .compare import (
+    allclose, equal, greater, greater_equal, heaviside, isclose, isfinite, isinf, isnan, isneginf, isposinf, less,
+    less_equal, logical_and, logical_not, logical_or, logical_xor, nan_to_num, not_equal, select, signbit, where,
+)  # fmt: skip
+from .complex import angle, conj, conjugate, imag, isreal, polar, real, view_as_complex, view_as_real
+from .elementary import (
+    arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cbrt, cos, cosh, deg2rad, erf, erfc, erfinv, exp,
+    exp2, expm1, i0, log, log10, log1p, log2, logaddexp, logaddexp2, rad2deg, sin, sinc, sinh, tan, tanh,
+)  # fmt: skip
+from .math import (
+    abs, absolute, add, ceil, clip, divide, divide_no_nan, fabs, floor, floor_divide, fmax, fmin, fmod, gcd, hypot,
+    lcm, ldexp, maximum, minimum, mod, multiply, negative, nextafter, power, reciprocal, round, rsqrt, sign, sqrt,
+    square, subtract, true_divide, trunc,
+)  # fmt: skip
 
 # shape
 from .creation import (
@@ -28,190 +56,12 @@ from .sort import (
 
 # declarations behind keras.random and keras.optimizers
 from . import random, updates
-# updates (steps of the optimizers; not part of Keras's namespace)
-from . import updates
-
-# elementwise
-from .activation import (
-    celu,
-    elu,
-    gelu,
-    glu,
-    hard_shrink,
-    hard_sigmoid,
-    hard_silu,
-    hard_swish,
-    hard_tanh,
-    leaky_relu,
-    log_sigmoid,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    soft_shrink,
-    softplus,
-    softsign,
-    sparse_plus,
-    sparse_sigmoid,
-    squareplus,
-    swish,
-    tanh_shrink,
-    threshold,
-)  # fmt: skip
-from .bitwise import (
-    bitwise_and,
-    bitwise_invert,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    left_shift,
-    right_shift,
-)  # fmt: skip
-from .cast import cast, convert_to_numpy, convert_to_tensor, custom_gradient, dtype, is_tensor, stop_gradient
-from .compare import (
-    allclose,
-    equal,
-    greater,
-    greater_equal,
-    heaviside,
-    isclose,
-    isfinite,
-    isinf,
-    isnan,
-    isneginf,
-    isposinf,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    nan_to_num,
-    not_equal,
-    select,
-    signbit,
-    where,
-)  # fmt: skip
-from .complex import (
-    angle,
-    conj,
-    conjugate,
-    imag,
-    isreal,
-    polar,
-    real,
-    view_as_complex,
-    view_as_real,
-)  # fmt: skip
-from .elementary import (
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctan2,
-    arctanh,
-    cbrt,
-    cos,
-    cosh,
-    deg2rad,
-    erf,
-    erfc,
-    erfinv,
-    exp,
-    exp2,
-    expm1,
-    i0,
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    logaddexp2,
-    rad2deg,
-    sin,
-    sinc,
-    sinh,
-    tan,
-    tanh,
-)  # fmt: skip
-
-# shape
-from .join import (
-    append,
-    array_split,
-    concatenate,
-    dsplit,
-    dstack,
-    hsplit,
-    hstack,
-    meshgrid,
-    split,
-    stack,
-    unstack,
-    vsplit,
-    vstack,
-)  # fmt: skip
-from .math import (
-    abs,
-    absolute,
-    add,
-    ceil,
-    clip,
-    divide,
-    divide_no_nan,
-    fabs,
-    floor,
-    floor_divide,
-    fmax,
-    fmin,
-    fmod,
-    gcd,
-    hypot,
-    lcm,
-    ldexp,
-    maximum,
-    minimum,
-    mod,
-    multiply,
-    negative,
-    nextafter,
-    power,
-    reciprocal,
-    round,
-    rsqrt,
-    sign,
-    sqrt,
-    square,
-    subtract,
-    true_divide,
-    trunc,
-)  # fmt: skip
 
 # matmul
 from .matmul import dot, inner, matmul, outer, tensordot, vdot
-
 # reduce
 from .reduce import (
-    all,
-    amax,
-    amin,
-    any,
-    argmax,
-    argmin,
-    average,
-    count_nonzero,
-    max,
-    mean,
-    min,
-    prod,
-    ptp,
-    std,
-    sum,
-    var,
+    all, amax, amin, any, argmax, argmin, average, count_nonzero, max, mean, min, prod, ptp, std, sum, var,
 )  # fmt: skip
 from .scan import cumprod, cumsum
 
@@ -222,17 +72,3 @@ from .softmax import log_softmax, logsumexp, softmax, sparsemax
 # conv
 from .conv import conv, conv_transpose, depthwise_conv, separable_conv
 from .pool import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
-from .shape import (
-    broadcast_to,
-    expand_dims,
-    moveaxis,
-    ndim,
-    ravel,
-    reshape,
-    shape,
-    size,
-    squeeze,
-    swapaxes,
-    transpose,
-    view,
-)  # fmt: skip

@@ -58,7 +58,9 @@ from .sort import (
 from . import random, updates
 
 # matmul
-from .matmul import dot, inner, matmul, outer, tensordot, vdot
+from .einsum import einsum
+from .matmul import cross, dot, inner, kron, matmul, outer, tensordot, trace, vdot
+
 # reduce
 from .reduce import (
     all, amax, amin, any, argmax, argmin, average, count_nonzero, max, mean, min, prod, ptp, std, sum, var,

@@ -10,12 +10,18 @@ import numpy as np
 from ..engine.errors import invalid
 from ..engine.op import C, define_op
 from ..engine.spec import Spec, broadcast_shapes
-from ..engine.tensor import register_operators
-from .axes import as_int, as_ints, some_axes
+from ..engine.tensor import as_input
+from .axes import as_int, as_ints, one_axis, some_axes
 from .cast import promote, unbroadcast
-from .shape import expand_dims, ravel, reshape, squeeze, transpose
+from .diagonal import diagonal
+from .join import concatenate, split
+from .math import multiply, negative, subtract
+from .reduce import sum as reduce_sum
+from .shape import expand_dims, moveaxis, ravel, reshape, squeeze, transpose
 
-__all__ = ["contract", "dot", "inner", "matmul", "matmul_bias", "outer", "tensordot", "vdot"]
+__all__ = [
+    "contract", "cross", "dot", "inner", "kron", "matmul", "matmul_bias", "outer", "tensordot", "trace", "vdot",
+]  # fmt: skip
 
 
 def _product_dtype(dtype: str) -> str:
@@ -304,7 +310,7 @@ def dot(x1: Any, x2: Any) -> Any:
     x1, x2 = promote(x1, x2)
     n1, n2 = len(x1.shape), len(x2.shape)
     if n1 == 0 or n2 == 0:
-        return x1 * x2
+        return multiply(x1, x2)
     return _over_axes("dot", x1, (n1 - 1,), x2, (max(n2 - 2, 0),))
 
 
@@ -321,7 +327,7 @@ def inner(x1: Any, x2: Any) -> Any:
     x1, x2 = promote(x1, x2)
     n1, n2 = len(x1.shape), len(x2.shape)
     if n1 == 0 or n2 == 0:
-        return x1 * x2
+        return multiply(x1, x2)
     return _over_axes("inner", x1, (n1 - 1,), x2, (n2 - 1,))
 
 
@@ -348,7 +354,92 @@ def outer(x1: Any, x2: Any) -> Any:
            [6., 8.]], dtype=float32)
     """
     x1, x2 = promote(x1, x2)
-    return expand_dims(ravel(x1), 1) * expand_dims(ravel(x2), 0)
+    return multiply(expand_dims(ravel(x1), 1), expand_dims(ravel(x2), 0))
 
 
-register_operators(matmul=matmul)
+# ---- compositions -----------------------------------------------------------------------------------------------
+
+
+def kron(x1: Any, x2: Any) -> Any:
+    """The Kronecker product: every element of x1 times the whole of x2, as blocks.
+
+    The operand of lower rank counts as having leading dimensions of 1.
+
+    Raises:
+        ValueError: where more than one dimension of the result is unknown.
+
+    >>> import kerasish as keras
+    >>> keras.ops.kron([1, 10], [1, 2, 3]).numpy()
+    array([ 1,  2,  3, 10, 20, 30], dtype=int32)
+    """
+    x1, x2 = promote(x1, x2)
+    n = max(len(x1.shape), len(x2.shape))
+    x1, x2 = (expand_dims(x, tuple(range(n - len(x.shape)))) if len(x.shape) < n else x for x in (x1, x2))
+    if n == 0:
+        return multiply(x1, x2)
+    shape = tuple(-1 if None in (a, b) else a * b for a, b in zip(x1.shape, x2.shape))
+    if shape.count(-1) > 1:
+        raise invalid("kron", "at most one dimension of the result may be unknown", x1=x1, x2=x2)
+    y = multiply(expand_dims(x1, tuple(range(1, 2 * n, 2))), expand_dims(x2, tuple(range(0, 2 * n, 2))))
+    return reshape(y, shape)
+
+
+def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """The cross product of vectors of 2 or 3 components (a missing third one is 0).
+
+    Args:
+        x1, x2: tensors whose other dimensions broadcast.
+        axisa, axisb: the axis of the components in x1, x2.
+        axisc: their axis in the result.
+        axis: if given, all three of these.
+
+    Returns:
+        Vectors of 3 components; for two operands of 2 components the third one alone, without an axis for it.
+
+    Raises:
+        ValueError: for another number of components.
+
+    >>> import kerasish as keras
+    >>> keras.ops.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).numpy()
+    array([0., 0., 1.], dtype=float32)
+    """
+    axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
+    x1, x2 = promote(x1, x2)
+    parts = []
+    for name, where, x, axis in (("x1", "axisa", x1, axisa), ("x2", "axisb", x2, axisb)):
+        k = one_axis("cross", axis, len(x.shape), where)
+        if x.shape[k] not in (2, 3):
+            raise invalid("cross", f"{name} has 2 or 3 components along its axis {axis}", **{name: x})
+        parts.append(split(moveaxis(x, k, -1), x.shape[k], axis=-1))
+    a, b = parts
+
+    def term(i: int, j: int) -> Any:
+        """a[i] b[j] - a[j] b[i], without the products of missing components."""
+        plus = multiply(a[i], b[j]) if i < len(a) and j < len(b) else None
+        minus = multiply(a[j], b[i]) if j < len(a) and i < len(b) else None
+        return negative(minus) if plus is None else plus if minus is None else subtract(plus, minus)
+
+    if len(a) == len(b) == 2:
+        return squeeze(term(0, 1), -1)
+    return moveaxis(concatenate([term(1, 2), term(2, 0), term(0, 1)], axis=-1), -1, axisc)
+
+
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The sum of the diagonal over two axes.
+
+    Args:
+        x: a tensor of rank 2 or more.
+        offset: how far above (positive) or below the main diagonal.
+        axis1, axis2: the rows and the columns.
+
+    Raises:
+        ValueError: for a lower rank, or where both axes are the same.
+
+    >>> import kerasish as keras
+    >>> keras.ops.trace([[1, 2], [3, 4]]).item()
+    5
+    """
+    x = as_input(x)
+    if len(x.shape) < 2:
+        raise invalid("trace", "x needs at least two dimensions", x=x)
+    return reduce_sum(diagonal(x, offset, axis1, axis2), axis=-1)

@@ -386,6 +386,6 @@ class Family:
         if callable(found):
             return found
         raise ValueError(
-            f"a {self.what} is given as a name, a config dict, an object or a function. "
+            f"{'an' if self.what[0] in 'aeiou' else 'a'} {self.what} is given as a name, a config dict, an object or a function. "
             f"Received: {identifier!r} of type {type(identifier).__name__}"
         )

@@ -48,9 +48,10 @@ static KR_UNUSED norm_shape norm_shape_of(const kr_call *c, int64_t axes) {
   return norm_shape_make(dims[0], dims[1], dims[2], dims[3]);
 }
 
-/* Bytes of the partial means and squares. */
+/* Bytes that the statistics need: what the means lack, and the partial results. */
 static KR_UNUSED size_t norm_stats_scratch(const norm_shape *s, size_t real_size) {
-  return s->parts > 1 ? (size_t)kr_round_up(2 * s->batch * s->parts * s->channels * (int64_t)real_size, 64) : 0;
+  int64_t reals = s->batch * s->channels * (1 + (s->parts > 1 ? 3 * s->parts : 0));
+  return (size_t)kr_round_up(reals * (int64_t)real_size, 64);
 }
 
 #endif

@@ -7,9 +7,10 @@
  *   log_softmax_grad    in y, g             out dx = g - exp(y) sum g
  *   i[0]    first dimension that is normalised       i[1]    one past the last
  *
- * The output may be in[0] or in[1], but for logsumexp.  Where every element is -inf, softmax and log_softmax are NaN
- * (as in Keras) and logsumexp is -inf.  Each line is computed alone and in a fixed order.  Relative error of a softmax:
- * that of exp (1 ulp) and of a sum of positive terms, 40 + n / (32 lanes) roundings at worst. */
+ * The output may be in[0] or in[1], but for logsumexp.  Where every element is -inf, softmax and log_softmax are NaN (as
+ * in Keras) and logsumexp is -inf.  Each line is computed alone and in a fixed order.  The relative error of a softmax is
+ * that of exp (1 ulp), of its rounded argument (|x - max| / 2 ulp) and of a sum of positive terms (40 + n / (32 lanes)
+ * roundings at worst). */
 #include "elementwise/vmath.h"
 #include "reduce/op.h"
 

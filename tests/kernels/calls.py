@@ -1,0 +1,51 @@
+"""Calling a kernel of the registry by name, for the kernel tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kerasish._core import core
+
+FLOATS = ("float32", "float64")
+# Lengths at the edges of vectors (1 to 16 lanes), of pairs and blocks of them.
+EDGES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65, 127, 129, 255, 257)
+
+
+def run(
+    name: str,
+    ins: Sequence[np.ndarray],
+    outs: Sequence[tuple[tuple[int, ...], str]],
+    i: Sequence[int] = (),
+    f: Sequence[float] = (),
+    isa: str | None = None,
+    threads: int = 2,
+) -> tuple[np.ndarray, ...]:
+    """Runs the kernel (name, dtype of the first input) of an ISA and gives its outputs, which start as garbage."""
+    results = tuple(core.empty(tuple(shape), dtype) for shape, dtype in outs)
+    for r in results:
+        r.view("uint8" if r.ndim else r.dtype)[...] = 0xA5 if r.ndim else 0
+    core.set_num_threads(threads)
+    try:
+        core.run(core.find(name, str(ins[0].dtype), isa), tuple(np.asarray(a) for a in ins), results, tuple(i), tuple(f), name)
+    finally:
+        core.set_num_threads(0)
+    return results
+
+
+def same_bits_at_any_thread_count(*args, **kwargs) -> None:
+    """Asserts that 1, 2, 3 and 8 threads give the same bits."""
+    want = [r.tobytes() for r in run(*args, **kwargs, threads=1)]
+    for threads in (2, 3, 8):
+        assert [r.tobytes() for r in run(*args, **kwargs, threads=threads)] == want, threads
+
+
+def values(shape: tuple[int, ...], dtype: str, seed: int = 0, scale: float = 1.0, shift: float = 0.0) -> np.ndarray:
+    """Normal values, rounded to the dtype."""
+    return np.asarray(np.random.default_rng([seed, *shape]).standard_normal(shape) * scale + shift, dtype)
+
+
+def exact(x: np.ndarray) -> np.ndarray:
+    """The same values in the reference's precision."""
+    return x.astype(np.longdouble if x.dtype == np.float64 else np.float64)

@@ -1,0 +1,199 @@
+"""Moments and the normalisation kernels against NumPy in higher precision, on every ISA and thread count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kerasish._core import core
+
+from .calls import EDGES, FLOATS, exact, run, same_bits_at_any_thread_count, values
+
+ISAS = core.isas()
+U = {"float32": 2.0**-24, "float64": 2.0**-53}
+EPS = 1e-3
+
+# (shape, reduced axes): each form (kept, reduced, kept, reduced) that the kernel takes
+MOMENTS = [
+    *(((50, c), (0,)) for c in EDGES),
+    *(((3, n), (1,)) for n in EDGES),
+    ((5000, 3), (0,)), ((40_000, 1), (0,)), ((200, 600), (0,)), ((100, 1030), (0,)), ((2, 70_001), (1,)),
+    ((7,), (0,)), ((4, 5), ()), ((4, 5), (0, 1)), ((1, 9, 1), (1,)), ((), ()),
+    ((6, 5, 40), (0, 2)), ((3, 2, 66_000), (0, 2)), ((4, 30, 5), (1,)), ((2, 8, 3, 9), (1, 3)), ((300, 4, 70), (0, 1)),
+]  # fmt: skip
+
+
+def axes_bits(axes):
+    return sum(1 << a for a in axes)
+
+
+def moments(x, axes, isa, **more):
+    spec = (tuple(d for k, d in enumerate(x.shape) if k not in axes), str(x.dtype))
+    return run("moments", (x,), [spec, spec], (axes_bits(axes),), isa=isa, **more)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shift", [0.0, 1000.0])
+def test_moments(shift, dtype, isa):
+    """A mean a thousand times the deviation costs the variance no more accuracy than x's own rounding implies."""
+    for shape, axes in MOMENTS:
+        x = values(shape, dtype, shift=shift)
+        mean, var = moments(x, axes, isa)
+        want_mean, want_var = exact(x).mean(axis=axes), exact(x).var(axis=axes)
+        u = U[dtype]
+        np.testing.assert_allclose(mean, want_mean.astype("float64"), rtol=8 * u, atol=12 * u)
+        # The chunk's mean is rounded to half a unit of its size; that enters squared.
+        np.testing.assert_allclose(
+            var,
+            want_var.astype("float64"),
+            rtol=30 * u,
+            atol=4 * (u * max(shift, 1)) ** 2 + (30 * u if not axes else 0),
+        )
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_moments_of_nothing_and_of_nan(dtype, isa):
+    mean, var = moments(np.empty((0, 3), dtype), (0,), isa)
+    assert np.isnan(mean).all() and np.isnan(var).all()
+    assert moments(np.empty((3, 0), dtype), (0,), isa)[0].shape == (0,)
+    x = values((100, 20), dtype)
+    x[40, 7] = np.nan
+    for axes, at in (((0,), 7), ((1,), 40)):
+        for got in moments(x, axes, isa):
+            assert np.flatnonzero(np.isnan(got)).tolist() == [at]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_axes_that_do_not_have_the_form_are_refused(isa):
+    with pytest.raises(RuntimeError, match="moments: the kernel refused"):
+        moments(values((2, 3, 4, 5), "float32"), (0, 2), isa)
+
+
+# (shape, channel axis)
+BATCH = [
+    *(((20, c), 1) for c in EDGES),
+    ((1, 4), 1), ((8, 1), 1), ((6, 5, 5, 3), 3), ((16, 7, 7, 64), 3), ((70, 20, 20, 2), 3), ((90, 1100), 1),
+    ((0, 3), 1), ((4, 3, 6, 5), 1), ((3, 5), 0), ((2, 2, 33_000), 1), ((2, 3, 40), 1), ((900, 16), 1), ((5, 0), 1),
+]  # fmt: skip
+
+
+def along(v, shape, axis):
+    return v.reshape([-1 if k == axis else 1 for k in range(len(shape))])
+
+
+def batch_reference(x, gamma, beta, mean, var, axis):
+    r = 1 / np.sqrt(along(var, x.shape, axis) + EPS)
+    return (x - along(mean, x.shape, axis)) * r * along(gamma, x.shape, axis) + along(beta, x.shape, axis)
+
+
+def close(got, want, dtype, units=64, size=None):
+    want = want.astype("float64")
+    size = np.abs(want).max(initial=0) if size is None else size
+    np.testing.assert_allclose(got, want, rtol=units * U[dtype], atol=units * U[dtype] * size)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_batch_norm(dtype, isa):
+    for shape, axis in BATCH:
+        c = shape[axis]
+        x = values(shape, dtype, scale=2, shift=3)
+        gamma, beta = values((c,), dtype, seed=1), values((c,), dtype, seed=2)
+        spec = [(shape, dtype), ((c,), dtype), ((c,), dtype)]
+        y, mean, var = run("batch_norm", (x, gamma, beta), spec, (axis,), (EPS,), isa=isa)
+        if 0 in shape:
+            assert y.shape == shape and np.isnan(mean).all()
+            continue
+        rest = tuple(k for k in range(len(shape)) if k != axis)
+        want_mean, want_var = exact(x).mean(axis=rest), exact(x).var(axis=rest)
+        close(mean, want_mean, dtype)
+        close(var, want_var, dtype)
+        want = batch_reference(exact(x), exact(gamma), exact(beta), want_mean, want_var, axis)
+        # A channel of one element divides rounding by sqrt(eps).
+        close(y, want, dtype, 64 if x.size > c else 4000)
+        given = np.abs(values((c,), dtype, seed=3)) + dtype_of(dtype)(0.1)
+        y = run("batch_norm_inference", (x, beta, given, gamma, beta), spec[:1], (axis,), (EPS,), isa=isa)[0]
+        close(y, batch_reference(exact(x), exact(gamma), exact(beta), exact(beta), exact(given), axis), dtype)
+
+
+def dtype_of(name):
+    return np.dtype(name).type
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_batch_norm_grad(dtype, isa):
+    for shape, axis in BATCH:
+        c = shape[axis]
+        x, g = values(shape, dtype, scale=2, shift=3), values(shape, dtype, seed=4)
+        gamma, g_mean, g_var = (values((c,), dtype, seed=s) for s in (1, 5, 6))
+        mean, var = values((c,), dtype, seed=2, shift=3), np.abs(values((c,), dtype, seed=3)) + dtype_of(dtype)(0.5)
+        spec = [(shape, dtype), ((c,), dtype), ((c,), dtype)]
+        dx, dgamma, dbeta = run(
+            "batch_norm_grad", (x, gamma, mean, var, g, g_mean, g_var), spec, (axis,), (EPS,), isa=isa
+        )
+        rest = tuple(k for k in range(len(shape)) if k != axis)
+        n = x.size // max(1, c)
+        d, r = exact(x) - along(exact(mean), shape, axis), 1 / np.sqrt(exact(var) + EPS)
+        want_dbeta, want_dgamma = exact(g).sum(axis=rest), (exact(g) * d).sum(axis=rest) * r
+        size = np.abs(exact(g)).sum(axis=rest).max(initial=0)
+        close(dbeta, want_dbeta, dtype, size=size)
+        close(dgamma, want_dgamma, dtype, size=4 * size)
+        if n == 0:
+            continue
+        wide = [along(v, shape, axis) for v in (exact(gamma) * r, want_dbeta / n, want_dgamma * r / n)]
+        want = wide[0] * (exact(g) - wide[1] - d * wide[2])
+        want = want + along(exact(g_mean), shape, axis) / n + 2 * along(exact(g_var), shape, axis) * d / n
+        close(dx, want, dtype)
+
+
+# (rows, normalised shape)
+LINES = [((3,), (n,)) for n in EDGES] + [
+    ((), (5,)), ((0,), (5,)), ((500,), (12,)), ((40,), (1000,)), ((2, 3), (4, 5)), ((7,), (40_000,)), ((1, 1), (3,)),
+    ((5000,), (3,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", ["layer_norm", "rms_norm"])
+def test_layer_and_rms_norm(name, dtype, isa):
+    for rows, line in LINES:
+        shape, centred = (*rows, *line), name == "layer_norm"
+        axes = tuple(range(len(rows), len(shape)))
+        x, g = values(shape, dtype, scale=2, shift=1), values(shape, dtype, seed=1)
+        gamma, beta = values(line, dtype, seed=2), values(line, dtype, seed=3)
+        wx, wg, wgamma = exact(x), exact(g), exact(gamma)
+        d = wx - wx.mean(axes, keepdims=True) * centred
+        r = 1 / np.sqrt((d * d).mean(axes, keepdims=True) + EPS)
+        xhat, i = d * r, (len(rows),)
+        ins = (x, gamma, beta) if centred else (x, gamma)
+        want = xhat * wgamma + (exact(beta) if centred else 0)
+        units = 64 if np.prod(line) > 1 else 4000  # of one element, rounding is divided by sqrt(eps)
+        close(run(name, ins, [(shape, dtype)], i, (EPS,), isa=isa)[0], want, dtype, units)
+        specs = [(shape, dtype)] + [(line, dtype)] * (2 if centred else 1)
+        dx, dgamma, *dbeta = run(f"{name}_grad", (x, gamma, g), specs, i, (EPS,), isa=isa)
+        u = wg * wgamma
+        want = r * (u - u.mean(axes, keepdims=True) * centred - xhat * (u * xhat).mean(axes, keepdims=True))
+        close(dx, want, dtype, units, size=np.abs(r * u).max(initial=0))
+        samples = tuple(range(len(rows)))
+        close(dgamma, (wg * xhat).sum(samples), dtype, units, size=np.abs(wg * xhat).sum(samples).max(initial=0))
+        if centred:
+            close(dbeta[0], wg.sum(samples), dtype, size=np.abs(wg).sum(samples).max(initial=0))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_same_bits_at_any_thread_count(isa):
+    for shape, axis in (((900, 70), 1), ((30, 9, 500), 1), ((60, 30, 30, 3), 3)):
+        x, g = values(shape, "float32", shift=2), values(shape, "float32", seed=1)
+        c = shape[axis]
+        v = np.ones(c, "float32")
+        spec = [(shape, "float32"), ((c,), "float32"), ((c,), "float32")]
+        same_bits_at_any_thread_count("batch_norm", (x, v, v), spec, (axis,), (EPS,), isa=isa)
+        same_bits_at_any_thread_count("batch_norm_grad", (x, v, v, v, g, v, v), spec, (axis,), (EPS,), isa=isa)
+    x, g, v = values((900, 70), "float32"), values((900, 70), "float32", seed=1), np.ones(70, "float32")
+    spec = [((900, 70), "float32"), ((70,), "float32"), ((70,), "float32")]
+    same_bits_at_any_thread_count("layer_norm", (x, v, v), spec[:1], (1,), (EPS,), isa=isa)
+    same_bits_at_any_thread_count("layer_norm_grad", (x, v, g), spec, (1,), (EPS,), isa=isa)

@@ -1,0 +1,201 @@
+"""Reduction and scan kernels against NumPy in higher precision, at tile edges, on every ISA and thread count."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from kerasish._core import core
+
+from .calls import EDGES, FLOATS, exact, run, same_bits_at_any_thread_count, values
+
+ISAS = core.isas()
+# What the driver distinguishes: rows, columns (narrow, of one tile, of several), kept groups between, long segments.
+SHAPES = [
+    (), (1,), (0,), (3, 0), (0, 3), (5, 1, 0, 2), (1000,), (4096, 3), (300, 700), (2, 3, 4, 5), (70, 3, 50, 7),
+    (2, 200, 1500), (513, 129), (3, 1, 7),
+]  # fmt: skip
+LONG = [((200_001,), (0,)), ((100_000, 3), (0,)), ((10, 70_000), (1,)), ((10, 70_000), (0,)), ((3, 4, 66_000), (0, 2))]
+
+
+def every_axes(shape):
+    return [a for r in range(len(shape) + 1) for a in combinations(range(len(shape)), r)]
+
+
+CASES = [(s, a) for s in SHAPES for a in every_axes(s)] + LONG
+
+
+def kept(shape, axes):
+    return tuple(d for k, d in enumerate(shape) if k not in axes)
+
+
+def reduce(name, x, axes, isa, dtype=None, **more):
+    return run(
+        name, (x,), [(kept(x.shape, axes), dtype or str(x.dtype))], [sum(1 << a for a in axes)], isa=isa, **more
+    )[0]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", ["sum", "mean", "sum_square"])
+def test_sums_keep_their_error_bound(name, dtype, isa):
+    u = np.finfo(dtype).eps / 2
+    for shape, axes in CASES:
+        x = values(shape, dtype, shift=0.5)
+        wide = np.square(exact(x)) if name == "sum_square" else exact(x)
+        count = int(np.prod([shape[a] for a in axes]))
+        want, size = wide.sum(axis=axes), np.abs(wide).sum(axis=axes)
+        if name == "mean":
+            if count == 0:
+                assert np.isnan(reduce(name, x, axes, isa)).all()
+                continue
+            want, size = want / count, size / count
+        error = np.abs(reduce(name, x, axes, isa) - want)
+        # The documented worst case is far larger; a sum that lost its blocks would exceed this one.
+        assert (error <= 12 * u * size).all(), (shape, axes, float((error / np.maximum(size, 1e-300)).max() / u))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_long_sum_of_equal_terms_is_accurate(isa):
+    x = np.full(3_000_000, 0.1, "float32")
+    assert abs(float(reduce("sum", x, (0,), isa)) / (float(x[0]) * x.size) - 1) < 10 * 2**-24
+    tall = np.full((1_000_000, 3), 0.1, "float32")
+    assert np.all(np.abs(reduce("sum", tall, (0,), isa) / (float(x[0]) * 1_000_000) - 1) < 10 * 2**-24)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_products(dtype, isa):
+    for shape, axes in CASES:
+        x = values(shape, dtype, scale=1 / np.sqrt(max(1, np.prod(shape))), shift=1)
+        want = exact(x).prod(axis=axes)
+        count = max(1, int(np.prod([shape[a] for a in axes])))
+        np.testing.assert_allclose(reduce("prod", x, axes, isa), want, rtol=count * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", [*FLOATS, "int32", "int64", "bool"])
+def test_extremes(dtype, isa):
+    for shape, axes in CASES:
+        if 0 in shape:
+            continue
+        x = values(shape, "float64", scale=100)
+        x = np.asarray(x > 0) if dtype == "bool" else x.astype(dtype)
+        np.testing.assert_array_equal(reduce("max", x, axes, isa), x.max(axis=axes))
+        np.testing.assert_array_equal(reduce("min", x, axes, isa), x.min(axis=axes))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_extremes_of_nothing_and_with_nan(dtype, isa):
+    empty = np.empty((0, 3), dtype)
+    assert (reduce("max", empty, (0,), isa) == -np.inf).all() and (reduce("min", empty, (0,), isa) == np.inf).all()
+    for n in EDGES:
+        for at in {0, n // 2, n - 1}:
+            rows = values((3, n), dtype)
+            rows[1, at] = np.nan
+            columns = np.ascontiguousarray(rows.T)
+            for name in ("max", "min"):
+                for got in (reduce(name, rows, (1,), isa), reduce(name, columns, (0,), isa)):
+                    assert np.isnan(got[1]) and not np.isnan(got[0]) and not np.isnan(got[2])
+            all_below = np.full((2, n), -np.inf, dtype)
+            assert (reduce("max", all_below, (1,), isa) == -np.inf).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_integers_wrap(dtype, isa):
+    for shape, axes in CASES:
+        x = np.asarray(np.random.default_rng(1).integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape), dtype)
+        np.testing.assert_array_equal(reduce("sum", x, axes, isa), x.sum(axis=axes, dtype=dtype))
+        np.testing.assert_array_equal(reduce("prod", x, axes, isa), x.prod(axis=axes, dtype=dtype))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", [*FLOATS, "int32", "int64", "bool"])
+def test_logic_and_counting(dtype, isa):
+    for shape, axes in CASES:
+        for share in (0.02, 0.5, 0.98):
+            x = np.asarray(np.random.default_rng(2).random(shape) < share).astype(dtype)
+            np.testing.assert_array_equal(reduce("any", x, axes, isa, "bool"), x.any(axis=axes))
+            np.testing.assert_array_equal(reduce("all", x, axes, isa, "bool"), x.all(axis=axes))
+            np.testing.assert_array_equal(reduce("count_nonzero", x, axes, isa, "int32"), (x != 0).sum(axis=axes))
+    if dtype in FLOATS:
+        assert reduce("any", np.array([np.nan], dtype), (0,), isa, "bool")
+        assert not reduce("any", np.array([-0.0], dtype), (0,), isa, "bool")
+
+
+def arg(name, x, start, stop, isa, **more):
+    shape = x.shape[:start] + x.shape[stop:]
+    return run(name, (x,), [(shape, "int32")], (start, stop), isa=isa, **more)[0]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", [*FLOATS, "int32", "int64", "bool"])
+def test_positions_of_the_first_extreme(dtype, isa):
+    for shape in [(7,), (200_001,), (3, 70_000), (5, 64), (5, 65), (40, 3, 33), (2, 3, 600), (9, 1)]:
+        x = np.random.default_rng(3).integers(-3, 4, shape)  # with many ties
+        x = x > 2 if dtype == "bool" else x.astype(dtype)
+        for name, fn in (("argmax", np.argmax), ("argmin", np.argmin)):
+            assert int(arg(name, x, 0, x.ndim, isa)) == fn(x)
+            for axis in range(x.ndim):
+                np.testing.assert_array_equal(arg(name, x, axis, axis + 1, isa), fn(x, axis=axis))
+            if dtype in FLOATS:
+                y = x.copy()
+                y[np.random.default_rng(4).random(shape) < 0.2] = np.nan
+                for axis in range(x.ndim):
+                    np.testing.assert_array_equal(arg(name, y, axis, axis + 1, isa), fn(y, axis=axis))
+
+
+def flip(x, axis, reverse):
+    return np.flip(x, axis) if reverse else x
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("dtype", [*FLOATS, "int32", "int64"])
+def test_scans(dtype, reverse, isa):
+    for shape in [(1,), (0, 3), (3, 0), (50,), (4, 50), (50, 4), (3, 20, 1030), (2000, 40)]:
+        for axis in range(len(shape)):
+            x = values(shape, "float64", scale=0.1, shift=1)
+            x = x.astype(dtype) if dtype in FLOATS else (10 * x).astype(dtype)
+            spec, i = [(shape, dtype)], (axis, int(reverse))
+            wide = exact(x) if dtype in FLOATS else x
+            n = max(1, shape[axis])
+            close = {"rtol": n * np.finfo(dtype).eps} if dtype in FLOATS else {"rtol": 0}
+            for name, fn in (("cumsum", np.cumsum), ("cumprod", np.cumprod)):
+                want = flip(fn(flip(wide, axis, reverse), axis=axis, dtype=wide.dtype), axis, reverse)
+                np.testing.assert_allclose(run(name, (x,), spec, i, isa=isa)[0], want, **close)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("reverse", [0, 1])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_linear_scan(dtype, reverse, isa):
+    for shape, axis in [((1,), 0), ((30,), 0), ((3, 30), 1), ((30, 3), 0), ((2, 9, 1100), 1)]:
+        a, b = values(shape, dtype, scale=0.7), values(shape, dtype, seed=1)
+        a2, b2 = (np.moveaxis(exact(v), axis, 0) for v in (a, b))
+        s = b2.copy()
+        for k in range(1, shape[axis]):
+            if reverse:
+                s[-1 - k] += a2[-k] * s[-k]
+            else:
+                s[k] += a2[k] * s[k - 1]
+        got = run("linear_scan", (a, b), [(shape, dtype)], (axis, reverse), isa=isa)[0]
+        want = np.moveaxis(s, 0, axis).astype(dtype)
+        np.testing.assert_allclose(got, want, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-5)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_same_bits_at_any_thread_count(isa):
+    for shape, axes in CASES[-12:]:
+        x = values(shape, "float32")
+        for name in ("sum", "mean", "sum_square", "prod", "max"):
+            same_bits_at_any_thread_count(
+                name, (x,), [(kept(shape, axes), "float32")], [sum(1 << a for a in axes)], isa=isa
+            )
+    x = values((3, 90_000), "float32")
+    same_bits_at_any_thread_count("argmax", (x,), [((), "int32")], (0, 2), isa=isa)
+    same_bits_at_any_thread_count("cumsum", (x,), [(x.shape, "float32")], (1, 0), isa=isa)

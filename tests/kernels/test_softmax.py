@@ -1,0 +1,203 @@
+"""Softmax and cross-entropy kernels against NumPy in higher precision, on every ISA and thread count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kerasish._core import core
+
+from .calls import EDGES, FLOATS, exact, run, same_bits_at_any_thread_count, values
+
+ISAS = core.isas()
+SHAPES = [
+    *(((3, n), 1, 2) for n in (*EDGES, 1000, 5000)),
+    ((9, 4), 0, 1), ((3, 5, 2), 1, 2), ((2, 6, 127), 1, 2), ((2, 6, 128), 1, 2), ((2, 40, 129), 1, 2),
+    ((2, 3, 5), 1, 3), ((2, 3, 5), 0, 3), ((0, 3), 1, 2), ((700, 70), 1, 2),
+]  # fmt: skip
+EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
+
+
+def log_softmax(x, axes):
+    x = x - x.max(axes, keepdims=True, initial=-np.inf)
+    return x - np.log(np.exp(x).sum(axes, keepdims=True))
+
+
+def check(got, want, dtype, ulps=20, floor=0.0):
+    """Within so many units in the last place of the value, or of the largest value times `floor`."""
+    want = want.astype(np.float64)
+    largest = np.abs(want[np.isfinite(want)]).max(initial=0)
+    np.testing.assert_allclose(got, want, rtol=ulps * EPS[dtype], atol=ulps * EPS[dtype] * floor * largest)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_softmax_and_its_logarithm(dtype, isa):
+    for shape, start, stop in SHAPES:
+        x, axes, i, spec = values(shape, dtype, scale=5), tuple(range(start, stop)), (start, stop), [(shape, dtype)]
+        want = log_softmax(exact(x), axes)
+        check(run("softmax", (x,), spec, i, isa=isa)[0], np.exp(want), dtype, ulps=64)  # x - max is rounded, up to 40
+        check(run("log_softmax", (x,), spec, i, isa=isa)[0], want, dtype, floor=0.1)
+        reduced = shape[:start] + shape[stop:]
+        lse = np.log(np.exp(exact(x)).sum(axes))
+        check(run("logsumexp", (x,), [(reduced, dtype)], i, isa=isa)[0], lse, dtype, floor=0.1)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_gradients_of_softmax_and_its_logarithm(dtype, isa):
+    for shape, start, stop in SHAPES:
+        y = log_softmax(values(shape, "float64", scale=3), axes := tuple(range(start, stop))).astype(dtype)
+        p, g = np.exp(y), values(shape, dtype, seed=1)
+        i, spec = (start, stop), [(shape, dtype)]
+        wp, wy, wg = exact(p), exact(y), exact(g)
+        want = wp * (wg - (wg * wp).sum(axes, keepdims=True))
+        check(run("softmax_grad", (p, g), spec, i, isa=isa)[0], want, dtype, floor=1)
+        want = wg - np.exp(wy) * wg.sum(axes, keepdims=True)
+        check(run("log_softmax_grad", (y, g), spec, i, isa=isa)[0], want, dtype, floor=4)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("columns", [False, True])
+def test_softmax_at_the_limits(columns, dtype, isa):
+    inf, nan = np.inf, np.nan
+    big = float(np.finfo(dtype).max)
+    x = np.array(
+        [
+            [big, 0, -big],
+            [-big, -big, -big],
+            [-inf, 0, 0],
+            [-inf, -inf, -inf],
+            [inf, 0, 0],
+            [nan, 0, 0],
+            [0, -inf, nan],
+        ],
+        dtype,
+    )
+    x = np.ascontiguousarray(x.T) if columns else x
+    i, spec = ((0, 1) if columns else (1, 2)), [(x.shape, dtype)]
+
+    def lines(y):
+        return y.T if columns else y
+
+    with np.errstate(over="ignore"):
+        p = lines(run("softmax", (x,), spec, i, isa=isa)[0])
+        np.testing.assert_allclose(p[:3], [[1, 0, 0], [1 / 3] * 3, [0, 0.5, 0.5]], rtol=1e-6)
+        assert np.isnan(p[3:]).all()
+        q = lines(run("log_softmax", (x,), spec, i, isa=isa)[0])
+        np.testing.assert_allclose(q[1:3], [[-np.log(3)] * 3, [-inf, -np.log(2), -np.log(2)]], rtol=1e-6)
+        assert q[0, 0] == 0 and np.isnan(q[3:]).all()
+        s = run("logsumexp", (x,), [((7,), dtype)], i, isa=isa)[0]
+        np.testing.assert_allclose(s[:5], [big, -big, np.log(2), -inf, inf], rtol=1e-6)
+        assert np.isnan(s[5:]).all()
+
+
+def one_hot(labels, n, like):
+    return np.eye(n, dtype=like.dtype)[labels]
+
+
+ROWS = (
+    [((), n) for n in (1, 7)]
+    + [((4,), n) for n in (1, 2, 7, 8, 16, 17, 33, 1000)]
+    + [((2, 3), 10), ((0,), 5), ((900,), 50)]
+)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_cross_entropy_from_logits(dtype, isa):
+    for rows, n in ROWS:
+        x, g = values((*rows, n), dtype, scale=4), values(rows, dtype, seed=1)
+        t = np.abs(values((*rows, n), dtype, seed=2))
+        wx, wt, wg = exact(x), exact(t), exact(g)[..., None]
+        logp = log_softmax(wx, (-1,))
+        loss, dx = [(rows, dtype)], [((*rows, n), dtype)]
+        check(run("softmax_cross_entropy", (x, t), loss, isa=isa)[0], -(wt * logp).sum(-1), dtype, 40, floor=0.1)
+        want = wg * (np.exp(logp) * wt.sum(-1, keepdims=True) - wt)
+        check(run("softmax_cross_entropy_grad", (x, t, g), dx, isa=isa)[0], want, dtype, 40, floor=1)
+        for kind in ("int32", "int64"):
+            label = np.asarray(np.random.default_rng(3).integers(0, n, rows), kind)
+            hot = one_hot(label, n, wx)
+            got = run("sparse_softmax_cross_entropy", (x, label), loss, isa=isa)[0]
+            check(got, -(hot * logp).sum(-1), dtype, 40, floor=0.1)
+            got = run("sparse_softmax_cross_entropy_grad", (x, label, g), dx, isa=isa)[0]
+            check(got, wg * (np.exp(logp) - hot), dtype, 40, floor=1)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_cross_entropy_from_probabilities(dtype, isa):
+    eps = 1e-2
+    for rows, n in ROWS:
+        p, g = np.abs(values((*rows, n), dtype)) + dtype_of(dtype)(1e-3), values(rows, dtype, seed=1)
+        t = np.abs(values((*rows, n), dtype, seed=2))
+        label = np.asarray(np.random.default_rng(3).integers(0, n, rows), "int32")
+        wp, wt, wg = exact(p), exact(t), exact(g)[..., None]
+        s = wp.sum(-1, keepdims=True)
+        q = wp / s
+        inside = (q >= eps) & (q <= 1 - eps)
+        logq = np.log(np.clip(q, eps, 1 - eps))
+        loss, dp = [(rows, dtype)], [((*rows, n), dtype)]
+        for kind, target, weights in (("", t, wt), ("sparse_", label, one_hot(label, n, wp))):
+            got = run(f"{kind}cross_entropy", (p, target), loss, f=(eps,), isa=isa)[0]
+            check(got, -(weights * logq).sum(-1), dtype, 60, floor=0.1)
+            kept = np.where(inside, weights, 0)
+            want = wg * (kept.sum(-1, keepdims=True) / s - kept / wp)
+            check(run(f"{kind}cross_entropy_grad", (p, target, g), dp, f=(eps,), isa=isa)[0], want, dtype, 60, floor=1)
+
+
+def dtype_of(name):
+    return np.dtype(name).type
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_binary_cross_entropy(dtype, isa):
+    eps = 1e-3
+    for shape in [(n,) for n in EDGES] + [(), (0,), (3, 50_000)]:
+        x, g = values(shape, dtype, scale=6), values(shape, dtype, seed=1)
+        t = np.asarray(np.random.default_rng(2).random(shape), dtype)
+        t = np.where(np.random.default_rng(3).random(shape) < 0.5, np.round(t), t).astype(dtype)
+        wx, wt, wg, spec = exact(x), exact(t), exact(g), [(shape, dtype)]
+        want = np.log1p(np.exp(-np.abs(wx))) + np.where(wx > 0, (1 - wt) * wx, -wt * wx)
+        check(run("sigmoid_cross_entropy", (x, t), spec, isa=isa)[0], want, dtype)
+        want = wg * (1 / (1 + np.exp(-wx)) - wt)
+        check(run("sigmoid_cross_entropy_grad", (x, t, g), spec, isa=isa)[0], want, dtype, floor=1)
+        p = (1 / (1 + np.exp(-exact(x)))).astype(dtype)
+        wp = exact(p)
+        q, inside = np.clip(wp, eps, 1 - eps), (wp >= eps) & (wp <= 1 - eps)
+        want = -(wt * np.log(q) + (1 - wt) * np.log(1 - q))
+        check(run("binary_cross_entropy", (p, t), spec, f=(eps,), isa=isa)[0], want, dtype, 20 / eps, floor=1)
+        want = np.where(inside, wg * (wp - wt) / np.where(inside, wp * (1 - wp), 1), 0)
+        got = run("binary_cross_entropy_grad", (p, t, g), spec, f=(eps,), isa=isa)[0]
+        check(got, want, dtype, 20 / eps, floor=1)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", ["sparse_softmax_cross_entropy", "sparse_cross_entropy"])
+def test_the_first_label_out_of_range_is_reported(name, isa):
+    x = np.ones((6, 4), "float32")
+    for bad in (-1, 4, 2**31 - 1, -(2**31)):
+        label = np.array([0, 3, bad, 1, bad, 2], "int32")
+        for kernel, more in ((name, ()), (f"{name}_grad", (np.ones(6, "float32"),))):
+            out = [((6,) if not more else (6, 4), "float32")]
+            with pytest.raises(core.IndexOutOfRange) as e:
+                run(kernel, (x, label, *more), out, f=(1e-7,), isa=isa)
+            assert (e.value.input, e.value.position, e.value.value, e.value.limit) == (1, 2, bad, 4)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_same_bits_at_any_thread_count(isa):
+    x, g = values((600, 300), "float32", scale=4), values((600, 300), "float32", seed=1)
+    spec, rows = [((600, 300), "float32")], [((600,), "float32")]
+    label = np.random.default_rng(1).integers(0, 300, 600)
+    for i in ((0, 1), (1, 2)):
+        for name in ("softmax", "log_softmax"):
+            same_bits_at_any_thread_count(name, (x,), spec, i, isa=isa)
+            same_bits_at_any_thread_count(f"{name}_grad", (x, g), spec, i, isa=isa)
+        same_bits_at_any_thread_count("logsumexp", (x,), [((300 if i[0] == 0 else 600,), "float32")], i, isa=isa)
+    for name, target in (("softmax_cross_entropy", g), ("sparse_softmax_cross_entropy", label)):
+        same_bits_at_any_thread_count(name, (x, target), rows, isa=isa)
+        same_bits_at_any_thread_count(f"{name}_grad", (x, target, g[:, 0].copy()), spec, isa=isa)
+    same_bits_at_any_thread_count("sigmoid_cross_entropy", (x, g), spec, isa=isa)

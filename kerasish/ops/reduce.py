@@ -44,8 +44,8 @@ def _mask(axes: tuple[int, ...]) -> int:
 
 
 def reduced_count(ctx: Any) -> int:
-    """How many elements of the first input each element of the result stands for."""
-    return _product(ctx.specs[0].shape[a] for a in ctx.attrs["axis"])
+    """How many elements of the first input each element of the result stands for; 1 where there are none."""
+    return _product(ctx.specs[0].shape[a] for a in ctx.attrs["axis"]) or 1
 
 
 def spread(ctx: Any, g: Any) -> Any:

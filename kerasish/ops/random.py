@@ -395,7 +395,7 @@ def _define_sampled(
     name: str, parameters: str, check: Callable[..., tuple | None], sample: Callable[..., np.ndarray]
 ) -> Any:
     """An op over NumPy's generator: sample(generator, *parameters, size); check gives what is wrong, or None."""
-    names = parameters.split()
+    names, where = parameters.split(), name.removeprefix("random_")
 
     def infer(*specs: Spec, shape: tuple, dtype: str) -> Spec:
         check_seed(name, specs[-1])
@@ -403,9 +403,9 @@ def _define_sampled(
             if spec.ndim > len(shape) or any(
                 d not in (1, None, n) for d, n in zip(reversed(spec.shape), reversed(shape))
             ):
-                raise invalid(name, f"{what} must broadcast to the shape {shape}", **{what: spec})
+                raise invalid(where, f"{what} must broadcast to the shape {shape}", **{what: spec})
         if dtype not in FLOATS:
-            raise invalid(name, "the dtype must be a floating-point type", dtype=dtype)
+            raise invalid(where, "the dtype must be a floating-point type", dtype=dtype)
         return Spec(shape, dtype)
 
     def host(*arrays: np.ndarray, shape: tuple, dtype: str) -> np.ndarray:
@@ -413,7 +413,7 @@ def _define_sampled(
         wrong = check(*values)
         if wrong is not None:
             what, rule = wrong
-            raise invalid(name, f"{what} must be {rule}", value=values[names.index(what)].tolist())
+            raise invalid(where, f"{what} must be {rule}", value=values[names.index(what)].tolist())
         generator = np.random.Generator(np.random.Philox(key=seed.astype("uint64")))
         return np.asarray(sample(generator, *values, shape)).astype(dtype)
 
@@ -464,7 +464,7 @@ def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
     >>> bool(abs(x.mean() - 4) < 0.1)
     True
     """
-    dtype, shape = _float_dtype("random_gamma", dtype), standardize_shape(shape, "gamma", unknown=False)
+    dtype, shape = _float_dtype("gamma", dtype), standardize_shape(shape, "gamma", unknown=False)
     return random_gamma_op(as_input(alpha), draw_seed(seed), shape=shape, dtype=dtype)
 
 
@@ -485,7 +485,7 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
     >>> bool(abs(x.mean() - 0.25) < 0.01)
     True
     """
-    dtype, shape = _float_dtype("random_beta", dtype), standardize_shape(shape, "beta", unknown=False)
+    dtype, shape = _float_dtype("beta", dtype), standardize_shape(shape, "beta", unknown=False)
     return random_beta_op(as_input(alpha), as_input(beta), draw_seed(seed), shape=shape, dtype=dtype)
 
 
@@ -506,5 +506,5 @@ def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, see
     >>> keras.random.binomial((3,), 10, [0.0, 1.0, 1.0], seed=1).numpy()
     array([ 0., 10., 10.], dtype=float32)
     """
-    dtype, shape = _float_dtype("random_binomial", dtype), standardize_shape(shape, "binomial", unknown=False)
+    dtype, shape = _float_dtype("binomial", dtype), standardize_shape(shape, "binomial", unknown=False)
     return random_binomial_op(as_input(counts), as_input(probabilities), draw_seed(seed), shape=shape, dtype=dtype)

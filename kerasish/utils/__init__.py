@@ -21,6 +21,7 @@ from .numerical import normalize, to_categorical
 
 # progress
 from .progbar import Progbar
+from .rng import set_random_seed
 from .sequences import pad_sequences
 from .settings import Config
 
@@ -40,6 +41,7 @@ __all__ = [
     "pack_x_y_sample_weight",
     "pad_sequences",
     "save_img",
+    "set_random_seed",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

@@ -3,7 +3,7 @@
 `import kerasish as keras` is meant to be the only line that a Keras script changes.
 """
 
-from . import ops, random, tree
+from . import activations, ops, random, tree
 from .engine.naming import name_scope
 from .engine.symbol import Symbol as KerasTensor
 from .engine.tape import GradientTape

@@ -385,7 +385,8 @@ class Family:
             found = found()
         if callable(found):
             return found
+        article = "an" if self.what[0] in "aeiou" else "a"
         raise ValueError(
-            f"{'an' if self.what[0] in 'aeiou' else 'a'} {self.what} is given as a name, a config dict, an object or a function. "
+            f"{article} {self.what} is given as a name, a config dict, an object or a function. "
             f"Received: {identifier!r} of type {type(identifier).__name__}"
         )

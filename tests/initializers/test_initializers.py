@@ -104,7 +104,7 @@ def test_stft_is_the_fourier_basis():
             lambda: initializers.get("glorot_unform"),
             r"unknown initializer: 'glorot_unform'. Did you mean 'glorot_uniform'",
         ),
-        (lambda: initializers.get(3), r"a initializer is given as a name.*Received: 3 of type int"),
+        (lambda: initializers.get(3), r"an initializer is given as a name.*Received: 3 of type int"),
     ],
 )
 def test_errors(make, message):

@@ -74,3 +74,9 @@ from .softmax import log_softmax, logsumexp, softmax, sparsemax
 # conv
 from .conv import conv, conv_transpose, depthwise_conv, separable_conv
 from .pool import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
+
+# control (after scan: the name `scan` is this function, not the module of cumulative sums)
+from .control import cond, fori_loop, switch, while_loop
+from .maps import associative_scan, map, scan, vectorize, vectorized_map
+from .rearrange import depth_to_space, rearrange, space_to_depth
+from .saturate import saturate_cast

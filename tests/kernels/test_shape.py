@@ -65,6 +65,15 @@ def test_transpose_of_eight_dimensions():
     np.testing.assert_array_equal(run("transpose", (x,), x.transpose(perm).shape, perm), x.transpose(perm))
 
 
+def test_rearrange_splits_transposes_and_merges(threads):
+    x = numbers((4, 60, 70, 6), "float32")
+    factors, perm = (4, 30, 2, 35, 2, 3, 2), (0, 1, 3, 2, 4, 6, 5)
+    want = x.reshape(factors).transpose(perm).reshape(4, 30, 35, 24)
+    np.testing.assert_array_equal(run("rearrange", (x,), want.shape, (7, *factors, *perm)), want)
+    with pytest.raises(RuntimeError, match="refused its arguments"):
+        run("rearrange", (x,), x.shape, (1, 5, 0))
+
+
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("k", [-9, -3, -1, 0, 1, 2, 9])

@@ -77,6 +77,7 @@ from .pool import adaptive_average_pool, adaptive_max_pool, average_pool, max_po
 
 # control (after scan: the name `scan` is this function, not the module of cumulative sums)
 from .control import cond, fori_loop, switch, while_loop
+from .fft import extract_sequences, fft, fft2, ifft2, irfft, istft, rfft, stft
 from .maps import associative_scan, map, scan, vectorize, vectorized_map
 from .rearrange import depth_to_space, rearrange, space_to_depth
 from .saturate import saturate_cast

@@ -21,7 +21,7 @@ def _factors(shape: tuple, factors: tuple[tuple[int | None, ...], ...]) -> list[
     out = []
     for n, parts in zip(shape, factors):
         known = prod(p for p in parts if p is not None)
-        if n is not None and (known == 0 or n % known or (None not in parts and known != n)):
+        if n is not None and (known != n if None not in parts else known == 0 or n % known):
             raise invalid("rearrange", f"a dimension of length {n} cannot be split into {parts}", shape=shape)
         out += [(None if n is None else n // known) if p is None else p for p in parts]
     return out

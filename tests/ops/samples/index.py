@@ -124,6 +124,7 @@ def in_top_k(targets, predictions, k):
 
 TUPLES = np.array([[1, 0], [3, 2], [1, 0], [-1, 1]])
 IDS = np.array([0, 2, 2, -1, 0, 7, 2], "int32")
+TWO = np.array([0, 1, 1, -1, 0, 7, 1])
 PLACES = np.array([[2], [0], [2], [4]])
 
 SAMPLES = [
@@ -156,11 +157,12 @@ SAMPLES = [
     Sample("segment_sum", (rand(7, 3), IDS), {"num_segments": 4}, segment(np.add, 0)),
     Sample("segment_sum", (ints(7, high=9), IDS), {"num_segments": 4}, segment(np.add, 0)),
     Sample("segment_sum", (rand(0, 3), IDS[:0]), {"num_segments": 2}, segment(np.add, 0)),
-    Sample("segment_max", (rand(7, 3), np.array([0, 1, 1, -1, 0, 7, 1])), {"num_segments": 2}, segment(np.maximum, -np.inf)),
-    Sample("segment_min", (rand(7, 3), np.array([0, 1, 1, -1, 0, 7, 1])), {"num_segments": 2}, segment(np.minimum, np.inf)),
+    Sample("segment_max", (rand(7, 3), TWO), {"num_segments": 2}, segment(np.maximum, -np.inf)),
+    Sample("segment_min", (rand(7, 3), TWO), {"num_segments": 2}, segment(np.minimum, np.inf)),
     Sample("segment_max", (ints(7, high=9), IDS), {"num_segments": 4}, segment(np.maximum, np.iinfo("int32").min)),
     Sample("segment_prod", (rand(7, 3, low=0.5), IDS), {"num_segments": 4}, segment(np.multiply, 1)),
-    Sample("segment_shares", (np.array([1.0, 2, 2, 5]), np.array([0, 1, 1, 9]), np.array([1.0, 2])), {}, segment_shares),
+    Sample("segment_shares", (np.array([1.0, 2, 2, 5]), np.array([0, 1, 1, 9]), np.array([1.0, 2])), {},
+           segment_shares),
     Sample("segment_others", (rand(7, 3, low=0.5), IDS), {"num_segments": 4}, others),
     Sample("one_hot", (ints(3, 4, low=-1, high=6),), {"num_classes": 5, "axis": 1, "dtype": "float32"}, one_hot),
     Sample("one_hot", (ints(0, high=6),), {"num_classes": 5, "axis": 1, "dtype": "bool"}, one_hot),

@@ -11,7 +11,9 @@ from typing import Any
 from ..engine import config, tree
 from ..engine.errors import invalid
 from .arrays import is_array_like
+from .pack import unpack_x_y_sample_weight
 from .py_dataset import PyDataset, PyDatasetSource
+from .samples import SampleDataset
 from .source import ArraySource, BatchSource
 from .streams import GeneratorSource, IterableSource
 
@@ -45,6 +47,8 @@ def batch_source(
         raise invalid(where, 'shuffle must be True, False or "batch"', shuffle=shuffle)
     if isinstance(x, BatchSource):
         return x
+    if isinstance(x, SampleDataset) and y is None and sample_weight is None:
+        x, y, sample_weight = unpack_x_y_sample_weight(x.arrays())
     if x is None or tree.is_nested(x) or is_array_like(x):
         return ArraySource(x, y, sample_weight, batch_size, steps, shuffle, class_weight, where)
     if isinstance(x, PyDataset):

@@ -4,6 +4,7 @@
 from ..data.pack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ..data.py_dataset import PyDataset
 from ..data.py_dataset import PyDataset as Sequence
+from ..data.samples import split_dataset, timeseries_dataset_from_array
 
 # settings
 from ..engine.config import (
@@ -42,6 +43,8 @@ __all__ = [
     "pad_sequences",
     "save_img",
     "set_random_seed",
+    "split_dataset",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

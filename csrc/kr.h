@@ -87,6 +87,9 @@ const kr_kernel *kr_find_isa(const char *name, kr_dtype dtype, kr_isa isa);
 const kr_kernel *kr_find(const char *name, kr_dtype dtype);
 /* Enumerates the active ISA's kernels: index from 0 until NULL. */
 const kr_kernel *kr_kernel_at(int64_t index);
+/* Enumerates the files of families.def: index from 0 until NULL.  Gives the folder, and in *kernels how many kernels the
+ * file has for the active ISA. */
+const char *kr_family_at(int64_t index, int64_t *kernels);
 
 /* ---- threads --------------------------------------------------------------------------------------------------- */
 /* Runs fn(arg, task, worker) for every task in [0, tasks), with worker in [0, threads).  Which worker runs which task

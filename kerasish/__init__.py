@@ -5,8 +5,9 @@
 
 from . import activations, ops, random, tree
 from .engine.naming import name_scope
+from .engine.show_config import show_config
 from .engine.symbol import Symbol as KerasTensor
 from .engine.tape import GradientTape
 from .engine.variable import Variable
+from .version import __version__, version
 
-__version__ = "0.1.0"

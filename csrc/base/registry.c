@@ -6,6 +6,12 @@
 #define DECLARE(file, isa) extern const kr_kernel kr_table_##file##_##isa[];
 #define ENTRY(file, isa) kr_table_##file##_##isa,
 
+#define KR_FAMILY(folder, file) #folder,
+static const char *const folders[] = {
+#include "../families.def"
+    NULL};
+#undef KR_FAMILY
+
 #define KR_FAMILY(folder, file) DECLARE(file, scalar)
 #include "../families.def"
 #undef KR_FAMILY
@@ -79,4 +85,11 @@ const kr_kernel *kr_kernel_at(int64_t index) {
     for (const kr_kernel *k = *t; k->name; ++k)
       if (index-- == 0) return k;
   return NULL;
+}
+
+const char *kr_family_at(int64_t index, int64_t *kernels) {
+  if (index < 0 || index >= (int64_t)(sizeof folders / sizeof *folders) - 1) return NULL;
+  *kernels = 0;
+  for (const kr_kernel *k = tables(kr_isa_active())[index]; k->name; ++k) ++*kernels;
+  return folders[index];
 }

@@ -49,6 +49,8 @@ cdef extern from "kr.h" nogil:
         kr_scratch_fn scratch
     ctypedef struct kr_caches:
         int64_t l1d, l2, l3
+    ctypedef struct kr_thread_limits:
+        int affinity, cgroup, environment, automatic
     ctypedef struct kr_memory:
         int64_t live_bytes, cached_bytes, peak_bytes, system_calls
     const char *kr_isa_name(kr_isa)
@@ -60,8 +62,10 @@ cdef extern from "kr.h" nogil:
     const kr_caches *kr_cpu_caches()
     const kr_kernel *kr_find_isa(const char *, kr_dtype, kr_isa)
     const kr_kernel *kr_kernel_at(int64_t)
+    const char *kr_family_at(int64_t, int64_t *)
     int kr_num_threads()
     int kr_set_num_threads(int)
+    kr_thread_limits kr_get_thread_limits()
     void *kr_alloc(size_t)
     void kr_free(void *)
     void kr_trim()
@@ -171,6 +175,19 @@ def kernels():
         n += 1
 
 
+def families():
+    """Number of kernels of the active ISA by family (the folders of csrc)."""
+    cdef int64_t n = 0, count = 0
+    cdef const char *folder
+    out = {}
+    while True:
+        folder = kr_family_at(n, &count)
+        if folder == NULL:
+            return out
+        out[folder.decode()] = out.get(folder.decode(), 0) + count
+        n += 1
+
+
 def isas():
     """Names of the instruction sets that are compiled in and that this machine can run."""
     return [kr_isa_name(<kr_isa>i).decode() for i in range(KR_NUM_ISAS) if kr_isa_supported(<kr_isa>i)]
@@ -211,6 +228,12 @@ def num_threads():
 def set_num_threads(int n):
     """Sets how many threads kernels may use (n < 1 restores the default) and returns the number in force."""
     return kr_set_num_threads(n)
+
+
+def thread_limits():
+    """What bounds the default number of threads; 0 where something sets no limit."""
+    cdef kr_thread_limits t = kr_get_thread_limits()
+    return {"affinity": t.affinity, "cgroup": t.cgroup, "environment": t.environment, "automatic": t.automatic}
 
 
 def caches():

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
 import warnings
 from typing import Any
 
@@ -45,6 +41,11 @@ class RemoteMonitor(Callback):
         self.send_as_json = send_as_json
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        import json  # here, because few programs need HTTP, and it takes long to import
+        import urllib.error
+        import urllib.parse
+        import urllib.request
+
         text = json.dumps({"epoch": epoch, **{name: _plain(value) for name, value in (logs or {}).items()}})
         if self.send_as_json:
             body, kind = text, "application/json"

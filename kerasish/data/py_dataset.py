@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import random
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -199,10 +197,11 @@ def prefetch(dataset: Any, order: Iterable[int], workers: int, processes: bool, 
 
 @contextmanager
 def _workers(dataset: Any, workers: int, processes: bool) -> Iterator[Any]:
-    executor: Executor
+    # here, because few programs need it, and it takes long to import
+    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
     if processes:
-        context = multiprocessing.get_context()
-        executor = ProcessPoolExecutor(workers, context, initializer=_set_worker_dataset, initargs=(dataset,))
+        executor: Any = ProcessPoolExecutor(workers, initializer=_set_worker_dataset, initargs=(dataset,))
         submit = lambda index: executor.submit(_fetch, index)  # noqa: E731
     else:
         executor = ThreadPoolExecutor(workers, thread_name_prefix="kerasish-data")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine import config
 from ..engine.errors import invalid
-from ..utils.get_file import get_file
+from ..utils.downloads import get_file
 from .pickled_data import read_pickled
 
 _ORIGIN = "https://www.cs.toronto.edu/~kriz/"

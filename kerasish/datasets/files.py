@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine import config
 from ..engine.errors import invalid
-from ..utils.get_file import get_file, validate_file
+from ..utils.downloads import get_file, validate_file
 from .pickled_data import read_npy
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BACKEND = "kerasish"
 _FLOATX = ("bfloat16", "float16", "float32", "float64")
@@ -304,6 +306,9 @@ def home() -> Path:
 
     It is not created here. The last is for accounts whose home folder cannot be written to.
     """
+    import tempfile  # these two cost more time to import than the rest of the package's own startup allows
+    from pathlib import Path
+
     chosen = os.environ.get("KERASISH_HOME")
     if chosen:
         return Path(chosen).expanduser()

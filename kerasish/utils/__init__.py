@@ -1,5 +1,7 @@
 """Helpers around models and data, in Keras's `utils` namespace."""
 
+from typing import Any
+
 # data
 from ..data.pack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ..data.py_dataset import PyDataset
@@ -13,9 +15,6 @@ from ..engine.config import (
     is_interactive_logging_enabled,
 )
 
-# files
-from .get_file import get_file
-
 # arrays, sequences, images
 from .images import array_to_img, img_to_array, load_img, save_img
 from .numerical import normalize, to_categorical
@@ -25,6 +24,17 @@ from .progbar import Progbar
 from .rng import set_random_seed
 from .sequences import pad_sequences
 from .settings import Config
+
+
+def __getattr__(name: str) -> Any:
+    """`get_file` on first use: it needs HTTP and archives, which take longer to import than all else here."""
+    if name == "get_file":
+        from .downloads import get_file
+
+        globals()[name] = get_file
+        return get_file
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Config",

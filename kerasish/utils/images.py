@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pathlib
 import warnings
 from typing import Any
 
@@ -123,7 +122,7 @@ def save_img(
     (28, 28)
     """
     if file_format is None and isinstance(path, (str, os.PathLike)):
-        file_format = pathlib.Path(path).suffix[1:].lower()
+        file_format = os.path.splitext(path)[1][1:].lower()
     if file_format and file_format.lower() == "jpg":
         file_format = "jpeg"
     img = array_to_img(x, data_format=data_format, scale=scale)
@@ -173,7 +172,8 @@ def load_img(
     if isinstance(path, io.BytesIO):
         data = path
     elif isinstance(path, (str, bytes, os.PathLike)):
-        data = io.BytesIO(pathlib.Path(os.fsdecode(path)).read_bytes())
+        with open(path, "rb") as file:
+            data = io.BytesIO(file.read())
     else:
         raise invalid("load_img", "path must be a path or an io.BytesIO", kind=TypeError, path=path)
     img = image.open(data)

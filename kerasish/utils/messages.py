@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from ..engine import config
-
-logger = logging.getLogger("kerasish")
 
 
 def print_msg(message: object, line_break: bool = True) -> None:
@@ -22,7 +19,9 @@ def print_msg(message: object, line_break: bool = True) -> None:
     """
     text = str(message)
     if not config.is_interactive_logging_enabled():
-        logger.info(text.strip("\r\n"))
+        import logging  # here, because few programs need it
+
+        logging.getLogger("kerasish").info(text.strip("\r\n"))
         return
     if line_break:
         text += "\n"

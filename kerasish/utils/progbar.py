@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -167,7 +166,7 @@ class Progbar:
         width = self.width if known else 0
         fixed = len(counter) + 1 + len(clock)
         # a line wider than the terminal would wrap, and then no carriage return leads back to its start
-        room = shutil.get_terminal_size().columns - 1 if self._is_terminal and not final else None
+        room = _columns() - 1 if self._is_terminal and not final else None
         if room is not None:
             width = max(0, min(width, room - fixed - len(info) - 1))
             if fixed + (width + 1 if width else 0) + len(info) > room:
@@ -193,6 +192,13 @@ class Progbar:
         else:
             self._draw(line, end="\n")
             self._drawn_width = 0
+
+
+def _columns() -> int:
+    """Columns of the terminal."""
+    import shutil  # here, because it takes long to import and only terminals need it
+
+    return shutil.get_terminal_size().columns
 
 
 def _is_number(value: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,6 +52,8 @@ class Config:
 
     def to_json(self) -> str:
         """The values as JSON text."""
+        import json
+
         return json.dumps(self._config)
 
     def keys(self) -> Any:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_home(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert engine_config.home() == tmp_path / ".kerasish"
     monkeypatch.setattr(engine_config.os, "access", lambda *a: False)
-    monkeypatch.setattr(engine_config.tempfile, "gettempdir", lambda: "/tmp")
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/tmp")
     assert str(engine_config.home()) == "/tmp/.kerasish"
 
 

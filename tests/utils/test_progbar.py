@@ -33,9 +33,8 @@ def terminal(monkeypatch):
     # pytest puts its own sys.stdout back between fixture and test, so the modules get a `sys` of their own
     for user in (module, messages):
         monkeypatch.setattr(user, "sys", types.SimpleNamespace(stdout=out, modules={}))
-    size = types.SimpleNamespace(columns=80)
-    monkeypatch.setattr(module.shutil, "get_terminal_size", lambda *a: size)
-    out.size = size
+    out.columns = 80
+    monkeypatch.setattr(module, "_columns", lambda: out.columns)
     return out
 
 
@@ -87,7 +86,7 @@ def test_the_interval_limits_drawing(terminal, clock):
 
 def test_a_line_fits_the_terminal(terminal, clock):
     for columns in (79, 60, 40, 20, 5):
-        terminal.size.columns = columns
+        terminal.columns = columns
         terminal.truncate(0)
         bar = Progbar(1000, width=30)
         bar.update(10, [("accuracy", 0.5), ("loss", 0.25), ("val_accuracy", 0.125)])

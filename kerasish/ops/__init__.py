@@ -71,6 +71,11 @@ from .scan import cumprod, cumsum
 from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from .softmax import log_softmax, logsumexp, softmax, sparsemax
 
+# normalization (batch_norm_training is not part of Keras's namespace)
+from .norm import (
+    batch_norm_training, batch_normalization, layer_normalization, moments, normalize, rms_normalization,
+)  # fmt: skip
+
 # conv
 from .conv import conv, conv_transpose, depthwise_conv, separable_conv
 from .pool import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool

@@ -9,11 +9,14 @@ import numpy as np
 from ..engine.config import epsilon
 from ..engine.dtype import FLOATS, result_type
 from ..engine.errors import invalid
-from ..engine.op import C, define_op, get_op
+from ..engine.op import C, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input, to_tensor
+from .activation import sigmoid
 from .axes import one_axis
 from .cast import cast
+from .compare import equal
+from .elementary import log
 from .reduce import sum_op
 from .shape import expand_dims, moveaxis, squeeze
 from .softmax import log_softmax_op, softmax_grad_op, softmax_op
@@ -85,7 +88,7 @@ def _ones(spec: Spec) -> Any:
 def _one_hot(labels: Any, spec: Spec) -> Any:
     """Labels as rows of the probabilities' Spec."""
     classes = to_tensor(np.arange(spec.shape[-1], dtype=labels.dtype))
-    return cast(get_op("equal")(_wide(labels), classes), spec.dtype)
+    return cast(equal(_wide(labels), classes), spec.dtype)
 
 
 def _softmax_of(x: Any) -> Any:
@@ -197,7 +200,7 @@ dense_op = define_op(
     kernel=C("cross_entropy", f=_f),
     grad=(
         lambda ctx, g: dense_grad_op(*ctx.inputs, g, **ctx.attrs),
-        lambda ctx, g: -_wide(g) * get_op("log")(_clip(ctx.inputs[0] / _last(ctx.inputs[0]), ctx.attrs["eps"])),
+        lambda ctx, g: -_wide(g) * log(_clip(ctx.inputs[0] / _last(ctx.inputs[0]), ctx.attrs["eps"])),
     ),
     saves="output target",
     kind="reduce",
@@ -245,7 +248,7 @@ sparse_grad_op = define_op(
 
 def _binary_logits_grad_grad(ctx: Any, h: Any) -> tuple:
     x, t, g = ctx.inputs
-    sigma = get_op("sigmoid")(x) if ctx.needs[0] else None
+    sigma = sigmoid(x) if ctx.needs[0] else None
     return (
         h * g * sigma * (1 - sigma) if ctx.needs[0] else None,
         -h * g if ctx.needs[1] else None,
@@ -290,7 +293,7 @@ def _binary_grad_grad(ctx: Any, h: Any) -> tuple:
 
 
 def _binary_target_grad(ctx: Any, g: Any) -> Any:
-    q, log = _clip(ctx.inputs[0], ctx.attrs["eps"]), get_op("log")
+    q = _clip(ctx.inputs[0], ctx.attrs["eps"])
     return g * (log(1 - q) - log(q))
 
 

@@ -11,11 +11,13 @@ import numpy as np
 
 from ..engine.dtype import FLOATS, result_type, standardize_dtype
 from ..engine.errors import invalid
-from ..engine.op import C, define_op, get_op
+from ..engine.op import C, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import one_axis, some_axes
-from .cast import cast, promote
+from .cast import cast
+from .compare import equal
+from .math import maximum, minimum, sqrt
 from .shape import broadcast_to, expand_dims, reshape, transpose
 
 __all__ = [
@@ -94,7 +96,7 @@ def _wide(fn: Callable) -> Callable:
 def _extreme_grad(ctx: Any, g: Any) -> Any:
     """Shares the gradient out evenly among the elements that equal the extreme."""
     x, y = ctx.inputs[0], kept(ctx, ctx.outputs[0])
-    hits = cast(get_op("equal")(x, y), x.dtype)
+    hits = cast(equal(x, y), x.dtype)
     return hits * (kept(ctx, g) / sum_op(hits, axis=ctx.attrs["axis"], keepdims=True))
 
 
@@ -275,7 +277,7 @@ def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
     >>> keras.ops.max([[1, 5], [3, 2]], axis=1).numpy()
     array([5, 3], dtype=int32)
     """
-    return _extreme("max", max_op, "maximum", x, axis, keepdims, initial)
+    return _extreme("max", max_op, maximum, x, axis, keepdims, initial)
 
 
 def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
@@ -294,17 +296,17 @@ def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
     >>> keras.ops.min([[1, 5], [3, 2]], axis=1).numpy()
     array([1, 2], dtype=int32)
     """
-    return _extreme("min", min_op, "minimum", x, axis, keepdims, initial)
+    return _extreme("min", min_op, minimum, x, axis, keepdims, initial)
 
 
-def _extreme(where: str, op: Any, binary: str, x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
+def _extreme(where: str, op: Any, binary: Callable, x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
     x = as_input(x)
     axes = _axes(where, x, axis)
     if initial is None:
         return op(x, axis=axes, keepdims=bool(keepdims))
     # The kernels start from the type's own bound, which `initial` then replaces.
     found = op(x, axis=axes, keepdims=bool(keepdims), empty=True)
-    return get_op(binary)(*promote(found, initial))
+    return binary(found, initial)
 
 
 def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -465,7 +467,7 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> float(keras.ops.std([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]))
     2.0
     """
-    return get_op("sqrt")(_var("std", x, axis, keepdims))
+    return sqrt(_var("std", x, axis, keepdims))
 
 
 def _var(where: str, x: Any, axis: Any, keepdims: bool) -> Any:

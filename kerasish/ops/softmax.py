@@ -10,13 +10,14 @@ import numpy as np
 
 from ..engine.dtype import FLOATS, result_type
 from ..engine.errors import invalid
-from ..engine.op import C, Host, define_op, get_op
+from ..engine.op import C, Host, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import one_axis, some_axes
 from .cast import cast
+from .elementary import exp
 from .reduce import reduced_shape, sum_op
-from .shape import reshape, transpose
+from .shape import expand_dims, reshape, transpose
 
 __all__ = ["log_softmax", "logsumexp", "softmax", "sparsemax"]
 
@@ -60,7 +61,7 @@ def _softmax_grad_grad(ctx: Any, h: Any) -> tuple:
 
 def _log_softmax_grad_grad(ctx: Any, h: Any) -> tuple:
     y, g = ctx.inputs
-    p = get_op("exp")(y)
+    p = exp(y)
     return -h * p * _sum(g, ctx) if ctx.needs[0] else None, h - _sum(h * p, ctx)
 
 
@@ -238,7 +239,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     if order is None:
         return logsumexp_op(x, start=start, stop=stop, keepdims=bool(keepdims))
     y = logsumexp_op(x, start=start, stop=stop, keepdims=False)
-    return get_op("expand_dims")(y, axis=tuple(sorted(axes))) if keepdims else y
+    return expand_dims(y, tuple(sorted(axes))) if keepdims else y
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:

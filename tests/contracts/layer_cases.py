@@ -1,0 +1,170 @@
+"""One case or more for every layer: how to make it (here and in Keras) and inputs to call it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(eq=False)
+class Case:
+    """A layer to check.
+
+    Attributes:
+        make: makes the layer from a `layers` module, ours or Keras's.
+        shapes: shape of each input, with the batch; several make a list of inputs.
+        integers: inputs are integers below this.
+        training: also compare with Keras while training (only where nothing random happens).
+        random: acts randomly in training.
+        rtol: tolerance against Keras, relative to the largest value.
+    """
+
+    make: Callable[[Any], Any]
+    shapes: tuple
+    integers: int | None = None
+    training: bool = True
+    random: bool = False
+    rtol: float = 1e-5
+    note: str = ""
+    name: str = field(default="", init=False)
+
+    def inputs(self, seed: int = 0) -> Any:
+        rng = np.random.default_rng(seed)
+        out = []
+        for shape in self.shapes:
+            if self.integers:
+                out.append(rng.integers(0, self.integers, shape).astype("int32"))
+            else:
+                out.append(rng.uniform(-1, 1, shape).astype("float32"))
+        return out[0] if len(out) == 1 else out
+
+
+def _named(cases: list[tuple[str, Case]]) -> list[Case]:
+    for name, case in cases:
+        case.name = name
+    return [case for _, case in cases]
+
+
+X1, X2, X3 = (3, 9, 4), (2, 7, 8, 4), (2, 5, 6, 5, 3)
+
+CASES = _named(
+    [
+        ("Dense", Case(lambda L: L.Dense(5), ((3, 4),))),
+        ("Dense relu", Case(lambda L: L.Dense(5, activation="relu", use_bias=False), ((3, 2, 4),))),
+        ("Dense l2", Case(lambda L: L.Dense(3, kernel_regularizer="l2", kernel_constraint="non_neg"), ((3, 4),))),
+        ("Activation", Case(lambda L: L.Activation("tanh"), ((3, 4),))),
+        ("Activation softmax", Case(lambda L: L.Activation("softmax"), ((3, 4),))),
+        ("ReLU", Case(lambda L: L.ReLU(), ((3, 4),))),
+        ("ReLU all", Case(lambda L: L.ReLU(max_value=0.5, negative_slope=0.2, threshold=0.1), ((30, 4),))),
+        ("LeakyReLU", Case(lambda L: L.LeakyReLU(0.2), ((3, 4),))),
+        ("PReLU", Case(lambda L: L.PReLU("ones"), ((3, 4),))),
+        ("PReLU shared", Case(lambda L: L.PReLU("he_normal", shared_axes=[1, 2]), (X2,))),
+        ("ELU", Case(lambda L: L.ELU(0.7), ((3, 4),))),
+        ("Softmax", Case(lambda L: L.Softmax(), ((3, 4),))),
+        ("Softmax axes", Case(lambda L: L.Softmax(axis=(1, 2)), ((3, 4, 5),))),
+        ("Embedding", Case(lambda L: L.Embedding(7, 5), ((3, 4),), integers=7)),
+        ("Embedding mask", Case(lambda L: L.Embedding(7, 5, mask_zero=True), ((3, 4),), integers=7)),
+        ("Identity", Case(lambda L: L.Identity(), ((3, 4),))),
+        ("Masking", Case(lambda L: L.Masking(0.0), ((3, 4, 2),))),
+        ("Rescaling", Case(lambda L: L.Rescaling(0.5, offset=-1.0), ((3, 4),))),
+        ("Rescaling channels", Case(lambda L: L.Rescaling([0.5, 2.0], offset=[1.0, 0.0]), ((3, 2),))),
+        ("Conv1D", Case(lambda L: L.Conv1D(5, 3), (X1,))),
+        ("Conv1D causal", Case(lambda L: L.Conv1D(5, 3, padding="causal", dilation_rate=2), (X1,))),
+        ("Conv1D same stride", Case(lambda L: L.Conv1D(6, 4, strides=2, padding="same", groups=2), (X1,))),
+        ("Conv2D", Case(lambda L: L.Conv2D(5, 3, activation="relu"), (X2,))),
+        ("Conv2D same stride", Case(lambda L: L.Conv2D(5, (3, 2), strides=(2, 3), padding="same"), (X2,))),
+        ("Conv2D dilated", Case(lambda L: L.Conv2D(5, 3, dilation_rate=(2, 1), use_bias=False), (X2,))),
+        ("Conv2D grouped", Case(lambda L: L.Conv2D(6, 3, groups=2), (X2,))),
+        ("Conv2D 1x1", Case(lambda L: L.Conv2D(7, 1), (X2,))),
+        ("Conv3D", Case(lambda L: L.Conv3D(4, 3, padding="same"), (X3,))),
+        ("Conv3D stride", Case(lambda L: L.Conv3D(4, (1, 2, 3), strides=(1, 2, 1)), (X3,))),
+        ("Conv1DTranspose", Case(lambda L: L.Conv1DTranspose(5, 3, strides=2), (X1,))),
+        ("Conv2DTranspose", Case(lambda L: L.Conv2DTranspose(5, 3, strides=2, padding="same"), (X2,))),
+        (
+            "Conv2DTranspose output_padding",
+            Case(lambda L: L.Conv2DTranspose(5, 3, strides=(2, 3), output_padding=(1, 2)), (X2,)),
+        ),
+        ("Conv3DTranspose", Case(lambda L: L.Conv3DTranspose(3, 2, strides=2), (X3,))),
+        ("DepthwiseConv1D", Case(lambda L: L.DepthwiseConv1D(3, depth_multiplier=2), (X1,))),
+        ("DepthwiseConv2D", Case(lambda L: L.DepthwiseConv2D(3, strides=2, padding="same"), (X2,))),
+        ("DepthwiseConv2D dilated", Case(lambda L: L.DepthwiseConv2D(2, depth_multiplier=3, dilation_rate=2), (X2,))),
+        ("SeparableConv1D", Case(lambda L: L.SeparableConv1D(5, 3, padding="causal"), (X1,))),
+        ("SeparableConv2D", Case(lambda L: L.SeparableConv2D(5, 3, depth_multiplier=2, padding="same"), (X2,))),
+        *[
+            (f"{kind}Pooling{r}D {padding}", Case(
+                lambda L, kind=kind, r=r, padding=padding: getattr(L, f"{kind}Pooling{r}D")(
+                    3, strides=2, padding=padding
+                ), ((X1, X2, X3)[r - 1],),
+            ))
+            for kind in ("Max", "Average") for r in (1, 2, 3) for padding in ("valid", "same")
+        ],
+        *[
+            (f"Global{kind}Pooling{r}D", Case(
+                lambda L, kind=kind, r=r: getattr(L, f"Global{kind}Pooling{r}D")(keepdims=r == 2), ((X1, X2, X3)[r - 1],)
+            ))
+            for kind in ("Max", "Average") for r in (1, 2, 3)
+        ],
+        *[
+            (f"Adaptive{kind}Pooling{r}D", Case(
+                lambda L, kind=kind, r=r: getattr(L, f"Adaptive{kind}Pooling{r}D")(2), ((X1, X2, X3)[r - 1],)
+            ))
+            for kind in ("Max", "Average") for r in (1, 2, 3)
+        ],
+        ("Dropout", Case(lambda L: L.Dropout(0.4, seed=3), ((20, 30),), random=True)),
+        ("Dropout noise_shape", Case(lambda L: L.Dropout(0.4, noise_shape=(None, 1, 6)), ((8, 5, 6),), random=True)),
+        ("SpatialDropout1D", Case(lambda L: L.SpatialDropout1D(0.4), ((8, 5, 16),), random=True)),
+        ("SpatialDropout2D", Case(lambda L: L.SpatialDropout2D(0.4), ((8, 3, 3, 16),), random=True)),
+        ("SpatialDropout3D", Case(lambda L: L.SpatialDropout3D(0.4), ((8, 2, 2, 2, 16),), random=True)),
+        ("GaussianNoise", Case(lambda L: L.GaussianNoise(0.4), ((20, 30),), random=True)),
+        ("GaussianDropout", Case(lambda L: L.GaussianDropout(0.4), ((20, 30),), random=True)),
+        ("AlphaDropout", Case(lambda L: L.AlphaDropout(0.4), ((20, 30),), random=True)),
+        ("ActivityRegularization", Case(lambda L: L.ActivityRegularization(0.1, 0.2), ((3, 4),))),
+        ("BatchNormalization", Case(lambda L: L.BatchNormalization(), ((6, 4),))),
+        ("BatchNormalization images", Case(lambda L: L.BatchNormalization(momentum=0.8), (X2,))),
+        (
+            "BatchNormalization axis 1",
+            Case(lambda L: L.BatchNormalization(axis=1, center=False, epsilon=1e-2), ((5, 3, 4),)),
+        ),
+        ("BatchNormalization no scale", Case(lambda L: L.BatchNormalization(scale=False), ((6, 4),))),
+        ("LayerNormalization", Case(lambda L: L.LayerNormalization(), ((3, 4),))),
+        ("LayerNormalization axes", Case(lambda L: L.LayerNormalization(axis=[1, 2], epsilon=1e-5), ((3, 4, 5),))),
+        ("GroupNormalization", Case(lambda L: L.GroupNormalization(groups=2), (X2,))),
+        ("GroupNormalization instance", Case(lambda L: L.GroupNormalization(groups=-1), ((2, 5, 4),))),
+        ("RMSNormalization", Case(lambda L: L.RMSNormalization(), ((3, 4),))),
+        ("UnitNormalization", Case(lambda L: L.UnitNormalization(), ((3, 4),))),
+        ("Flatten", Case(lambda L: L.Flatten(), (X2,))),
+        ("Flatten channels_first", Case(lambda L: L.Flatten(data_format="channels_first"), (X2,))),
+        ("Flatten vector", Case(lambda L: L.Flatten(), ((3,),))),
+        ("Reshape", Case(lambda L: L.Reshape((4, -1)), ((3, 8),))),
+        ("Permute", Case(lambda L: L.Permute((3, 1, 2)), (X2,))),
+        ("RepeatVector", Case(lambda L: L.RepeatVector(3), ((2, 4),))),
+        ("ZeroPadding1D", Case(lambda L: L.ZeroPadding1D((1, 2)), (X1,))),
+        ("ZeroPadding2D", Case(lambda L: L.ZeroPadding2D(((1, 2), (0, 3))), (X2,))),
+        ("ZeroPadding2D first", Case(lambda L: L.ZeroPadding2D((1, 2), data_format="channels_first"), (X2,))),
+        ("ZeroPadding3D", Case(lambda L: L.ZeroPadding3D((1, 0, 2)), (X3,))),
+        ("Cropping1D", Case(lambda L: L.Cropping1D((1, 2)), (X1,))),
+        ("Cropping2D", Case(lambda L: L.Cropping2D(((1, 2), (0, 3))), (X2,))),
+        ("Cropping3D", Case(lambda L: L.Cropping3D(1), (X3,))),
+        ("UpSampling1D", Case(lambda L: L.UpSampling1D(3), (X1,))),
+        ("UpSampling2D", Case(lambda L: L.UpSampling2D((2, 3)), (X2,))),
+        ("UpSampling2D bilinear", Case(lambda L: L.UpSampling2D(2, interpolation="bilinear"), (X2,))),
+        ("UpSampling3D", Case(lambda L: L.UpSampling3D((1, 2, 2)), (X3,))),
+        ("Add", Case(lambda L: L.Add(), ((3, 4), (3, 4), (3, 1)))),
+        ("Add ranks", Case(lambda L: L.Add(), ((3, 2, 4), (3, 4)))),
+        ("Subtract", Case(lambda L: L.Subtract(), ((3, 4), (3, 4)))),
+        ("Multiply", Case(lambda L: L.Multiply(), ((3, 4), (3, 4)))),
+        ("Average", Case(lambda L: L.Average(), ((3, 4), (3, 4), (3, 4)))),
+        ("Maximum", Case(lambda L: L.Maximum(), ((3, 4), (3, 4)))),
+        ("Minimum", Case(lambda L: L.Minimum(), ((3, 4), (3, 4)))),
+        ("Concatenate", Case(lambda L: L.Concatenate(), ((3, 4), (3, 2)))),
+        ("Concatenate axis 1", Case(lambda L: L.Concatenate(axis=1), ((3, 4, 2), (3, 1, 2)))),
+        ("Dot", Case(lambda L: L.Dot(axes=1), ((3, 4), (3, 4)))),
+        ("Dot matrices", Case(lambda L: L.Dot(axes=(2, 1)), ((3, 4, 5), (3, 5, 2)))),
+        ("Dot cosine", Case(lambda L: L.Dot(axes=-1, normalize=True), ((3, 4), (3, 4)))),
+        ("Conv2D channels_first", Case(lambda L: L.Conv2D(5, 3, data_format="channels_first"), (X2,))),
+        ("MaxPooling2D channels_first", Case(lambda L: L.MaxPooling2D(2, data_format="channels_first"), (X2,))),
+    ]
+)  # fmt: skip

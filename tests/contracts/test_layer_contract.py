@@ -1,0 +1,206 @@
+"""What holds for every layer: config and weights round trips, shapes, graphs, training, dtypes, masks, parity."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import kerasish as keras
+from kerasish import layers, ops
+from kerasish.engine import tree
+
+from .layer_cases import CASES, Case
+
+# Layers that no case makes on its own.
+ABSTRACT = {"Layer", "InputLayer", "Lambda"}
+
+
+def ids(case: Case) -> str:
+    return case.name
+
+
+def symbols(inputs):
+    return tree.map_structure(lambda x: keras.Input(x.shape[1:], dtype=str(x.dtype)), inputs)
+
+
+def first_line(x):
+    return tree.flatten(x)[0]
+
+
+def test_every_layer_has_a_case():
+    public = {
+        n for n, c in vars(layers).items() if isinstance(c, type) and issubclass(c, layers.Layer) and c.__name__ == n
+    }
+    missing = sorted(public - {type(c.make(layers)).__name__ for c in CASES} - ABSTRACT)
+    assert not missing, f"layers without a case in layer_cases.py: {missing}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_config_round_trip(case):
+    layer = case.make(layers)
+    config = json.loads(json.dumps(layers.serialize(layer)))
+    again = layers.deserialize(config)
+    assert type(again) is type(layer)
+    assert json.loads(json.dumps(layers.serialize(again))) == config
+    assert again.name == layer.name
+    layer(case.inputs())
+    built = layers.deserialize(json.loads(json.dumps(layers.serialize(layer))))
+    assert [v.shape for v in built.weights] == [v.shape for v in layer.weights]
+
+
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_symbolic_shape_is_the_real_shape_and_the_graph_gives_the_same_values(case):
+    layer, inputs = case.make(layers), case.inputs()
+    real = layer(inputs)
+    x = symbols(inputs)
+    y = layer(x)
+    assert y.dtype == real.dtype
+    assert len(y.shape) == len(real.shape)
+    assert all(a is None or a == b for a, b in zip(y.shape, real.shape))
+    assert all(a is not None for a in y.shape[1:])
+    model = keras.Model(x, y)
+    np.testing.assert_array_equal(model(inputs).numpy(), real.numpy())
+    np.testing.assert_array_equal(model.predict(inputs, verbose=0), real.numpy())
+    shape = tree.map_structure(lambda a: (None, *a.shape[1:]), inputs)
+    fresh = case.make(layers)
+    given = shape if isinstance(inputs, list) else tuple(shape)
+    assert fresh.compute_output_shape(given) == y.shape
+    assert not fresh.built or not fresh.weights
+
+
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_weights_round_trip(case):
+    layer, other = case.make(layers), case.make(layers)
+    x = case.inputs()
+    layer(x), other(x)
+    rng = np.random.default_rng(0)
+    values = [rng.uniform(0.1, 1, w.shape).astype("float32") for w in layer.weights]
+    layer.set_weights(values)
+    other.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(layer(x).numpy(), other(x).numpy())
+    store = {}
+    layer.save_own_variables(store)
+    third = case.make(layers)
+    third(x)
+    third.load_own_variables({k: v.numpy() for k, v in store.items()})
+    np.testing.assert_array_equal(third(x).numpy(), layer(x).numpy())
+    assert layer.count_params() == sum(v.size for v in values)
+    if values:
+        with pytest.raises(ValueError, match="set_weights"):
+            layer.set_weights(values[:-1])
+
+
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_float64(case):
+    if case.integers:
+        return  # the output's dtype is float32's by policy; the table is checked by the values above
+    layer = case.make(layers)
+    config = layer.get_config()
+    config["dtype"] = "float64"
+    layer = type(layer).from_config(config)
+    out = layer(tree.map_structure(lambda a: a.astype("float64"), case.inputs()))
+    assert out.dtype == "float64"
+    assert all(v.dtype == "float64" for v in layer.weights)
+
+
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_gradients_reach_every_trainable_weight(case):
+    layer, x = case.make(layers), case.inputs()
+    layer(x)
+    with keras.GradientTape() as tape:
+        out = layer(x, training=True) if "training" in layer._signature.takes else layer(x)
+        loss = ops.sum(ops.square(out) * 0.5 + out)
+    grads = tape.gradient(loss, layer.trainable_weights)
+    assert all(g is not None for g in grads)
+    assert all(g.shape == w.shape for g, w in zip(grads, layer.trainable_weights))
+    layer.trainable = False
+    assert layer.trainable_weights == []
+    assert len(layer.non_trainable_weights) == len(layer.weights)
+
+
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_a_model_with_the_layer_trains(case):
+    layer, inputs = case.make(layers), case.inputs()
+    x = symbols(inputs)
+    y = layer(x)
+    if len(y.shape) > 2:
+        y = layers.Flatten()(y)
+    elif len(y.shape) == 1:
+        y = layers.Reshape((1,))(y)
+    model = keras.Model(x, layers.Dense(1)(y))
+    model.compile("sgd", "mse")
+    n = first_line(inputs).shape[0]
+    history = model.fit(inputs, np.ones((n, 1), "float32"), epochs=2, batch_size=2, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.random], ids=ids)
+def test_random_layers_obey_the_training_flag(case):
+    layer, x = case.make(layers), case.inputs()
+    still = layer(x).numpy()
+    np.testing.assert_array_equal(still, x)
+    np.testing.assert_array_equal(layer(x, training=False).numpy(), x)
+    a, b = layer(x, training=True).numpy(), layer(x, training=True).numpy()
+    assert (a != x).any()
+    assert (a != b).any()
+    model = keras.Sequential([layer])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x)
+    assert (model(x, training=True).numpy() != x).any()
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if len(c.shapes) == 1 and len(c.shapes[0]) == 3], ids=ids)
+def test_masks_are_handed_on_or_dropped_with_a_warning(case):
+    layer = case.make(layers)
+    x = ops.convert_to_tensor(case.inputs())
+    x._keras_mask = ops.convert_to_tensor(np.arange(x.shape[1])[None, :] < np.ones((x.shape[0], 1)) * 2)
+    if not layer.supports_masking:
+        with pytest.warns(UserWarning, match="does not support masking"):
+            y = layer(x)
+        assert getattr(y, "_keras_mask", None) is None
+    else:
+        layer(x)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_parity_with_keras(case, training):
+    import keras as reference
+
+    ours, theirs = case.make(layers), case.make(reference.layers)
+    x = case.inputs()
+    ours(x)
+    theirs(x)
+    assert [tuple(w.shape) for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
+    assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
+    rng = np.random.default_rng(1)
+    values = [rng.uniform(0.1, 1, w.shape).astype("float32") for w in ours.weights]
+    ours.set_weights(values)
+    theirs.set_weights(values)
+    if training and (case.random or "training" not in ours._signature.takes):
+        training = False
+    extra = {"training": True} if training else {}
+    got, want = ours(x, **extra).numpy(), np.asarray(theirs(x, **extra))
+    assert got.dtype == want.dtype
+    scale = max(float(np.abs(want).max(initial=0)), 1e-6)
+    np.testing.assert_allclose(got, want, rtol=case.rtol, atol=case.rtol * scale)
+    for a, b in zip(ours.weights, theirs.weights):  # moving statistics
+        np.testing.assert_allclose(a.numpy(), np.asarray(b), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose([float(v) for v in ours.losses], [float(v) for v in theirs.losses], rtol=1e-5)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_configs_are_those_of_keras(case):
+    """Each reads the other's config, and the keys are the same (but for options of Keras that are not supported)."""
+    import keras as reference
+
+    ours, theirs = case.make(layers), case.make(reference.layers)
+    mine, yours = ours.get_config(), theirs.get_config()
+    unsupported = {"quantization_config", "lora_rank", "lora_alpha", "gptq_unpacked_column_size"}
+    assert set(yours) - set(mine) <= unsupported
+    assert set(mine) - set(yours) <= {"quantization_config"}
+    layers.deserialize(json.loads(json.dumps(reference.layers.serialize(theirs))))
+    reference.layers.deserialize(json.loads(json.dumps(layers.serialize(ours))))

@@ -24,12 +24,14 @@ from ..engine.config import (
     set_max_epochs,
     set_max_steps_per_epoch,
 )
+from ..engine.dtype_policy import dtype_policy, set_dtype_policy
 
 __all__ = [
     "backend",
     "disable_flash_attention",
     "disable_interactive_logging",
     "disable_traceback_filtering",
+    "dtype_policy",
     "enable_flash_attention",
     "enable_interactive_logging",
     "enable_traceback_filtering",
@@ -43,6 +45,7 @@ __all__ = [
     "max_epochs",
     "max_steps_per_epoch",
     "set_backend",
+    "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",

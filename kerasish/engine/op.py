@@ -184,6 +184,11 @@ _MAX_PLANS = 8192
 core.on_isa_change(_plans.clear)
 
 
+def forget_plans() -> None:
+    """Drops all plans; they are made again when needed."""
+    _plans.clear()
+
+
 def _make_plan(op: Op, specs: tuple[Spec, ...], attrs: dict) -> _Plan:
     plan = _Plan()
     out = op.infer(*specs, **attrs)

@@ -11,11 +11,11 @@ from ..engine.tensor import Operators
 
 
 class CallSignature:
-    """The signature of one class's `call`, read once."""
+    """The signature of one class's `call` (without self), read once."""
 
-    def __init__(self, fn: Any):
-        parameters = list(inspect.signature(fn).parameters.values())
-        self.signature = inspect.Signature(parameters)
+    def __init__(self, signature: inspect.Signature):
+        parameters = list(signature.parameters.values())
+        self.signature = signature
         self.names = [p.name for p in parameters]
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.first = next((p.name for p in parameters if p.kind in positional), None)

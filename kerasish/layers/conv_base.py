@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import ops
+from .. import ops, regularizers
 from ..engine.config import standardize_data_format
 from ..engine.errors import invalid
 from ..ops.windows import check_one_of_strides_and_dilation, check_padding, per_dimension
@@ -91,6 +91,7 @@ class ConvBase(Layer):
             "data_format": self.data_format,
             "dilation_rate": self.dilation_rate,
             "use_bias": self.use_bias,
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             **options_config(self),
         }
         return {**super().get_config(), **config}

@@ -6,7 +6,6 @@ from typing import Any
 
 from .. import ops
 from ..engine.serialization import export
-from ..ops.windows import pads_of
 from .conv_base import ConvBase
 from .options import check_count
 
@@ -32,18 +31,12 @@ class SeparableConv(ConvBase):
         self.bias = self.add_kernel("bias", (self.filters,)) if self.use_bias else None
 
     def call(self, inputs: Any) -> Any:
-        padding = self.padding
-        if padding == "causal":
-            before = pads_of("causal", 0, self.kernel_size[0], self.strides[0], self.dilation_rate[0])
-            step = 1 if self.data_format == "channels_last" else 2
-            inputs = ops.pad(inputs, tuple(before if k == step else (0, 0) for k in range(3)))
-            padding = "valid"
         x = ops.separable_conv(
             inputs,
             self.depthwise_kernel,
             self.pointwise_kernel,
             strides=self.strides,
-            padding=padding,
+            padding=self.padding,
             data_format=self.data_format,
             dilation_rate=self.dilation_rate,
         )
@@ -60,7 +53,7 @@ class SeparableConv1D(SeparableConv):
     Args:
         filters: number of output channels.
         kernel_size, strides, dilation_rate: an integer; strides and dilation not both above 1.
-        padding: "valid", "same" or "causal".
+        padding: "valid" or "same".
         data_format: "channels_last" (the default) or "channels_first".
         depth_multiplier: depthwise channels for each input channel.
         activation: activation or its name; none by default.
@@ -76,8 +69,6 @@ class SeparableConv1D(SeparableConv):
     >>> keras.layers.SeparableConv1D(5, 3)(keras.ops.ones((1, 10, 4))).shape
     (1, 8, 5)
     """
-
-    allows_causal = True
 
     def __init__(
         self,

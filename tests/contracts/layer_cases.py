@@ -91,7 +91,7 @@ CASES = _named(
         ("DepthwiseConv1D", Case(lambda L: L.DepthwiseConv1D(3, depth_multiplier=2), (X1,))),
         ("DepthwiseConv2D", Case(lambda L: L.DepthwiseConv2D(3, strides=2, padding="same"), (X2,))),
         ("DepthwiseConv2D dilated", Case(lambda L: L.DepthwiseConv2D(2, depth_multiplier=3, dilation_rate=2), (X2,))),
-        ("SeparableConv1D", Case(lambda L: L.SeparableConv1D(5, 3, padding="causal"), (X1,))),
+        ("SeparableConv1D", Case(lambda L: L.SeparableConv1D(5, 3, padding="same"), (X1,))),
         ("SeparableConv2D", Case(lambda L: L.SeparableConv2D(5, 3, depth_multiplier=2, padding="same"), (X2,))),
         *[
             (f"{kind}Pooling{r}D {padding}", Case(

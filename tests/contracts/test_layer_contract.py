@@ -120,6 +120,7 @@ def test_gradients_reach_every_trainable_weight(case):
     assert len(layer.non_trainable_weights) == len(layer.weights)
 
 
+@pytest.mark.filterwarnings("ignore:.*does not support masking")
 @pytest.mark.parametrize("case", CASES, ids=ids)
 def test_a_model_with_the_layer_trains(case):
     layer, inputs = case.make(layers), case.inputs()
@@ -150,7 +151,11 @@ def test_random_layers_obey_the_training_flag(case):
     assert (model(x, training=True).numpy() != x).any()
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if len(c.shapes) == 1 and len(c.shapes[0]) == 3], ids=ids)
+# Softmax's mask has the input's own shape.
+STEPWISE = [c for c in CASES if len(c.shapes) == 1 and len(c.shapes[0]) == 3 and not c.name.startswith("Softmax")]
+
+
+@pytest.mark.parametrize("case", STEPWISE, ids=ids)
 def test_masks_are_handed_on_or_dropped_with_a_warning(case):
     layer = case.make(layers)
     x = ops.convert_to_tensor(case.inputs())

@@ -10,6 +10,7 @@ from ..engine import tree
 from ..engine.errors import invalid
 from ..engine.serialization import deserialize_keras_object, export, serialize_keras_object
 from ..engine.symbol import Symbol
+from ..ops.gather import embedding_lookup
 from .activation import ElementwiseLayer
 from .layer import Layer
 from .options import check_count, options_config, refuse, set_options
@@ -89,7 +90,7 @@ class Embedding(Layer):
     def call(self, inputs: Any) -> Any:
         if inputs.dtype not in ("int32", "int64", "uint8", "uint16", "uint32", "int8", "int16"):
             inputs = ops.cast(inputs, "int32")
-        return ops.cast(ops.embedding_lookup(self.embeddings, inputs), self.compute_dtype)
+        return ops.cast(embedding_lookup(self.embeddings, inputs), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None

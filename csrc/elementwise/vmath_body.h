@@ -59,13 +59,18 @@ KR_INLINE vreal KR_V(half_exp)(vreal x) {
 }
 
 /* 2^n p + (2^n - 1) with p = expm1(r); halved until the end, so that n = 128 does not overflow too early. */
-KR_INLINE vreal KR_V(expm1)(vreal x) {
-  vint bits;
-  vreal p = KR_V(exp_poly)(KR_V(exp_reduce)(x, &bits));
+KR_INLINE vreal KR_V(expm1_scale)(vreal r, vint bits) {
+  vreal p = KR_V(exp_poly)(r);
   vint exponent = vi_add(vi_shl(bits, K_MANTISSA), vi_set1((ireal)(K_BIAS - 1) << K_MANTISSA));
   vreal half = vi_as_real(exponent);
   vreal y = v_fma(half, p, v_sub(half, v_set1((real)0.5)));
-  y = v_select(v_lt(x, v_set1(K_EXPM1_MIN)), v_set1(-1), v_add(y, y));
+  return v_add(y, y);
+}
+
+KR_INLINE vreal KR_V(expm1)(vreal x) {
+  vint bits;
+  vreal r = KR_V(exp_reduce)(x, &bits);
+  vreal y = v_select(v_lt(x, v_set1(K_EXPM1_MIN)), v_set1(-1), KR_V(expm1_scale)(r, bits));
   return v_copysign(KR_V(upto)(x, K_EXP_MAX, y), x);
 }
 
@@ -241,15 +246,28 @@ KR_INLINE vreal KR_V(cosh)(vreal x) {
   return v_add(h, v_div(v_set1((real)0.25), h));
 }
 
-/* -t / (t+2) with t = expm1(-2|x|), which never overflows and never cancels. */
+/* -t / (t+2) with t = expm1(-2|x|), which never overflows and never cancels; |x| is cut where t rounds to -1. */
 KR_INLINE vreal KR_V(tanh)(vreal x) {
-  vreal t = KR_V(expm1)(v_mul(v_set1(-2), v_abs(x)));
+  vint bits;
+  vreal a = v_mul(v_set1(-2), v_abs(x)), least = v_set1(K_EXPM1_MIN);
+  vreal r = KR_V(exp_reduce)(v_select(v_lt(a, least), least, a), &bits);
+  vreal t = KR_V(expm1_scale)(r, bits);
   return v_copysign(v_div(t, v_add(t, v_set1(2))), x);
 }
 
 KR_INLINE vreal KR_V(sigmoid)(vreal x) { return v_div(v_set1(1), v_add(v_set1(1), KR_V(exp)(v_neg(x)))); }
 
-KR_INLINE vreal KR_V(softplus)(vreal x) { return v_add(v_max(x, v_zero()), KR_V(log1p)(KR_V(exp)(v_neg(v_abs(x))))); }
+/* log1p(t) for 0 <= t <= 1, where the exponent of 1 + t is 0 or 1 and f is exact. */
+KR_INLINE vreal KR_V(log1p_unit)(vreal t) {
+  vreal one = v_set1(1);
+  vmask upper = v_gt(t, v_set1((real)0.41421356237309504880));
+  vreal e = v_select(upper, one, v_zero());
+  return KR_V(log_sum)(e, v_select(upper, v_mul(v_sub(t, one), v_set1((real)0.5)), t));
+}
+
+KR_INLINE vreal KR_V(softplus)(vreal x) {
+  return v_add(v_max(x, v_zero()), KR_V(log1p_unit)(KR_V(exp)(v_neg(v_abs(x)))));
+}
 
 /* ---- error function -------------------------------------------------------------------------------------------- */
 

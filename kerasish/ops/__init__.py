@@ -59,6 +59,10 @@ from . import random, updates
 
 # matmul
 from .einsum import einsum
+from .linalg import (
+    cholesky, cholesky_inverse, det, eig, eigh, inv, jvp, logdet, lstsq, lu_factor, matrix_rank, norm, pinv, qr,
+    slogdet, solve, solve_triangular, svd,
+)  # fmt: skip
 from .matmul import cross, dot, inner, kron, matmul, outer, tensordot, trace, vdot
 
 # reduce

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.errors import invalid
 from ..engine.op import C, define_op
 from ..engine.spec import Spec, broadcast_shapes
-from ..engine.tensor import as_input
+from ..engine.tensor import as_input, register_operators
 from .axes import as_int, as_ints, one_axis, some_axes
 from .cast import promote, unbroadcast
 from .diagonal import diagonal
@@ -443,3 +443,6 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     if len(x.shape) < 2:
         raise invalid("trace", "x needs at least two dimensions", x=x)
     return reduce_sum(diagonal(x, offset, axis1, axis2), axis=-1)
+
+
+register_operators(matmul=matmul)

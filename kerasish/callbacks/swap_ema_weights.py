@@ -41,7 +41,7 @@ class SwapEMAWeights(Callback):
         if not parts or any(a is None for a in averages):
             raise invalid("SwapEMAWeights", "the optimizer must be built with use_ema=True", optimizer=optimizer)
         for part, average in zip(parts, averages):
-            yield from zip(part._trainable_variables, average)
+            yield from ((v, a) for v, a in zip(part._trainable_variables, average) if a is not None)
 
     def _swap(self, into_model: bool) -> None:
         if self._swapped == into_model:

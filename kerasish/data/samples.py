@@ -26,8 +26,8 @@ class SampleDataset:
     Example:
 
     >>> samples = SampleDataset((np.arange(4), np.arange(4) * 10), index=np.array([1, 3]))
-    >>> len(samples), samples[1], [y.tolist() for x, y in samples.batch(2)]
-    (2, (np.int64(3), np.int64(30)), [[10, 30]])
+    >>> len(samples), [int(n) for n in samples[1]], [y.tolist() for x, y in samples.batch(2)]
+    (2, [3, 30], [[10, 30]])
     """
 
     def __init__(self, data: Any, index: np.ndarray | None = None):

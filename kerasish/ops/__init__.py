@@ -90,3 +90,6 @@ from .fft import extract_sequences, fft, fft2, ifft2, irfft, istft, rfft, stft
 from .maps import associative_scan, map, scan, vectorize, vectorized_map
 from .rearrange import depth_to_space, rearrange, space_to_depth
 from .saturate import saturate_cast
+
+# the namespace ops.image
+from . import image

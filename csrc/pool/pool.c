@@ -20,11 +20,11 @@ enum { MAX, AVG, PICK };
 typedef struct {
   window w;
   const void *x, *g; /* g: the second input, or the only one of avg_pool_grad */
-  void* y;
+  void *y;
   int64_t c, grain;
 } pool_job;
 
-static window pool_window(const kr_call* c, const kr_array* x, const kr_array* y) {
+static window pool_window(const kr_call *c, const kr_array *x, const kr_array *y) {
   window w = {.n = x->shape[0], .dilation = {1, 1, 1}};
   window_sizes(w.in, x);
   window_sizes(w.out, y);
@@ -41,7 +41,7 @@ typedef struct {
   int64_t at, count[3], step[3];
 } box;
 
-static box window_box(const window* w, int64_t c, int64_t n, const span at[3]) {
+static box window_box(const window *w, int64_t c, int64_t n, const span at[3]) {
   const int64_t step[3] = {w->in[1] * w->in[2] * c, w->in[2] * c, c};
   box b = {.at = n * w->in[0] * step[0]};
   for (int d = 0; d < 3; ++d) {
@@ -51,6 +51,8 @@ static box window_box(const window* w, int64_t c, int64_t n, const span at[3]) {
   }
   return b;
 }
+
+static int is_box(const box *b, int64_t side) { return b->count[0] == 1 && b->count[1] == side && b->count[2] == side; }
 
 /* The slowest dimension that is longer than 1: a stretch of it is contiguous in memory. */
 static int outer_dim(const int64_t in[3]) { return in[0] > 1 ? 0 : in[1] > 1 ? 1 : 2; }

@@ -12,8 +12,7 @@ from .engine.operation import Operation
 from .engine.symbol import Symbol as KerasTensor
 from .engine.tape import GradientTape
 from .engine.variable import Variable
-
-__version__ = "0.1.0"
+from .version import __version__, version
 
 # Name -> the package it is loaded from on first use; a package's own name stands for itself.
 _LAZY = {
@@ -68,13 +67,3 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY} - {"_LAZY", "_import_module"})
-
-
-def version() -> str:
-    """The version of kerasish.
-
-    >>> import kerasish as keras
-    >>> keras.version() == keras.__version__
-    True
-    """
-    return __version__

@@ -158,31 +158,34 @@ class Function(Operation):
             for x in tree.flatten(structure):
                 if not isinstance(x, Symbol):
                     raise invalid(where, f"{what} are symbolic tensors (KerasTensor), such as Input() gives", value=x)
-        self._inputs_struct = inputs
-        self._outputs_struct = outputs
-        self._inputs = tree.flatten(inputs)
-        self._outputs = tree.flatten(outputs)
+        # Straight into __dict__: what a model holds as attributes is tracked as layers, and this is no layer's state.
+        self.__dict__.update(
+            _inputs_struct=inputs,
+            _outputs_struct=outputs,
+            _inputs=tree.flatten(inputs),
+            _outputs=tree.flatten(outputs),
+        )
         if not self._inputs:
             raise invalid(where, "there is at least one input", inputs=inputs)
         if not self._outputs:
             raise invalid(where, "there is at least one output", outputs=outputs)
         if len({id(x) for x in self._inputs}) != len(self._inputs):
             raise invalid(where, "each input is given once", inputs=[x.name for x in self._inputs])
-        self._graph = Graph(self._inputs, self._outputs, where)
+        self.__dict__["_graph"] = Graph(self._inputs, self._outputs, where)
         self._plan()
 
     def _plan(self) -> None:
         given = {id(x) for x in self._inputs}
         slots = {id(x): k for k, x in enumerate(self._inputs)}
-        self._steps = [
+        steps = [
             _Step(n, slots) for n in self._graph.nodes if not all(id(x) in given for x in n.outputs)
         ]  # fmt: skip
-        self._output_slots = [slots[id(x)] for x in self._outputs]
-        self._num_slots = len(slots)
+        outputs = [slots[id(x)] for x in self._outputs]
+        self.__dict__.update(_steps=steps, _output_slots=outputs, _num_slots=len(slots))
         # A value is dropped after its last use, so that its memory is free for the next one.
-        keep = set(self._output_slots)
+        keep = set(outputs)
         last: dict[int, _Step] = {}
-        for step in self._steps:
+        for step in steps:
             for k in step.indices + step.out:
                 last[k] = step
         for k, step in last.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..engine.tree import register_tree_node_class
+
 
 class Tracker:
     """Routes the values that are assigned to an object into lists, by type.
@@ -47,6 +49,7 @@ class Tracker:
                 found[:] = [v for v in found if v is not value]
 
 
+@register_tree_node_class
 class TrackedList(list):
     """A list whose members are tracked as they come and go."""
 
@@ -102,10 +105,18 @@ class TrackedList(list):
             self._out(value)
         super().clear()
 
+    def tree_flatten(self):
+        return list(self), None
+
+    @classmethod
+    def tree_unflatten(cls, metadata, children):
+        return list(children)
+
     def __reduce__(self):
         return (list, (list(self),))
 
 
+@register_tree_node_class
 class TrackedDict(dict):
     """A dict whose values are tracked as they come and go."""
 
@@ -147,6 +158,14 @@ class TrackedDict(dict):
     def clear(self):
         for key in list(self):
             del self[key]
+
+    def tree_flatten(self):
+        keys = sorted(self)
+        return [self[k] for k in keys], keys
+
+    @classmethod
+    def tree_unflatten(cls, metadata, children):
+        return dict(zip(metadata, children))
 
     def __reduce__(self):
         return (dict, (dict(self),))

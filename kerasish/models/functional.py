@@ -6,10 +6,10 @@ import inspect
 import warnings
 from typing import Any
 
+from .. import ops
 from ..engine import tree
 from ..engine.errors import invalid
 from ..engine.graph import Function
-from ..engine.op import get_op
 from ..engine.operation import infer_spec
 from ..engine.serialization import export
 from ..engine.symbol import Symbol
@@ -27,7 +27,8 @@ def is_input(x: Symbol) -> bool:
     return x.node is not None and isinstance(x.node.operation, InputLayer)
 
 
-@export("keras.models")
+# Keras has no public path for the class, and writes its private one into files.
+@export("keras.src.models.functional", aliases=("keras.models.Functional", "keras.Functional"))
 class Functional(Function, Model):
     """A model from symbols: `Model(inputs, outputs)` makes it.
 
@@ -172,12 +173,12 @@ class Functional(Function, Model):
         if not isinstance(x, Operators):
             x = to_tensor(x, where=where)
         if x.dtype != ref.dtype:
-            x = get_op("cast")(x, dtype=ref.dtype)
+            x = ops.cast(x, ref.dtype)
         if len(x.shape) != len(ref.shape):
             if len(x.shape) == len(ref.shape) + 1 and x.shape[-1] == 1:
-                x = get_op("squeeze")(x, axis=(-1,))
+                x = ops.squeeze(x, axis=-1)
             elif len(x.shape) == len(ref.shape) - 1 and ref.shape[-1] == 1:
-                x = get_op("expand_dims")(x, axis=(-1,))
+                x = ops.expand_dims(x, axis=-1)
             else:
                 raise invalid(where, f"input {ref.name!r} has shape {ref.shape}", x=x)
         if x is not given and get_mask(given) is not None:

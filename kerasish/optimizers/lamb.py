@@ -1,0 +1,101 @@
+"""Adam with steps in proportion to each variable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kerasish import ops
+from kerasish.engine.registry import export
+from kerasish.engine.variable import Variable
+from kerasish.optimizers.optimizer import Optimizer
+
+
+@export("keras.optimizers")
+class Lamb(Optimizer):
+    """LAMB: Adam's direction, as long as the learning rate times the variable's own norm.
+
+    Reference: You et al., 2020 (https://arxiv.org/abs/1904.00962).
+
+    Args:
+        learning_rate: a number, a schedule or a function.
+        beta_1: how much of the old mean stays.
+        beta_2: how much of the old mean of squares stays.
+        epsilon: keeps the denominator away from 0.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+        loss_scale_factor, gradient_accumulation_steps, name: see `Optimizer`.
+    Example:
+
+    >>> import kerasish as keras
+    >>> v = keras.Variable([1.0, 2.0])
+    >>> keras.optimizers.Lamb(0.1).apply([keras.ops.ones((2,))], [v])
+    >>> v.numpy().round(4)
+    array([0.8419, 1.8419], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **kwargs,
+        )
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build(self, var_list: Sequence[Variable]) -> None:
+        """Makes the slots: a momentum and a velocity for each variable."""
+        if self.built:
+            return
+        super().build(var_list)
+        self._momentums, self._velocities = self.add_optimizer_variables(var_list, ["momentum", "velocity"])
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Moves one variable."""
+        gradient = ops.cast(gradient, variable.dtype)
+        i = self._get_variable_index(variable)
+        m, v = self._momentums[i], self._velocities[i]
+        step = ops.cast(self.iterations + 1, variable.dtype)
+        self.assign_add(m, (gradient - m) * (1.0 - self.beta_1))
+        self.assign_add(v, (ops.square(gradient) - v) * (1.0 - self.beta_2))
+        mean = m / (1.0 - ops.power(self.beta_1, step))
+        update = mean / (ops.sqrt(v / (1.0 - ops.power(self.beta_2, step))) + self.epsilon)
+        size = ops.sqrt(ops.sum(ops.square(variable)))
+        length = ops.sqrt(ops.sum(ops.square(update)))
+        both = ops.logical_and(size > 0, length > 0)
+        ratio = ops.where(both, size / ops.where(both, length, 1.0), 1.0)
+        self.assign_sub(variable, ratio * ops.cast(learning_rate, variable.dtype) * update)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }

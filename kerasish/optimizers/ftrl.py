@@ -39,7 +39,7 @@ class Ftrl(Optimizer):
     >>> v = keras.Variable([1.0, 2.0])
     >>> keras.optimizers.Ftrl(0.1).apply([keras.ops.ones((2,))], [v])
     >>> v.numpy().round(4)
-    array([-0.6838, -0.3675], dtype=float32)
+    array([0.6031, 1.3016], dtype=float32)
     """
 
     def __init__(

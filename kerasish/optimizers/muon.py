@@ -42,8 +42,8 @@ class Muon(Optimizer):
     >>> v = keras.Variable([[3.0, 0.0], [0.0, 2.0]])
     >>> keras.optimizers.Muon(0.1, weight_decay=None, rms_rate=None).apply([keras.ops.ones((2, 2))], [v])
     >>> v.numpy().round(1)
-    array([[ 3. , -0. ],
-           [-0. ,  2. ]], dtype=float32)
+    array([[ 3., -0.],
+           [-0.,  2.]], dtype=float32)
     """
 
     def __init__(

@@ -30,7 +30,7 @@ class Nadam(Optimizer):
     >>> v = keras.Variable([1.0, 2.0])
     >>> keras.optimizers.Nadam(0.1).apply([keras.ops.ones((2,))], [v])
     >>> v.numpy().round(4)
-    array([0.8974, 1.8974], dtype=float32)
+    array([0.8937, 1.8937], dtype=float32)
     """
 
     def __init__(

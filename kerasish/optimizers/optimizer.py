@@ -84,9 +84,7 @@ class Optimizer:
             raise invalid(where, "ema_momentum lies in [0, 1]", ema_momentum=ema_momentum)
         every = ema_overwrite_frequency
         if use_ema and every is not None and not (isinstance(every, int) and every > 0):
-            raise invalid(
-                where, "ema_overwrite_frequency is a positive integer or None", ema_overwrite_frequency=every
-            )
+            raise invalid(where, "ema_overwrite_frequency is a positive integer or None", ema_overwrite_frequency=every)
         if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise invalid(
                 where,

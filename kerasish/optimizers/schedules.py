@@ -26,7 +26,7 @@ class LearningRateSchedule:
     >>> class Falling(keras.optimizers.schedules.LearningRateSchedule):
     ...     def __call__(self, step):
     ...         return 0.1 / (step + 1)
-    >>> float(keras.optimizers.SGD(Falling()).learning_rate)
+    >>> round(float(keras.optimizers.SGD(Falling()).learning_rate), 4)
     0.1
     """
 

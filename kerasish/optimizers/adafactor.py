@@ -87,9 +87,13 @@ class Adafactor(Optimizer):
         self._r, self._c, self._v = [], [], []
         for v in var_list:
             shape = tuple(v.shape)
-            shapes = (shape[:-1], shape[:-2] + shape[-1:]) if len(shape) >= 2 else (None, None)
-            for into, part in zip((self._r, self._c), shapes):
-                into.append(None if part is None else self.add_variable(shape=part, dtype=v.dtype, name=v.name))
+            if len(shape) >= 2:
+                row, column, dtype = shape[:-1], shape[:-2] + shape[-1:], v.dtype
+            else:
+                # Vectors have no rows and columns; Keras keeps two integers for them, which files then hold too.
+                row, column, dtype = (), (), "int32"
+            self._r.append(self.add_variable(shape=row, dtype=dtype, name=v.name))
+            self._c.append(self.add_variable(shape=column, dtype=dtype, name=v.name))
             self._v.append(self.add_variable_from_reference(v, name="velocity"))
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
@@ -105,7 +109,7 @@ class Adafactor(Optimizer):
         rate = rate * ops.maximum(_root_mean_square(variable), self.epsilon_2)
         square = ops.square(gradient) + self.epsilon_1
         old = 1.0 - ops.power(step, self.beta_2_decay)
-        if rows is None:
+        if len(variable.shape) < 2:
             self.assign(v, old * v + (1.0 - old) * square)
         else:
             self.assign(rows, old * rows + (1.0 - old) * ops.mean(square, axis=-1))

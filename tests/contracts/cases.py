@@ -163,3 +163,41 @@ METRICS = [
 
 def case_id(case):
     return "-".join([case[0], *(f"{k}={v}" for k, v in case[1].items()), case[2]])
+
+
+# class, arguments
+OPTIMIZERS = [
+    ("Adadelta", {"learning_rate": 1.0, "rho": 0.9}),
+    ("Adafactor", {"learning_rate": 0.1}),
+    ("Adafactor", {"learning_rate": 0.1, "relative_step": False, "clip_threshold": 0.7}),
+    ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.2}),
+    ("Adam", {"learning_rate": 0.05}),
+    ("Adam", {"learning_rate": 0.05, "amsgrad": True, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-4}),
+    ("AdamW", {"learning_rate": 0.05, "weight_decay": 0.1}),
+    ("Adamax", {"learning_rate": 0.05}),
+    ("Ftrl", {"learning_rate": 0.1}),
+    (
+        "Ftrl",
+        {
+            "learning_rate": 0.1,
+            "learning_rate_power": -0.7,
+            "l1_regularization_strength": 0.01,
+            "l2_regularization_strength": 0.02,
+            "l2_shrinkage_regularization_strength": 0.03,
+            "beta": 0.1,
+        },
+    ),
+    ("Lamb", {"learning_rate": 0.05}),
+    ("Lion", {"learning_rate": 0.01}),
+    ("Muon", {"learning_rate": 0.05}),
+    ("Muon", {"learning_rate": 0.05, "nesterov": False, "adam_lr_ratio": 0.5, "exclude_layers": ["w"]}),
+    ("Nadam", {"learning_rate": 0.05}),
+    ("RMSprop", {"learning_rate": 0.05}),
+    ("RMSprop", {"learning_rate": 0.05, "momentum": 0.9, "rho": 0.8}),
+    ("RMSprop", {"learning_rate": 0.05, "centered": True}),
+    ("RMSprop", {"learning_rate": 0.05, "centered": True, "momentum": 0.5}),
+    ("SGD", {"learning_rate": 0.1}),
+    ("SGD", {"learning_rate": 0.1, "momentum": 0.9}),
+    ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("ScheduleFreeAdamW", {"learning_rate": 0.05, "warmup_steps": 4}),
+]

@@ -70,8 +70,7 @@ typedef struct {
   const void *kernel;                       /* or g, for the gradient to the kernel */
   int64_t filters, group_filters, kernel_c; /* of the convolution: k is (*size, kernel_c, filters) */
   int64_t size[3];                          /* of the kernel */
-  int64_t last_tap[3],
-      tap_step[3]; /* gradient to the input: tap t of the patches is number last - t * step of the kernel */
+  int64_t last_tap[3], tap_step[3];         /* tap t of the patches is number last - t * step of the kernel */
 } conv_job;
 
 static int64_t group_count(const kr_array *x, const kr_array *k) {
@@ -91,8 +90,17 @@ static conv_job forward_job(const window *w, const kr_array *x, const kr_array *
     j.p.step[d] = w->stride[d];
     j.p.tap[d] = w->dilation[d];
     j.p.taps[d] = w->size[d];
+    j.tap_step[d] = -1;
   }
   return j;
+}
+
+/* The kernel's number of tap t of the patches. */
+static int64_t kernel_tap(const conv_job *j, int64_t t0, int64_t t1, int64_t t2) {
+  const int64_t t[3] = {t0, t1, t2};
+  int64_t tap = 0;
+  for (int d = 0; d < 3; ++d) tap = tap * j->size[d] + j->last_tap[d] - t[d] * j->tap_step[d];
+  return tap;
 }
 
 static int64_t phase_count(const window *w) {
@@ -125,15 +133,66 @@ static conv_job phase_job(const window *w, int64_t phase, const kr_array *g, con
   return j;
 }
 
+/* Overlap and add: where a product of patches would have few columns (a vector's width is computed whatever they are)
+ * or many rows of padding, every source cell is multiplied with the whole kernel at once, and each output cell then
+ * sums what its taps find there. */
+typedef struct {
+  const void *src, *kernel, *bias;
+  void *out, *scratch;
+  int64_t images, cells, k; /* of the source; k: its channels */
+  int64_t taps, columns, filters;
+  int64_t chunk; /* images whose products are in memory at a time */
+  int relu, threads;
+} overlap;
+
+/* The cells that sum the same taps, and where they lie in the output. */
+typedef struct {
+  conv_job j;
+  int64_t size[3], first[3], step[3];
+} overlap_cells;
+
+enum {
+  OVERLAP_CHUNK = 4 << 20, /* bytes of products at a time: what stays in cache until it is summed */
+  OVERLAP_MOST = 64 << 20  /* bytes that one image may need */
+};
+
+/* Whether overlap and add does less: both sides count multiply-adds, in sixteens of columns; to store, load and add a
+ * product takes about as long as six of them.  `met` are the pairs of an output cell and a tap, for one image. */
+static int overlap_pays(int64_t groups, int64_t met, int64_t source, int64_t taps, int64_t k, int64_t columns,
+                        size_t size) {
+  if (groups > 1 || taps == 1 || (double)source * (double)(taps * columns) * (double)size > OVERLAP_MOST) return 0;
+  const double patches = (double)met * (double)(k * kr_round_up(columns, 16));
+  const double overlap = (double)source * (double)(k * kr_round_up(taps * columns, 16) + 6 * taps * columns);
+  return 1.15 * overlap < patches;
+}
+
+static overlap_cells all_cells(const conv_job *j) {
+  overlap_cells c = {.j = *j};
+  for (int d = 0; d < 3; ++d) {
+    c.size[d] = j->p.cells[d];
+    c.step[d] = 1;
+  }
+  return c;
+}
+
+/* The gradient to a kernel of few filters is computed as its transpose. */
+static int few_filters(const conv_job *j, int64_t groups) {
+  return groups == 1 && j->filters <= 8 && product(j->size) * j->kernel_c >= 32;
+}
+
 #define KR_REAL 32
 #include "base/real.h"
 #include "gemm/pack.h"
-#include "conv_body.h"
+#include "conv_packers.h"
+#include "conv_overlap.h"
+#include "conv_passes.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
 #include "gemm/pack.h"
-#include "conv_body.h"
+#include "conv_packers.h"
+#include "conv_overlap.h"
+#include "conv_passes.h"
 
 #define CONV_ENTRIES(DTYPE, SUFFIX)                                                           \
   {"conv", DTYPE, conv_##SUFFIX, conv_scratch_##SUFFIX},                                      \

@@ -28,7 +28,14 @@ def run(
         r.view("uint8" if r.ndim else r.dtype)[...] = 0xA5 if r.ndim else 0
     core.set_num_threads(threads)
     try:
-        core.run(core.find(name, str(ins[0].dtype), isa), tuple(np.asarray(a) for a in ins), results, tuple(i), tuple(f), name)
+        core.run(
+            core.find(name, str(ins[0].dtype), isa),
+            tuple(np.asarray(a) for a in ins),
+            results,
+            tuple(i),
+            tuple(f),
+            name,
+        )
     finally:
         core.set_num_threads(0)
     return results

@@ -70,6 +70,33 @@ def test_all_three_passes(g, sizes, dtype, isa):
     check(g, *sizes, dtype, isa)
 
 
+# Few filters or few channels: overlap and add, the gradient to the kernel by its transpose.
+NARROW = [
+    (case((6, 7), (3, 3)), (3, 16, 1, 1)),
+    (case((6, 7), (3, 3), pads=((1, 1), (1, 1))), (2, 16, 3, 1)),
+    (case((7, 8), (3, 3), (2, 2), pads=((1, 1), (0, 1))), (2, 2, 32, 1)),
+    (case((9, 11), (3, 2), (1, 3), (2, 2), ((2, 2), (1, 2))), (2, 1, 40, 1)),
+    (case((9, 12), (2, 3), (2, 4), (3, 2), ((1, 2), (2, 2))), (2, 1, 33, 1)),
+    (case((12,), (3,), (2,), pads=((1, 0),)), (2, 40, 2, 1)),
+    (case((4, 5, 6), (2, 3, 2), (1, 2, 1), pads=((0, 1), (1, 1), (0, 1))), (2, 17, 2, 1)),
+    (case((4, 5, 6), (2, 3, 2), (1, 2, 1), pads=((0, 1), (1, 1), (0, 1))), (2, 2, 17, 1)),
+    (case((5, 4), (2, 2), pads=((0, 3), (2, 5))), (1, 20, 2, 1)),
+    (case((4, 4), (3, 3)), (5, 33, 17, 1)),  # much padding in the gradient to the input
+]
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("g", "sizes"), NARROW, ids=str)
+def test_narrow(g, sizes, dtype, isa):
+    check(g, *sizes, dtype, isa)
+
+
+@pytest.mark.parametrize(("c", "f"), [(20, 1), (1, 20)])
+def test_narrow_in_several_chunks_of_images(c, f):
+    check(case((90, 90), (3, 3), pads=((1, 1), (1, 1))), 29, c, f, 1, "float32", None)
+
+
 @pytest.mark.parametrize("isa", core.isas())
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_tile_edges(dtype, isa):
@@ -85,15 +112,16 @@ def test_more_than_one_block_of_depth(isa):
     check(case((31, 30), (3, 3), (2, 2), pads=((0, 1), (0, 1))), 4, 3, 16, 1, "float32", isa)
 
 
-def test_bias_and_activation():
+@pytest.mark.parametrize(("c", "kc", "f"), [(4, 2, 6), (40, 40, 2)])  # groups; overlap and add
+def test_bias_and_activation(c, kc, f):
     g = case((5, 6), (3, 3))
     rng = np.random.default_rng(0)
-    x, k = rng.standard_normal((2, 5, 6, 4)), rng.standard_normal((3, 3, 2, 6))
-    bias = rng.standard_normal(6)
+    x, k = rng.standard_normal((2, 5, 6, c)), rng.standard_normal((3, 3, kc, f))
+    bias = rng.standard_normal(f)
     want = references.conv(g, x, k) + bias
-    np.testing.assert_allclose(run("conv", None, (x, k, bias), want.shape, g), want, rtol=1e-12)
+    np.testing.assert_allclose(run("conv", None, (x, k, bias), want.shape, g), want, rtol=1e-11)
     got = run("conv", None, (x, k, bias), want.shape, g, extra=(1,))
-    np.testing.assert_allclose(got, np.maximum(want, 0), rtol=1e-12)
+    np.testing.assert_allclose(got, np.maximum(want, 0), rtol=1e-11)
 
 
 @pytest.mark.parametrize(("n", "c", "f"), [(0, 2, 3), (2, 0, 3), (2, 2, 0)])
@@ -112,6 +140,7 @@ def test_empty_arrays(n, c, f):
         (case((13, 13), (3, 3)), (8, 32, 64, 1)),
         (case((30, 31), (3, 3), (2, 2), pads=((0, 1), (1, 1))), (5, 24, 20, 2)),
         (case((28, 28), (3, 3)), (16, 1, 32, 1)),
+        (case((28, 28), (3, 3)), (16, 32, 2, 1)),
     ],
     ids=str,
 )

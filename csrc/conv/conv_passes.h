@@ -1,107 +1,4 @@
-/* Convolution for one floating type; conv.c says what each kernel computes. */
-
-static const KR_ALIGNED real KR_FN(padding)[GEMM_MAX_KC];
-
-/* ---- patches ---------------------------------------------------------------------------------------------------- */
-
-/* Copies columns [from, from + length) of a line of `size` elements, as far as they exist; the others are 0. */
-static void KR_FN(copy_clipped)(const real *line, int64_t size, int64_t from, int64_t length, real *dst) {
-  for (int64_t i = 0; i < length; ++i) dst[i] = from + i >= 0 && from + i < size ? line[from + i] : 0;
-}
-
-/* Panel of patches as rows: dst[q * rows + r] = patch of cell row + r, column k0 + q. */
-static void KR_FN(pack_patches)(const patches *p, int64_t group, int64_t row, int64_t rows, int64_t k0, int64_t kc,
-                                real *dst) {
-  const int64_t size = p->in[2] * p->c;
-  const real *image[GEMM_MAX_MR], *src[GEMM_MAX_MR];
-  int64_t at[GEMM_MAX_MR][3];
-  real clipped[GEMM_MAX_MR][GEMM_MAX_KC];
-  place cell = place_of(p->cells, row);
-  for (int64_t r = 0; r < rows; ++r) {
-    image[r] = (const real *)p->src + cell.n * product(p->in) * p->c;
-    for (int d = 0; d < 3; ++d) at[r][d] = p->first[d] + cell.cell[d] * p->step[d];
-    step_place(p->cells, &cell);
-  }
-
-  while (kc > 0) {
-    const run_part part = part_of_run(p, k0, kc);
-    for (int64_t r = 0; r < rows; ++r) {
-      const int64_t z = at[r][0] + part.tap[0] * p->tap[0], y = at[r][1] + part.tap[1] * p->tap[1];
-      const int64_t x = at[r][2] + part.tap[2] * p->tap[2];
-      src[r] = KR_FN(padding);
-      if (z < 0 || z >= p->in[0] || y < 0 || y >= p->in[1]) continue;
-      const real *line = image[r] + (z * p->in[1] + y) * size;
-      if (!whole_lines(p)) {
-        if (x >= 0 && x < p->in[2]) src[r] = line + x * p->c + group * p->group_c + part.at;
-        continue;
-      }
-      const int64_t from = x * p->c + part.at;
-      if (from >= 0 && from + part.length <= size) {
-        src[r] = line + from;
-      } else if (from + part.length > 0 && from < size) {
-        KR_FN(copy_clipped)(line, size, from, part.length, clipped[r]);
-        src[r] = clipped[r];
-      }
-    }
-    KR_FN(pack_rows)(src, rows, rows, part.length, dst);
-    dst += rows * part.length;
-    k0 += part.length;
-    kc -= part.length;
-  }
-}
-
-/* Copies a few elements. */
-KR_INLINE void KR_FN(copy_few)(const real *src, real *dst, int64_t count) {
-#if defined(KR_FOR_AVX512)
-  for (; count > V_LANES; count -= V_LANES, src += V_LANES, dst += V_LANES) v_store(dst, v_load(src));
-  v_store_n(dst, v_load_n(src, count), count);
-#else
-  for (int64_t i = 0; i < count; ++i) dst[i] = src[i];
-#endif
-}
-
-/* One part of a run at `count` cells of a line, `rows` elements apart in dst.  `first` is the source position of the
- * part's first tap at the first of these cells. */
-static void KR_FN(pack_line)(const patches *p, int64_t group, const run_part *part, const real *line, int64_t first,
-                             int64_t count, int64_t rows, real *dst) {
-  const int lines = whole_lines(p);
-  const int64_t step = p->step[2], lead = lines ? part->at / p->c : 0;
-  const int64_t reach = lines ? (part->at + part->length - 1) / p->c : 0; /* cells from the first tap to the last */
-  const int64_t good = first + lead >= 0 ? 0 : kr_min(kr_ceil_div(-first - lead, step), count);
-  const int64_t left = p->in[2] - first - reach;
-  const int64_t bad = left <= 0 ? good : kr_max(good, kr_min(kr_ceil_div(left, step), count));
-  const int64_t size = lines ? p->in[2] * p->c : 0; /* a part within one tap is inside the line or all padding */
-  int64_t from = first * p->c + (lines ? 0 : group * p->group_c) + part->at, i = 0;
-  for (; i < good; ++i, from += step * p->c, dst += rows) KR_FN(copy_clipped)(line, size, from, part->length, dst);
-  for (; i < bad; ++i, from += step * p->c, dst += rows) KR_FN(copy_few)(line + from, dst, part->length);
-  for (; i < count; ++i, from += step * p->c, dst += rows) KR_FN(copy_clipped)(line, size, from, part->length, dst);
-}
-
-/* Panel of patches as columns: dst[q * rows + r] = patch of cell k0 + q, column row + r. */
-static void KR_FN(pack_columns)(const patches *p, int64_t group, int64_t row, int64_t rows, int64_t k0, int64_t kc,
-                                real *dst) {
-  for (int64_t r = 0; r < rows;) {
-    const run_part part = part_of_run(p, row + r, rows - r);
-    place at = place_of(p->cells, k0);
-    for (int64_t q = 0; q < kc;) { /* a line of cells, or what this block has of it */
-      const int64_t count = kr_min(p->cells[2] - at.cell[2], kc - q);
-      int64_t x[3];
-      for (int d = 0; d < 3; ++d) x[d] = p->first[d] + at.cell[d] * p->step[d] + part.tap[d] * p->tap[d];
-      real *to = dst + q * rows + r;
-      if (x[0] < 0 || x[0] >= p->in[0] || x[1] < 0 || x[1] >= p->in[1]) {
-        for (int64_t i = 0; i < count; ++i)
-          for (int64_t e = 0; e < part.length; ++e) to[i * rows + e] = 0;
-      } else {
-        const int64_t line = (at.n * p->in[0] + x[0]) * p->in[1] + x[1];
-        KR_FN(pack_line)(p, group, &part, (const real *)p->src + line * p->in[2] * p->c, x[2], count, rows, to);
-      }
-      q += count;
-      at.cell[2] = p->cells[2] - 1;
-      step_place(p->cells, &at);
-    }
-    r += part.length;
-  }
-}
+/* The three passes of convolution for one floating type; conv.c says what each computes. */
 
 /* ---- forward ---------------------------------------------------------------------------------------------------- */
 
@@ -141,16 +38,44 @@ static size_t KR_FN(scratch_of)(const KR_FN(gemm_args) * g, int threads) {
   return KR_FN(gemm_scratch)(g->batch, g->m, g->n, g->k, threads);
 }
 
+static int KR_FN(conv_overlaps)(const kr_call *call, const KR_FN(gemm_args) * g, const conv_job *j, overlap *o) {
+  const int64_t source = product(j->p.in), taps = product(j->size);
+  *o = (overlap){.src = j->p.src,
+                 .kernel = j->kernel,
+                 .bias = g->bias,
+                 .out = g->c,
+                 .scratch = call->scratch,
+                 .images = call->in[0].shape[0],
+                 .cells = source,
+                 .k = j->p.c,
+                 .taps = taps,
+                 .columns = j->filters,
+                 .filters = j->filters,
+                 .relu = g->activation == GEMM_RELU,
+                 .threads = call->threads};
+  o->chunk = KR_FN(overlap_chunk)(o);
+  return overlap_pays(g->batch, product(j->p.cells) * taps, source, taps, j->p.c, j->filters, sizeof(real));
+}
+
 static size_t KR_FN(conv_scratch)(const kr_call *c) {
   conv_job j;
+  overlap o;
   const KR_FN(gemm_args) g = KR_FN(conv_product)(c, &j);
-  return KR_FN(scratch_of)(&g, c->threads);
+  return KR_FN(conv_overlaps)(c, &g, &j, &o) ? KR_FN(overlap_scratch)(&o) : KR_FN(scratch_of)(&g, c->threads);
 }
 
 static kr_status KR_FN(conv)(const kr_call *c) {
   conv_job j;
+  overlap o;
   const KR_FN(gemm_args) g = KR_FN(conv_product)(c, &j);
-  KR_FN(gemm)(&g, c->threads, c->scratch);
+  if (kr_size(&c->out[0]) == 0) return KR_OK;
+  if (KR_FN(conv_overlaps)(c, &g, &j, &o)) {
+    const overlap_cells cells = all_cells(&j);
+    for (int64_t image = 0; image < o.images; image += o.chunk)
+      KR_FN(overlap_add)(&o, &cells, image, KR_FN(overlap_multiply)(&o, image, 0));
+  } else {
+    KR_FN(gemm)(&g, c->threads, c->scratch);
+  }
   return KR_OK;
 }
 
@@ -158,15 +83,38 @@ static kr_status KR_FN(conv)(const kr_call *c) {
 
 static void KR_FN(columns_of_patches)(const void *ctx, int64_t group, int64_t row, int64_t rows, int64_t k0, int64_t kc,
                                       real *dst) {
-  KR_FN(pack_columns)(&((const conv_job *)ctx)->p, group, row, rows, k0, kc, dst);
+  KR_FN(pack_columns)(&((const conv_job *)ctx)->p, group, row, rows, rows, k0, kc, dst);
+}
+
+/* The same two matrices the other way round, for few filters: a panel of columns of g, one of columns of patches. */
+static void KR_FN(columns_of_g)(const void *ctx, KR_UNUSED int64_t group, int64_t row, int64_t rows, int64_t k0,
+                                int64_t kc, real *dst) {
+  const conv_job *j = ctx;
+  KR_FN(pack_copy)((const real *)j->kernel + k0 * j->filters + row, j->filters, rows, rows, kc, dst);
+}
+
+static void KR_FN(patches_as_columns)(const void *ctx, int64_t group, int64_t k0, int64_t kc, int64_t col, int64_t cols,
+                                      int64_t width, real *dst) {
+  KR_FN(pack_columns)(&((const conv_job *)ctx)->p, group, col, cols, width, k0, kc, dst);
 }
 
 static KR_FN(gemm_args) KR_FN(grad_kernel_product)(const kr_call *call, conv_job *j) {
   const kr_array *x = &call->in[0], *g = &call->in[1], *dk = &call->out[0];
   const window w = conv_window(call->i, x, dk, g);
   *j = forward_job(&w, x, dk, g->data);
-  return (KR_FN(gemm_args)){.batch = group_count(x, dk),
-                            .m = product(w.size) * j->p.group_c,
+  const int64_t groups = group_count(x, dk), rows = product(w.size) * j->p.group_c;
+  if (few_filters(j, groups))
+    return (KR_FN(gemm_args)){.batch = 1,
+                              .m = j->filters,
+                              .n = rows,
+                              .k = w.n * product(w.out),
+                              .pack_a = KR_FN(columns_of_g),
+                              .pack_b = KR_FN(patches_as_columns),
+                              .ctx = j,
+                              .c = call->scratch,
+                              .ldc = rows};
+  return (KR_FN(gemm_args)){.batch = groups,
+                            .m = rows,
                             .n = j->group_filters,
                             .k = w.n * product(w.out),
                             .pack_a = KR_FN(columns_of_patches),
@@ -180,13 +128,21 @@ static KR_FN(gemm_args) KR_FN(grad_kernel_product)(const kr_call *call, conv_job
 static size_t KR_FN(conv_grad_kernel_scratch)(const kr_call *c) {
   conv_job j;
   const KR_FN(gemm_args) g = KR_FN(grad_kernel_product)(c, &j);
-  return KR_FN(scratch_of)(&g, c->threads);
+  const int64_t turned = few_filters(&j, g.batch) ? kr_round_up(g.m * g.n, 16) : 0;
+  return (size_t)turned * sizeof(real) + KR_FN(scratch_of)(&g, c->threads);
 }
 
 static kr_status KR_FN(conv_grad_kernel)(const kr_call *c) {
   conv_job j;
   const KR_FN(gemm_args) g = KR_FN(grad_kernel_product)(c, &j);
-  KR_FN(gemm)(&g, c->threads, c->scratch);
+  if (!few_filters(&j, g.batch)) {
+    KR_FN(gemm)(&g, c->threads, c->scratch);
+    return KR_OK;
+  }
+  KR_FN(gemm)(&g, c->threads, (real *)c->scratch + kr_round_up(g.m * g.n, 16));
+  real *dk = c->out[0].data;
+  for (int64_t col = 0; col < g.n; ++col)
+    for (int64_t f = 0; f < g.m; ++f) *dk++ = g.c[f * g.n + col];
   return KR_OK;
 }
 
@@ -199,9 +155,8 @@ static void KR_FN(turned_kernel)(const void *ctx, int64_t group, int64_t k0, int
   const real *src[GEMM_MAX_NR];
   while (kc > 0) {
     const int64_t t = k0 / j->group_filters, at = k0 % j->group_filters, length = kr_min(j->group_filters - at, kc);
-    const int64_t taps[3] = {t / j->p.taps[2] / j->p.taps[1], t / j->p.taps[2] % j->p.taps[1], t % j->p.taps[2]};
-    int64_t tap = 0;
-    for (int d = 0; d < 3; ++d) tap = tap * j->size[d] + j->last_tap[d] - taps[d] * j->tap_step[d];
+    const int64_t tap =
+        kernel_tap(j, t / j->p.taps[2] / j->p.taps[1], t / j->p.taps[2] % j->p.taps[1], t % j->p.taps[2]);
     const real *from = (const real *)j->kernel + (tap * j->kernel_c + col) * j->filters + group * j->group_filters + at;
     for (int64_t c = 0; c < cols; ++c) src[c] = from + c * j->filters;
     KR_FN(pack_rows)(src, cols, width, length, dst);
@@ -236,10 +191,49 @@ static int64_t KR_FN(phase_buffer)(const window *w, int64_t c) {
   return phase_count(w) > 1 ? kr_round_up(cells * c, 16) : 0;
 }
 
+static int KR_FN(grad_input_overlaps)(const kr_call *call, const window *w, overlap *o) {
+  const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
+  const int64_t c = k->shape[k->ndim - 2], f = k->shape[k->ndim - 1], source = product(w->out), taps = product(w->size);
+  *o = (overlap){.src = g->data,
+                 .kernel = k->data,
+                 .out = dx->data,
+                 .scratch = call->scratch,
+                 .images = w->n,
+                 .cells = source,
+                 .k = f,
+                 .taps = taps,
+                 .columns = c,
+                 .filters = f,
+                 .threads = call->threads};
+  o->chunk = KR_FN(overlap_chunk)(o);
+  int64_t met = 0;
+  for (int64_t phase = 0; phase < phase_count(w); ++phase) {
+    int64_t cell[3];
+    const conv_job j = phase_job(w, phase, g, k, dx, cell);
+    met += product(j.p.cells) * product(j.p.taps);
+  }
+  return overlap_pays(group_count(dx, k), met, source, taps, f, c, sizeof(real));
+}
+
+static void KR_FN(grad_input_by_overlap)(const kr_call *call, const window *w, const overlap *o) {
+  for (int64_t image = 0; image < o->images; image += o->chunk) {
+    const int64_t images = KR_FN(overlap_multiply)(o, image, 1);
+    for (int64_t phase = 0; phase < phase_count(w); ++phase) {
+      overlap_cells cells;
+      cells.j = phase_job(w, phase, &call->in[0], &call->in[1], &call->out[0], cells.first);
+      memcpy(cells.size, w->in, sizeof cells.size);
+      memcpy(cells.step, w->stride, sizeof cells.step);
+      KR_FN(overlap_add)(o, &cells, image, images);
+    }
+  }
+}
+
 static size_t KR_FN(conv_grad_input_scratch)(const kr_call *call) {
   const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
   const window w = conv_window(call->i, dx, k, g);
+  overlap o;
   size_t most = 0;
+  if (KR_FN(grad_input_overlaps)(call, &w, &o)) return KR_FN(overlap_scratch)(&o);
   for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
     conv_job j;
     int64_t cell[3];
@@ -277,6 +271,11 @@ static kr_status KR_FN(conv_grad_input)(const kr_call *call) {
   const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
   if (kr_size(dx) == 0) return KR_OK;
   const window w = conv_window(call->i, dx, k, g);
+  overlap o;
+  if (KR_FN(grad_input_overlaps)(call, &w, &o)) {
+    KR_FN(grad_input_by_overlap)(call, &w, &o);
+    return KR_OK;
+  }
   const int64_t c = dx->shape[dx->ndim - 1], phases = phase_count(&w);
   real *buffer = call->scratch;
   for (int64_t phase = 0; phase < phases; ++phase) {

@@ -14,31 +14,33 @@
 
 #define KR_MAX_NDIM 8
 
+/* clang-format off */
 typedef enum {
   KR_BOOL, KR_I8, KR_U8, KR_I16, KR_U16, KR_I32, KR_U32, KR_I64, KR_U64, KR_F16, KR_F32, KR_F64,
   KR_NUM_DTYPES
 } kr_dtype;
+/* clang-format on */
 
 typedef enum {
   KR_OK = 0,
-  KR_ENOMEM,        /* no memory; only kr_alloc, never a kernel */
-  KR_EINDEX,        /* an index in the data is out of range: kr_error says where, what and the limit */
-  KR_ECANCELLED,    /* the caller asked the running Program to stop */
-  KR_EINTERNAL      /* a precondition that infer should have refused: a bug, reported and never undefined behaviour */
+  KR_ENOMEM,     /* no memory; only kr_alloc, never a kernel */
+  KR_EINDEX,     /* an index in the data is out of range: kr_error says where, what and the limit */
+  KR_ECANCELLED, /* the caller asked the running Program to stop */
+  KR_EINTERNAL   /* a precondition that infer should have refused: a bug, reported and never undefined behaviour */
 } kr_status;
 
 typedef struct {
   void *data;
-  int32_t dtype;                /* kr_dtype */
-  int32_t ndim;                 /* 0 to KR_MAX_NDIM */
-  int64_t shape[KR_MAX_NDIM];   /* elements; entries past ndim are 1 */
+  int32_t dtype;              /* kr_dtype */
+  int32_t ndim;               /* 0 to KR_MAX_NDIM */
+  int64_t shape[KR_MAX_NDIM]; /* elements; entries past ndim are 1 */
 } kr_array;
 
 typedef struct {
-  int64_t position;             /* flat position of the offending element in its input */
-  int64_t value;                /* what stood there */
-  int64_t limit;                /* valid values are 0 <= value < limit, or -limit <= value where a kernel says so */
-  int32_t input;                /* which input of the call */
+  int64_t position; /* flat position of the offending element in its input */
+  int64_t value;    /* what stood there */
+  int64_t limit;    /* valid values are 0 <= value < limit, or -limit <= value where a kernel says so */
+  int32_t input;    /* which input of the call */
 } kr_error;
 
 /* One call of one kernel.  in and out never overlap unless the op declares the pair in `inplace`; then out[j].data may
@@ -49,10 +51,10 @@ typedef struct {
   kr_array *out;
   const int64_t *i;
   const double *f;
-  void *scratch;                /* at least as many bytes as the kernel's scratch function says; 64-byte aligned, not cleared */
-  kr_error *error;              /* never NULL; filled when the status is KR_EINDEX */
+  void *scratch;   /* at least as many bytes as the kernel's scratch function says; 64-byte aligned, not cleared */
+  kr_error *error; /* never NULL; filled when the status is KR_EINDEX */
   int32_t n_in, n_out, n_i, n_f;
-  int32_t threads;              /* at most this many workers; scratch was sized with it.  Results must not depend on it */
+  int32_t threads; /* at most this many workers; scratch was sized with it.  Results must not depend on it */
 } kr_call;
 
 typedef kr_status (*kr_fn)(const kr_call *call);
@@ -60,24 +62,26 @@ typedef kr_status (*kr_fn)(const kr_call *call);
 typedef size_t (*kr_scratch_fn)(const kr_call *call);
 
 typedef struct {
-  const char *name;             /* as the op declaration calls it */
-  int32_t dtype;                /* the dtype it is registered for: that of the first floating input unless documented */
+  const char *name; /* as the op declaration calls it */
+  int32_t dtype;    /* the dtype it is registered for: that of the first floating input unless documented */
   kr_fn fn;
-  kr_scratch_fn scratch;        /* NULL: none */
+  kr_scratch_fn scratch; /* NULL: none */
 } kr_kernel;
 
 /* ---- cpu ------------------------------------------------------------------------------------------------------- */
 typedef enum { KR_ISA_SCALAR, KR_ISA_NEON, KR_ISA_AVX2, KR_ISA_AVX512, KR_NUM_ISAS } kr_isa;
 
-const char *kr_isa_name(kr_isa isa);          /* "scalar", "neon", "avx2", "avx512" */
-int kr_isa_supported(kr_isa isa);             /* compiled in, and the CPU and the OS can run it */
-kr_isa kr_isa_active(void);                   /* best supported one, or what KERASISH_ISA or kr_isa_set chose */
-int kr_isa_set(kr_isa isa);                   /* 0, or -1 where unsupported; for tests and benchmarks */
-int kr_isa_parse(const char *name);           /* a kr_isa, or -1 */
+const char *kr_isa_name(kr_isa isa); /* "scalar", "neon", "avx2", "avx512" */
+int kr_isa_supported(kr_isa isa);    /* compiled in, and the CPU and the OS can run it */
+kr_isa kr_isa_active(void);          /* best supported one, or what KERASISH_ISA or kr_isa_set chose */
+int kr_isa_set(kr_isa isa);          /* 0, or -1 where unsupported; for tests and benchmarks */
+int kr_isa_parse(const char *name);  /* a kr_isa, or -1 */
 /* What the environment variable KERASISH_ISA named, where that could not be obeyed; NULL otherwise. */
 const char *kr_isa_rejected(void);
 
-typedef struct { int64_t l1d, l2, l3; } kr_caches;   /* bytes, of one core's view; documented defaults where unknown */
+typedef struct {
+  int64_t l1d, l2, l3;
+} kr_caches; /* bytes, of one core's view; documented defaults where unknown */
 const kr_caches *kr_cpu_caches(void);
 
 /* ---- registry -------------------------------------------------------------------------------------------------- */
@@ -87,8 +91,8 @@ const kr_kernel *kr_find_isa(const char *name, kr_dtype dtype, kr_isa isa);
 const kr_kernel *kr_find(const char *name, kr_dtype dtype);
 /* Enumerates the active ISA's kernels: index from 0 until NULL. */
 const kr_kernel *kr_kernel_at(int64_t index);
-/* Enumerates the files of families.def: index from 0 until NULL.  Gives the folder, and in *kernels how many kernels the
- * file has for the active ISA. */
+/* Enumerates the files of families.def: index from 0 until NULL.  Gives the folder, and in *kernels how many kernels
+ * the file has for the active ISA. */
 const char *kr_family_at(int64_t index, int64_t *kernels);
 
 /* ---- threads --------------------------------------------------------------------------------------------------- */
@@ -97,23 +101,25 @@ const char *kr_family_at(int64_t index, int64_t *kernels);
  * Nested calls, and calls while another thread of the process holds the pool, run on the calling thread (worker 0). */
 typedef void (*kr_task_fn)(void *arg, int64_t task, int worker);
 void kr_parallel(int threads, int64_t tasks, kr_task_fn fn, void *arg);
-int kr_num_threads(void);                     /* min(affinity, cgroup quota, KERASISH_NUM_THREADS), at least 1 */
-int kr_set_num_threads(int n);                /* n < 1 restores the default; returns what is in force */
+int kr_num_threads(void);      /* min(affinity, cgroup quota, KERASISH_NUM_THREADS), at least 1 */
+int kr_set_num_threads(int n); /* n < 1 restores the default; returns what is in force */
 #define KR_MAX_THREADS 256
 /* Where the default comes from; 0: this one sets no limit.  automatic is the smallest of the others. */
-typedef struct { int affinity, cgroup, environment, automatic; } kr_thread_limits;
+typedef struct {
+  int affinity, cgroup, environment, automatic;
+} kr_thread_limits;
 kr_thread_limits kr_get_thread_limits(void);
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 typedef struct {
-  int64_t live_bytes;           /* handed out, rounded up to the size class */
-  int64_t cached_bytes;         /* freed and kept for the next call */
-  int64_t peak_bytes;           /* the most that live_bytes has been */
-  int64_t system_calls;         /* blocks taken from the system or given back: stands still in a steady training loop */
+  int64_t live_bytes;   /* handed out, rounded up to the size class */
+  int64_t cached_bytes; /* freed and kept for the next call */
+  int64_t peak_bytes;   /* the most that live_bytes has been */
+  int64_t system_calls; /* blocks taken from the system or given back: stands still in a steady training loop */
 } kr_memory;
-void *kr_alloc(size_t bytes);                 /* 64-byte aligned, not cleared; NULL when there is no memory */
-void kr_free(void *p);                        /* NULL is allowed */
-void kr_trim(void);                           /* give the cached blocks back to the system */
+void *kr_alloc(size_t bytes); /* 64-byte aligned, not cleared; NULL when there is no memory */
+void kr_free(void *p);        /* NULL is allowed */
+void kr_trim(void);           /* give the cached blocks back to the system */
 kr_memory kr_memory_stats(void);
 
 /* Flush-to-zero / denormals-are-zero of the calling thread; returns the former state for kr_ftz_restore. */

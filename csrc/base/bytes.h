@@ -31,20 +31,20 @@ KR_INLINE int kr_is_index(int32_t dtype) { return dtype >= KR_I8 && dtype <= KR_
 
 /* Element `at` of an integer array, as int64.  A uint64 past the int64 range comes out negative, so every range check
  * refuses it (as -1 - something large, also where negative indices are allowed). */
-KR_INLINE int64_t kr_index(const void* data, int32_t dtype, int64_t at) {
+KR_INLINE int64_t kr_index(const void *data, int32_t dtype, int64_t at) {
   switch (dtype) {
-    case KR_I8: return ((const int8_t*)data)[at];
-    case KR_U8: return ((const uint8_t*)data)[at];
-    case KR_I16: return ((const int16_t*)data)[at];
-    case KR_U16: return ((const uint16_t*)data)[at];
-    case KR_I32: return ((const int32_t*)data)[at];
-    case KR_U32: return ((const uint32_t*)data)[at];
-    default: return ((const int64_t*)data)[at];
+    case KR_I8: return ((const int8_t *)data)[at];
+    case KR_U8: return ((const uint8_t *)data)[at];
+    case KR_I16: return ((const int16_t *)data)[at];
+    case KR_U16: return ((const uint16_t *)data)[at];
+    case KR_I32: return ((const int32_t *)data)[at];
+    case KR_U32: return ((const uint32_t *)data)[at];
+    default: return ((const int64_t *)data)[at];
   }
 }
 
 /* Copies a few bytes: the sizes of small rows become single instructions, which memcpy's call would dwarf. */
-KR_INLINE void kr_copy(char* dst, const char* src, int64_t bytes) {
+KR_INLINE void kr_copy(char *dst, const char *src, int64_t bytes) {
   switch (bytes) {
     case 1: *dst = *src; break;
     case 2: memcpy(dst, src, 2); break;

@@ -7,8 +7,9 @@
  *   zero() set1(x) load(p) store(p, v)      p needs no alignment beyond its element
  *   load_n(p, n) store_n(p, v, n)           the first n lanes, 0 <= n <= lanes; the others load as 0; memory past n is
  *                                           never touched
- *   add sub mul div  fma(a,b,c) = a*b+c  fnma(a,b,c) = c-a*b     one rounding where the ISA has the instruction; the scalar
- *                                           dialect rounds twice, so no algorithm may depend on it
+ *   add sub mul div
+ *   fma(a,b,c) = a*b+c  fnma(a,b,c) = c-a*b one rounding where the ISA has the instruction; the scalar dialect rounds
+ *                                           twice, so no algorithm may depend on it
  *   min max                                 either operand when one is NaN (whatever the CPU does)
  *   min_nan max_nan                         NaN when either operand is NaN
  *   sqrt abs neg copysign(magnitude, sign)

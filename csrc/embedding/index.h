@@ -9,8 +9,8 @@ enum { INDEX_STRICT, INDEX_WRAP, INDEX_DROP }; /* how an index outside [0, limit
 
 /* Writes index[k] to at[k] for every k.  STRICT refuses what is outside [0, limit), WRAP lets -limit..-1 count from the
  * end, DROP writes -1.  The first offender is reported. */
-static kr_status index_resolve(const kr_call* c, int input, int64_t limit, int mode, int64_t* at) {
-  const kr_array* a = &c->in[input];
+static kr_status index_resolve(const kr_call *c, int input, int64_t limit, int mode, int64_t *at) {
+  const kr_array *a = &c->in[input];
   if (!kr_is_index(a->dtype)) return KR_EINTERNAL;
   const int64_t n = kr_size(a);
   for (int64_t k = 0; k < n; ++k) {
@@ -28,8 +28,8 @@ static kr_status index_resolve(const kr_call* c, int input, int64_t limit, int m
 
 /* Row numbers from tuples: the last dimension of the index array, K long, addresses the first K dimensions of `whole`;
  * at[k] becomes the flat number of the addressed row. */
-static kr_status index_resolve_nd(const kr_call* c, int input, const kr_array* whole, int mode, int64_t* at) {
-  const kr_array* a = &c->in[input];
+static kr_status index_resolve_nd(const kr_call *c, int input, const kr_array *whole, int mode, int64_t *at) {
+  const kr_array *a = &c->in[input];
   if (!kr_is_index(a->dtype) || a->ndim < 1) return KR_EINTERNAL;
   const int64_t k = a->shape[a->ndim - 1], n = kr_span(a, 0, a->ndim - 1);
   if (k > whole->ndim) return KR_EINTERNAL;

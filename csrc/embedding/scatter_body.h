@@ -10,20 +10,20 @@
 #define HIGHEST ((T)INFINITY)
 #endif
 
-static void NAME(scatter_task)(void* arg, int64_t task, int worker) {
+static void NAME(scatter_task)(void *arg, int64_t task, int worker) {
   (void)worker;
-  const scatter_job* j = arg;
+  const scatter_job *j = arg;
   const int64_t a = task / j->parts, part = task % j->parts, n = j->inner;
   const int64_t lo = j->rows * part / j->parts, hi = j->rows * (part + 1) / j->parts;
-  T* y = (T*)j->y + a * j->rows * n;
-  const T* u = (const T*)j->u + a * j->count * n;
+  T *y = (T *)j->y + a * j->rows * n;
+  const T *u = (const T *)j->u + a * j->count * n;
   if (j->clear) {
     const T start = j->mode == MAX ? LOWEST : j->mode == MIN ? HIGHEST : j->mode == MUL ? (T)1 : (T)0;
     for (int64_t k = lo * n; k < hi * n; ++k) y[k] = start;
   }
   for (int64_t k = 0; k < j->count; ++k, u += n) {
     if (j->at[k] < lo || j->at[k] >= hi) continue;
-    T* restrict row = y + j->at[k] * n;
+    T *restrict row = y + j->at[k] * n;
     switch (j->mode) {
       case ADD:
         for (int64_t b = 0; b < n; ++b) row[b] = COMBINE(+, row[b], u[b]);

@@ -3,7 +3,7 @@
 
 /* broadcast_to: x repeated along its dimensions of length 1 and along new leading dimensions.
  * in: x.  out: y of rank >= x's. */
-static kr_status broadcast_to(const kr_call* c) {
+static kr_status broadcast_to(const kr_call *c) {
   const kr_array *x = &c->in[0], *y = &c->out[0];
   int64_t xs[KR_MAX_NDIM], ys[KR_MAX_NDIM];
   const int lead = y->ndim - x->ndim;
@@ -22,7 +22,7 @@ static kr_status broadcast_to(const kr_call* c) {
 
 /* tile: the whole array repeated times[d] times along each dimension.
  * in: x.  out: y, y.shape[d] = times[d] * x.shape[d].  i: times[ndim]. */
-static kr_status tile(const kr_call* c) {
+static kr_status tile(const kr_call *c) {
   const kr_array *x = &c->in[0], *y = &c->out[0];
   if (c->n_i != x->ndim || y->ndim != x->ndim) return KR_EINTERNAL;
   int64_t xs[KR_MAX_NDIM], ys[KR_MAX_NDIM];
@@ -39,8 +39,8 @@ static kr_status tile(const kr_call* c) {
 
 /* repeat: each element along axis repeated n times in place.
  * in: x.  out: y, y.shape[axis] = n * x.shape[axis].  i: n, axis. */
-static kr_status repeat(const kr_call* c) {
-  const kr_array* x = &c->in[0];
+static kr_status repeat(const kr_call *c) {
+  const kr_array *x = &c->in[0];
   const int64_t n = c->i[0];
   const int axis = (int)c->i[1];
   const int64_t outer = kr_span(x, 0, axis + 1), inner = kr_span(x, axis + 1, x->ndim);
@@ -53,7 +53,7 @@ static kr_status repeat(const kr_call* c) {
 }
 
 /* `value` as one element of the dtype; integers from the 64-bit i, floats from f. */
-static void element(int32_t dtype, int64_t i, double f, uint64_t* bits) {
+static void element(int32_t dtype, int64_t i, double f, uint64_t *bits) {
   *bits = (uint64_t)i;
   if (dtype == KR_F32) {
     const float x = (float)f;
@@ -67,21 +67,21 @@ static void element(int32_t dtype, int64_t i, double f, uint64_t* bits) {
 }
 
 typedef struct {
-  char* y;
+  char *y;
   int64_t n, size;
   uint64_t bits;
 } fill_job;
 
 #define FILL_CASE(BYTES, T)                                               \
   case BYTES: {                                                           \
-    T* y = (T*)j->y;                                                      \
+    T *y = (T *)j->y;                                                     \
     for (int64_t k = task * MOVE_GRAIN; k < last; ++k) y[k] = (T)j->bits; \
     break;                                                                \
   }
 
-static void fill_task(void* arg, int64_t task, int worker) {
+static void fill_task(void *arg, int64_t task, int worker) {
   (void)worker;
-  const fill_job* j = arg;
+  const fill_job *j = arg;
   const int64_t last = kr_min(j->n, (task + 1) * MOVE_GRAIN);
   switch (j->size) {
     FILL_CASE(1, uint8_t)
@@ -95,7 +95,7 @@ static void fill_task(void* arg, int64_t task, int worker) {
 /* pad: a border of `value` around x; negative widths cut instead.
  * in: x.  out: y, y.shape[d] = before[d] + x.shape[d] + after[d].  i: before[ndim], value (integers and bool; bits of a
  * float16).  f: value (float32, float64). */
-static kr_status pad(const kr_call* c) {
+static kr_status pad(const kr_call *c) {
   const kr_array *x = &c->in[0], *y = &c->out[0];
   if (c->n_i != x->ndim + 1 || c->n_f != 1 || y->ndim != x->ndim) return KR_EINTERNAL;
   int64_t xs[KR_MAX_NDIM], ys[KR_MAX_NDIM], from = 0, to = 0;
@@ -117,7 +117,7 @@ static kr_status pad(const kr_call* c) {
     element(x->dtype, c->i[x->ndim], c->f[0], &job.bits);
     kr_parallel(c->threads, kr_ceil_div(total, MOVE_GRAIN), fill_task, &job);
   }
-  if (inside > 0) move_run(c->threads, &m, (char*)y->data + to * m.size, (const char*)x->data + from * m.size);
+  if (inside > 0) move_run(c->threads, &m, (char *)y->data + to * m.size, (const char *)x->data + from * m.size);
   return KR_OK;
 }
 

@@ -2,19 +2,19 @@
 #include "move.h"
 
 /* Moves `part`, one slab of `whole` that starts at `start` along axis, into whole (joining) or out of it. */
-static void slab(const kr_call* c, const kr_array* whole, const kr_array* part, int axis, int64_t start, int join) {
+static void slab(const kr_call *c, const kr_array *whole, const kr_array *part, int axis, int64_t start, int join) {
   const int64_t outer = kr_span(part, 0, axis), inner = kr_span(whole, axis + 1, whole->ndim);
   const int64_t run = part->shape[axis] * inner, pitch = whole->shape[axis] * inner;
   kr_move m = {.size = kr_itemsize(whole->dtype)};
-  char* corner = (char*)whole->data + start * inner * m.size;
+  char *corner = (char *)whole->data + start * inner * m.size;
   move_push(&m, outer, join ? run : pitch, join ? pitch : run);
   move_push(&m, run, 1, 1);
-  move_run(c->threads, &m, join ? corner : (char*)part->data, join ? (char*)part->data : corner);
+  move_run(c->threads, &m, join ? corner : (char *)part->data, join ? (char *)part->data : corner);
 }
 
 /* concatenate: y = the inputs one after another along axis.
  * in: any number of arrays of y's dtype and rank.  out: y.  i: axis. */
-static kr_status concatenate(const kr_call* c) {
+static kr_status concatenate(const kr_call *c) {
   const int axis = (int)c->i[0];
   int64_t start = 0;
   if (kr_size(&c->out[0]) == 0) return KR_OK;
@@ -27,7 +27,7 @@ static kr_status concatenate(const kr_call* c) {
 
 /* split: the outputs are x cut along axis, in order; their shapes say where.
  * in: x.  out: any number of arrays of x's dtype and rank.  i: axis. */
-static kr_status split(const kr_call* c) {
+static kr_status split(const kr_call *c) {
   const int axis = (int)c->i[0];
   int64_t start = 0;
   if (kr_size(&c->in[0]) == 0) return KR_OK;

@@ -20,7 +20,7 @@ typedef struct {
   int64_t shape[MOVE_NDIM], src[MOVE_NDIM], dst[MOVE_NDIM];
 } kr_move;
 
-KR_INLINE void move_push(kr_move* m, int64_t n, int64_t src, int64_t dst) {
+KR_INLINE void move_push(kr_move *m, int64_t n, int64_t src, int64_t dst) {
   m->shape[m->ndim] = n;
   m->src[m->ndim] = src;
   m->dst[m->ndim] = dst;
@@ -28,7 +28,7 @@ KR_INLINE void move_push(kr_move* m, int64_t n, int64_t src, int64_t dst) {
 }
 
 /* Strides, in elements, of a C-contiguous array. */
-KR_INLINE void move_strides(const kr_array* a, int64_t* strides) {
+KR_INLINE void move_strides(const kr_array *a, int64_t *strides) {
   int64_t s = 1;
   for (int d = a->ndim - 1; d >= 0; --d) {
     strides[d] = s;
@@ -38,7 +38,7 @@ KR_INLINE void move_strides(const kr_array* a, int64_t* strides) {
 
 /* dst[i*dst1 + j*dst0] = src[i*src1 + j*src0] for i < n1, j < n0, where neither inner stride pair is contiguous. */
 #define MOVE_LOOPS(T, name)                                                                                          \
-  static void plane_##name(T* dst, int64_t dst1, int64_t dst0, const T* src, int64_t src1, int64_t src0, int64_t n1, \
+  static void plane_##name(T *dst, int64_t dst1, int64_t dst0, const T *src, int64_t src1, int64_t src0, int64_t n1, \
                            int64_t n0) {                                                                             \
     for (int64_t i = 0; i < n1; ++i, dst += dst1, src += src1) {                                                     \
       if (dst0 == 1 && src0 == 0) {                                                                                  \
@@ -52,7 +52,7 @@ KR_INLINE void move_strides(const kr_array* a, int64_t* strides) {
     }                                                                                                                \
   }                                                                                                                  \
   /* The same for dst0 == 1 and src1 == 1: a transposition, in tiles whose lines stay in the first cache. */         \
-  static void flip_##name(T* dst, int64_t dst1, const T* src, int64_t src0, int64_t n1, int64_t n0) {                \
+  static void flip_##name(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {                \
     enum { STRIP = 64, B = SQUARE_##name };                                                                          \
     for (int64_t s = 0; s < n1; s += STRIP) {                                                                        \
       const int64_t end = kr_min(s + STRIP, n1);                                                                     \
@@ -69,7 +69,7 @@ KR_INLINE void move_strides(const kr_array* a, int64_t* strides) {
   }
 
 #define MOVE_SQUARE_LOOP(T, name)                                                \
-  KR_INLINE void square_##name(T* dst, int64_t ds, const T* src, int64_t ss) {   \
+  KR_INLINE void square_##name(T *dst, int64_t ds, const T *src, int64_t ss) {   \
     for (int i = 0; i < SQUARE_##name; ++i)                                      \
       for (int j = 0; j < SQUARE_##name; ++j) dst[i * ds + j] = src[j * ss + i]; \
   }
@@ -97,7 +97,7 @@ typedef uint64_t move_u64x4 __attribute__((vector_size(32)));
 #define HALF_HIGH(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
 
 /* 8x8 in three rounds of shuffles: interleave elements, pairs, halves. */
-KR_INLINE void square_b4(uint32_t* dst, int64_t ds, const uint32_t* src, int64_t ss) {
+KR_INLINE void square_b4(uint32_t *dst, int64_t ds, const uint32_t *src, int64_t ss) {
   move_u32x8 r[8], t[8];
   for (int i = 0; i < 8; ++i) memcpy(&r[i], src + i * ss, 32);
   for (int i = 0; i < 8; i += 2) {
@@ -116,7 +116,7 @@ KR_INLINE void square_b4(uint32_t* dst, int64_t ds, const uint32_t* src, int64_t
   for (int i = 0; i < 8; ++i) memcpy(dst + i * ds, &t[i], 32);
 }
 
-KR_INLINE void square_b8(uint64_t* dst, int64_t ds, const uint64_t* src, int64_t ss) {
+KR_INLINE void square_b8(uint64_t *dst, int64_t ds, const uint64_t *src, int64_t ss) {
   move_u64x4 r[4], t[4];
   for (int i = 0; i < 4; ++i) memcpy(&r[i], src + i * ss, 32);
   for (int i = 0; i < 4; i += 2) {
@@ -145,14 +145,14 @@ MOVE_LOOPS(uint16_t, b2)
 MOVE_LOOPS(uint32_t, b4)
 MOVE_LOOPS(uint64_t, b8)
 
-#define MOVE_CASE(BYTES, T, name)                                                          \
-  case BYTES:                                                                              \
-    if (d0 == 1 && s1 == 1 && n1 > 1) flip_##name((T*)dst, d1, (const T*)src, s0, n1, n0); \
-    else plane_##name((T*)dst, d1, d0, (const T*)src, s1, s0, n1, n0);                     \
+#define MOVE_CASE(BYTES, T, name)                                                            \
+  case BYTES:                                                                                \
+    if (d0 == 1 && s1 == 1 && n1 > 1) flip_##name((T *)dst, d1, (const T *)src, s0, n1, n0); \
+    else plane_##name((T *)dst, d1, d0, (const T *)src, s1, s0, n1, n0);                     \
     break;
 
 /* The two innermost loops. */
-static void move_plane(const kr_move* m, char* dst, const char* src) {
+static void move_plane(const kr_move *m, char *dst, const char *src) {
   const int a = m->ndim - 2, b = m->ndim - 1;
   const int64_t n1 = m->shape[a], n0 = m->shape[b], s1 = m->src[a], s0 = m->src[b], d1 = m->dst[a], d0 = m->dst[b];
   const int64_t size = m->size;
@@ -170,16 +170,16 @@ static void move_plane(const kr_move* m, char* dst, const char* src) {
 }
 
 typedef struct {
-  const kr_move* move;
-  char* dst;
-  const char* src;
+  const kr_move *move;
+  char *dst;
+  const char *src;
   int64_t planes, group; /* planes in all, and in one task */
 } move_job;
 
-static void move_task(void* arg, int64_t task, int worker) {
+static void move_task(void *arg, int64_t task, int worker) {
   (void)worker;
-  const move_job* job = arg;
-  const kr_move* m = job->move;
+  const move_job *job = arg;
+  const kr_move *m = job->move;
   const int outer = m->ndim - 2;
   const int64_t first = task * job->group, last = kr_min(first + job->group, job->planes);
   int64_t at[MOVE_NDIM] = {0}, from = 0, to = 0, rest = first;
@@ -203,7 +203,7 @@ static void move_task(void* arg, int64_t task, int worker) {
 }
 
 /* Drops dimensions of one element and merges neighbours that are one run in both layouts. */
-static void move_merge(kr_move* m) {
+static void move_merge(kr_move *m) {
   int n = 0;
   for (int d = 0; d < m->ndim; ++d) {
     if (m->shape[d] == 1) continue;
@@ -221,7 +221,7 @@ static void move_merge(kr_move* m) {
   m->ndim = n;
 }
 
-static void move_bring(kr_move* m, int from, int to) {
+static void move_bring(kr_move *m, int from, int to) {
   const int64_t n = m->shape[from], s = m->src[from], t = m->dst[from];
   const int step = from < to ? 1 : -1;
   for (int d = from; d != to; d += step) {
@@ -236,9 +236,9 @@ static void move_bring(kr_move* m, int from, int to) {
 
 /* Cuts dimension d into chunks of `chunk`: the whole chunks become an outermost dimension and are run by the caller's
  * move; what remains is run here. */
-static void move_cut(int threads, kr_move* m, int d, int64_t chunk, char* dst, const char* src);
+static void move_cut(int threads, kr_move *m, int d, int64_t chunk, char *dst, const char *src);
 
-static void move_planes(int threads, kr_move* m, char* dst, const char* src) {
+static void move_planes(int threads, kr_move *m, char *dst, const char *src) {
   if (m->shape[m->ndim - 1] >= 2 * MOVE_GRAIN) move_cut(threads, m, m->ndim - 1, MOVE_GRAIN, dst, src);
   const int64_t rows = kr_max(64, kr_round_up(MOVE_GRAIN / m->shape[m->ndim - 1], 64));
   if (m->shape[m->ndim - 2] >= 2 * rows) move_cut(threads, m, m->ndim - 2, rows, dst, src);
@@ -251,7 +251,7 @@ static void move_planes(int threads, kr_move* m, char* dst, const char* src) {
   else kr_parallel(threads, tasks, move_task, &job);
 }
 
-static void move_cut(int threads, kr_move* m, int d, int64_t chunk, char* dst, const char* src) {
+static void move_cut(int threads, kr_move *m, int d, int64_t chunk, char *dst, const char *src) {
   const int64_t whole = m->shape[d] / chunk, rest = m->shape[d] % chunk;
   if (rest) {
     kr_move tail = *m;
@@ -266,7 +266,7 @@ static void move_cut(int threads, kr_move* m, int d, int64_t chunk, char* dst, c
 }
 
 /* Runs the move.  `dst` and `src` point at the box's first element. */
-static void move_run(int threads, kr_move* m, void* dst, const void* src) {
+static void move_run(int threads, kr_move *m, void *dst, const void *src) {
   for (int d = 0; d < m->ndim; ++d)
     if (m->shape[d] == 0) return;
   move_merge(m);
@@ -287,7 +287,7 @@ static void move_run(int threads, kr_move* m, void* dst, const void* src) {
 }
 
 /* A contiguous copy of `bytes`, in parallel where that pays. */
-static void move_bytes(int threads, void* dst, const void* src, int64_t bytes) {
+static void move_bytes(int threads, void *dst, const void *src, int64_t bytes) {
   kr_move m = {.size = 1};
   if (bytes % 8 == 0) {
     m.size = 8;

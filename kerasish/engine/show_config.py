@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,9 @@ def _threads(c: dict[str, Any]) -> str:
     limits = c["thread_limits"]
     why = [f"{limits['affinity']} CPUs to run on"]
     why.append(f"a cgroup quota of {limits['cgroup']}" if limits["cgroup"] else "no cgroup quota")
-    environment = limits["environment"]
-    why.append(f"KERASISH_NUM_THREADS={environment}" if environment else "KERASISH_NUM_THREADS not set")
+    text = os.environ.get("KERASISH_NUM_THREADS")
+    refused = "" if limits["environment"] else ", which is not a positive number"
+    why.append(f"KERASISH_NUM_THREADS={text}{refused}" if text else "KERASISH_NUM_THREADS not set")
     if c["threads"] != limits["automatic"]:
         why.append(f"set to {c['threads']} by the program")
     return f"{c['threads']} ({', '.join(why)})"

@@ -32,6 +32,7 @@ def run(**environment):
 def test_the_environment_is_obeyed_or_named():
     text = run(KERASISH_ISA="scalar", KERASISH_NUM_THREADS="1")
     assert "scalar (available:" in text and "1 (" in text and "KERASISH_NUM_THREADS=1" in text
+    assert "KERASISH_NUM_THREADS=two, which is not a positive number" in run(KERASISH_NUM_THREADS="two")
     assert "KERASISH_ISA=sse9 names none of these" in run(KERASISH_ISA="sse9")
 
 

@@ -174,8 +174,8 @@ class Progbar:
         filled = int(width * current / self.target) if known else 0
         bar = f"{BOLD}{counter}{RESET}"
         if width:
-            done = f"{GREEN}{'━' * filled}{RESET}" if filled else ""
-            bar += f" {done}{WHITE}{'━' * (width - filled)}{RESET}"
+            parts = ((GREEN, filled), (WHITE, width - filled))
+            bar += " " + "".join(f"{color}{'━' * n}{RESET}" for color, n in parts if n > 0)
         columns = fixed + (width + 1 if width else 0) + len(info)
         return f"{bar} {BOLD}{clock}{RESET}{info}", columns
 

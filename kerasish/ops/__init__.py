@@ -76,7 +76,7 @@ from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_
 from .softmax import log_softmax, logsumexp, softmax, sparsemax
 
 # normalization (batch_norm_training is not part of Keras's namespace)
-from .norm import (
+from .normalization import (
     batch_norm_training, batch_normalization, layer_normalization, moments, normalize, rms_normalization,
 )  # fmt: skip
 

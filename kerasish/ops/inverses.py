@@ -236,7 +236,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     check_matrix("cholesky_inverse", Spec(tuple(x.shape), x.dtype), square=True)
     if x.shape[-1] is None:
         raise invalid("cholesky_inverse", "the size of the matrix must be known", x=x)
-    inverse = solve_triangular(x, eye(x.shape[-1], dtype=x.dtype), lower=not upper)
+    inverse = solve_triangular_op(x, eye(x.shape[-1], dtype=x.dtype), lower=not upper)
     return inverse @ t(inverse) if upper else t(inverse) @ inverse
 
 
@@ -346,12 +346,14 @@ solve_triangular_op = define_op(
 
 
 def _solve_with(where: str, op: Any, a: Any, b: Any, **attrs: Any) -> Any:
-    """b may be a vector for each matrix."""
+    """b may be one vector, or a vector for each matrix; anything else is matrices."""
     a, b = promote(floating_matrix(a), floating_matrix(b))
-    n_a, n_b = len(a.shape), len(b.shape)
-    if n_b == 0:
+    if len(b.shape) == 0:
         raise invalid(where, "`b` is a vector, a matrix or a batch of them", b=b)
-    if n_b > 1 and n_b != n_a - 1:
+    vectors = len(b.shape) == len(a.shape) - 1 and all(
+        None in (p, q) or p == q for p, q in zip(a.shape[:-1], b.shape, strict=True)
+    )
+    if len(b.shape) > 1 and not vectors:
         return op(a, b, **attrs)
     check_matrix(where, Spec(tuple(a.shape), a.dtype), square=True, name="a")
     n, rows = a.shape[-1], b.shape[-1]
@@ -365,10 +367,10 @@ def solve(a: Any, b: Any) -> Any:
 
     Args:
         a: `(..., m, m)`.
-        b: `(..., m, n)`, or `(..., m)` with one dimension less than a.
+        b: `(..., m, n)`; or `(m,)`, or `(..., m)` with the leading dimensions of a: a vector for each matrix.
 
     Returns:
-        x, shaped like b.
+        x, shaped like b (the leading dimensions broadcast).
 
     Raises:
         ValueError: where the shapes do not fit or a matrix is singular.
@@ -385,7 +387,7 @@ def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
 
     Args:
         a: `(..., m, m)`.
-        b: `(..., m, n)`, or `(..., m)` with one dimension less than a.
+        b: as for `solve`.
         lower: a is lower triangular.
 
     Returns:

@@ -5,7 +5,7 @@
 
 enum {
   SKINNY_FEW = 4,        /* vectors at most */
-  SKINNY_BLOCK = 2048,    /* outputs of a task that sums rows of the big operand: their sums stay in L1 */
+  SKINNY_BLOCK = 2048,   /* outputs of a task that sums rows of the big operand: their sums stay in L1 */
   SKINNY_WORK = 1 << 15, /* elements of the big operand that make a task */
   SKINNY_CHUNKS = 16     /* pieces of k at most, where there are too few outputs to share out */
 };

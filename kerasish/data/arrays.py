@@ -11,6 +11,7 @@ from ..engine import config, tree
 from ..engine.errors import invalid
 
 PARTS = ("x", "y", "sample_weight")
+CONVERTED_BYTES = 1 << 30  # an array that would be larger in the dtype of batches is converted batch by batch
 
 
 def is_array_like(value: Any) -> bool:
@@ -117,6 +118,16 @@ class Rows:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def convert(self) -> None:
+        """Brings the whole array into `dtype` now, unless that takes much memory: passes to come are then faster.
+
+        A batch of 64 rows of 784 numbers takes 45 us to gather from float32, 170 us from float64.
+        """
+        array = self._array
+        dense = isinstance(array, np.ndarray) and array.size * self.dtype.itemsize <= CONVERTED_BYTES
+        if dense and array.dtype != self.dtype:
+            self._array = array.astype(self.dtype)
 
     def take(self, index: slice | np.ndarray) -> np.ndarray:
         """The rows at `index`, C-contiguous and in `dtype`; for a slice a view of the data where possible."""

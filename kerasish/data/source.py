@@ -101,6 +101,10 @@ class ArraySource(BatchSource):
             rows = (*rows[:2], Rows(where, "sample_weight", weights))
         self._rows = pack_x_y_sample_weight(*rows)
         self._shuffle = shuffle
+        if shuffle:  # for training, which passes over the data many times
+            for leaf in tree.flatten(rows):
+                if leaf is not None:
+                    leaf.convert()
         self.num_samples = len(next(r for _, r in leaf_names("x", rows[0])))
         if batch_size is None:
             batch_size = math.ceil(self.num_samples / steps) if steps else DEFAULT_BATCH_SIZE

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasish.data import ArraySource, batch_source, pack_x_y_sample_weight, train_validation_split
+from kerasish.data import ArraySource, arrays, batch_source, pack_x_y_sample_weight, train_validation_split
 from kerasish.data import unpack_x_y_sample_weight as unpack
 from kerasish.engine import config
 from kerasish.engine.tensor import Tensor
@@ -87,6 +87,19 @@ def test_floats_become_floatx_and_integers_stay():
         assert batches(np.zeros(2, "float32"))[0].dtype == "float64"
     finally:
         config.set_floatx(before)
+
+
+def test_an_array_too_large_to_convert_at_once_is_converted_batch_by_batch(monkeypatch):
+    x = np.arange(6.0)
+    for limit in (0, 1 << 30):
+        monkeypatch.setattr(arrays, "CONVERTED_BYTES", limit)
+        np.random.seed(0)
+        source = ArraySource(x, batch_size=4, shuffle=True)
+        assert source._rows._array.dtype == ("float64" if limit == 0 else "float32")
+        got = list(source)
+        assert [b.dtype for b in got] == ["float32", "float32"]
+        assert np.array_equal(np.concatenate(got), np.random.RandomState(0).permutation(6))
+    assert x.dtype == "float64"
 
 
 def test_batches_are_contiguous():

@@ -83,6 +83,7 @@ from .normalization import (
 # conv
 from .conv import conv, conv_transpose, depthwise_conv, separable_conv
 from .pool import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
+from .unfold import fold, unfold
 
 # control (after scan: the name `scan` is this function, not the module of cumulative sums)
 from .control import cond, fori_loop, switch, while_loop

@@ -98,6 +98,15 @@ def test_adaptive_pool(keras, rank, name):
             agree(getattr(ops, name)(y, size, data_format), getattr(keras.ops, name)(y, size, data_format))
 
 
+def test_unfold_and_fold(keras):
+    x = data(2, 3, 6, 7)
+    for kwargs in ({"kernel_size": 2}, {"kernel_size": (3, 2), "dilation": 2, "padding": 1, "stride": (1, 2)}):
+        got = ops.unfold(x, **kwargs)
+        agree(got, keras.ops.unfold(x, **kwargs))
+        columns = data(*got.shape)
+        agree(ops.fold(columns, (6, 7), **kwargs), keras.ops.fold(columns, (6, 7), **kwargs))
+
+
 def test_gradients(keras):
     """Of a function that goes through every op, with ties in the pooling windows."""
     import jax

@@ -159,7 +159,7 @@ class Model(Trainer, Layer):
         todo = []
         for kind, nested in state_tree.items():
             if kind not in groups:
-                raise invalid("set_state_tree", f"a kind of state is one of {sorted(groups)}", kind=kind)
+                raise invalid("set_state_tree", f"a kind of state is one of {sorted(groups)}", given=kind)
             known = {v.path: v for v in groups[kind]}
             for path, value in _unnest(nested):
                 if path not in known:

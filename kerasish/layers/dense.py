@@ -7,6 +7,7 @@ from typing import Any
 from .. import ops
 from ..engine.errors import invalid
 from ..engine.serialization import export
+from ..ops.matmul import matmul_bias
 from .input_spec import InputSpec
 from .layer import Layer
 from .options import check_count, options_config, refuse, set_options
@@ -92,9 +93,7 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        x = ops.matmul(inputs, self.kernel)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
+        x = ops.matmul(inputs, self.kernel) if self.bias is None else matmul_bias(inputs, self.kernel, self.bias)
         return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:

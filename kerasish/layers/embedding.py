@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from .. import ops
+from .. import ops, regularizers
 from ..engine import tree
 from ..engine.errors import invalid
 from ..engine.serialization import deserialize_keras_object, export, serialize_keras_object
@@ -99,7 +99,12 @@ class Embedding(Layer):
         return (*input_shape, self.output_dim)
 
     def get_config(self) -> dict:
-        config = {"input_dim": self.input_dim, "output_dim": self.output_dim, "mask_zero": self.mask_zero}
+        config = {
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            "mask_zero": self.mask_zero,
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+        }
         return {**super().get_config(), **config, **options_config(self)}
 
 

@@ -243,6 +243,7 @@ class Layer(LayerState, Operation):
         first = bound.get(signature.first) if signature.first is not None else next(iter(bound.values()), None)
         if self.input_spec is not None:
             self._assert_input_compatibility(first)
+        builds_itself = not self.built and not self._build_overridden
         if not self.built:
             self._maybe_build(bound)
 
@@ -272,6 +273,8 @@ class Layer(LayerState, Operation):
                 else:
                     outputs = self._run(symbolic, args, kwargs)
                 self.built = True
+                if builds_itself:
+                    self._lock_state()  # what `call` made is all there is
                 if self.activity_regularizer is not None and not symbolic:
                     self._add_activity_loss(outputs)
             if previous_mask is not None or self._mask_overridden:

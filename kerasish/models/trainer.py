@@ -477,7 +477,8 @@ class Trainer:
             val_x, val_y, val_weight = unpack_x_y_sample_weight(validation_data)
             val_batches = EpochIterator(
                 val_x, val_y, val_weight, batch_size=validation_batch_size or batch_size,
-                steps_per_epoch=validation_steps, steps_per_execution=self.steps_per_execution, where="fit (validation)",
+                steps_per_epoch=validation_steps, steps_per_execution=self.steps_per_execution,
+                where="fit (validation)",
             )  # fmt: skip
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(

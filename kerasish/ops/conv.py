@@ -62,6 +62,11 @@ def _slide(where: str, x: Spec, kernel: Spec, strides: Any, padding: Any, dilati
     return slide(where, x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation, received=received)
 
 
+def _work(pixels: Spec, kernel: Spec) -> int:
+    """Floating-point operations: at each of these pixels, a multiply-add for every value of the kernel."""
+    return 2 * (pixels.size or 0) // max(pixels.shape[-1] or 1, 1) * (kernel.size or 0)
+
+
 def _define(
     name: str,
     most: int,
@@ -121,6 +126,7 @@ def _define(
         ),
         saves="inputs kernel",
         kind="anchor",
+        flops=lambda specs, outs, a: _work(outs[0], specs[1]),
     )
     grad_input = define_op(
         f"{name}_grad_input",
@@ -138,6 +144,7 @@ def _define(
         saves="g kernel",
         outputs="dx",
         kind="anchor",
+        flops=lambda specs, outs, a: _work(specs[0], specs[1]),
     )
     grad_kernel = define_op(
         f"{name}_grad_kernel",
@@ -155,6 +162,7 @@ def _define(
         saves="inputs g",
         outputs="dk",
         kind="anchor",
+        flops=lambda specs, outs, a: _work(specs[1], outs[0]),
     )
     return _Family(forward, grad_input, grad_kernel)
 
@@ -232,6 +240,7 @@ conv_transpose_op = define_op(
     ),
     saves="inputs kernel",
     kind="anchor",
+    flops=lambda specs, outs, a: _work(specs[0], specs[1]),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from string import ascii_letters
 from typing import Any
 
@@ -97,6 +98,10 @@ def _matmul_numbers(specs: tuple[Spec, ...], attrs: dict) -> tuple[int, int, int
     return int(attrs.get("transpose_a", False)), int(attrs.get("transpose_b", False)), 0
 
 
+def _matmul_work(specs: tuple[Spec, ...], outs: tuple[Spec, ...], attrs: dict) -> int:
+    return 2 * (outs[0].size or 0) * (specs[0].shape[-2 if attrs.get("transpose_a") else -1] or 0)
+
+
 matmul_op = define_op(
     "matmul",
     inputs="x1 x2",
@@ -105,6 +110,7 @@ matmul_op = define_op(
     grad=(_matmul_grad_x1, _matmul_grad_x2),
     saves="x1 x2",
     kind="anchor",
+    flops=_matmul_work,
 )
 
 matmul_bias_op = define_op(
@@ -115,6 +121,7 @@ matmul_bias_op = define_op(
     grad=(_matmul_grad_x1, _matmul_grad_x2, lambda ctx, g: unbroadcast(g, ctx.specs[2])),
     saves="x1 x2",
     kind="anchor",
+    flops=_matmul_work,
 )
 
 
@@ -228,6 +235,12 @@ def contract(x1: Any, left: str, x2: Any, right: str, out: str) -> Any:
     return _in_order(contract_op(x1, x2, left=left, right=right, out=natural), natural, out)
 
 
+def _contract_work(specs: tuple[Spec, ...], outs: tuple[Spec, ...], attrs: dict) -> int:
+    summed = _groups(attrs["left"], attrs["right"], attrs["out"])[3]
+    size = dict(zip(attrs["left"], specs[0].shape))
+    return 2 * (outs[0].size or 0) * math.prod(size[label] or 0 for label in summed)
+
+
 contract_op = define_op(
     "contract",
     inputs="x1 x2",
@@ -243,6 +256,7 @@ contract_op = define_op(
     ),
     saves="x1 x2",
     kind="anchor",
+    flops=_contract_work,
 )
 
 

@@ -103,7 +103,8 @@ CASES = _named(
         ],
         *[
             (f"Global{kind}Pooling{r}D", Case(
-                lambda L, kind=kind, r=r: getattr(L, f"Global{kind}Pooling{r}D")(keepdims=r == 2), ((X1, X2, X3)[r - 1],)
+                lambda L, kind=kind, r=r: getattr(L, f"Global{kind}Pooling{r}D")(keepdims=r == 2),
+                ((X1, X2, X3)[r - 1],),
             ))
             for kind in ("Max", "Average") for r in (1, 2, 3)
         ],

@@ -14,7 +14,7 @@ from kerasish._core import core
 from kerasish.engine.dtype import result_type, standardize_dtype
 from kerasish.engine.op import Host, apply, define_op, get_op
 from kerasish.engine.spec import Spec, standardize_shape
-from kerasish.engine.tensor import Tensor, to_tensor
+from kerasish.engine.tensor import Tensor
 
 
 def test_conversion_keeps_or_chooses_the_dtype():
@@ -160,7 +160,7 @@ def test_bad_variables():
         keras.Variable(lambda shape, dtype: None)
     with pytest.raises(ValueError, match="every dimension must be known"):
         keras.Variable(keras.initializers.Zeros(), shape=(None, 2))
-    with pytest.raises(ValueError, match="the name is a string without '/'"):
+    with pytest.raises(ValueError, match=r"the name is a string without '/'"):
         keras.Variable(1.0, name="a/b")
     with pytest.raises(ValueError, match=r"the value must have shape \(3,\)"):
         keras.Variable([1.0, 2.0], shape=(3,))
@@ -196,7 +196,7 @@ def test_promotion():
 def test_shapes_are_checked():
     assert standardize_shape([2, None, np.int64(3)]) == (2, None, 3)
     for bad in (5, "ab", (2, -1), (1.5,)):
-        with pytest.raises(ValueError, match="a (shape|dimension) is"):
+        with pytest.raises(ValueError, match=r"a (shape|dimension) is"):
             standardize_shape(bad)
 
 

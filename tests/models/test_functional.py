@@ -56,7 +56,7 @@ def test_nested_structures_of_inputs_and_outputs():
     assert isinstance(out["both"], tuple)
     np.testing.assert_array_equal(out["both"][1].numpy(), x[0] * 2)
     predicted = model.predict(x, batch_size=2, verbose=0)
-    np.testing.assert_allclose(predicted["sum"], out["sum"].numpy(), rtol=1e-6)
+    np.testing.assert_allclose(predicted["sum"], out["sum"].numpy(), rtol=1e-5, atol=1e-6)
     assert_same_after_round_trip(model, x)
 
 
@@ -141,7 +141,7 @@ def test_an_unused_input_still_belongs_to_the_model():
 def test_disconnected_graphs_are_named():
     a, b = keras.Input((2,), name="here"), keras.Input((2,), name="elsewhere")
     y = layers.Add()([layers.Dense(2)(a), layers.Dense(2)(b)])
-    with pytest.raises(ValueError, match="the graph is disconnected: 'elsewhere' is needed for the outputs"):
+    with pytest.raises(ValueError, match=r"the graph is disconnected: 'elsewhere' is needed for the outputs"):
         keras.Model(a, y)
     with pytest.raises(ValueError, match="disconnected: a symbol comes from no input"):
         keras.Model(a, layers.Add()([a, keras.KerasTensor((None, 2))]))
@@ -163,7 +163,7 @@ def test_wrong_inputs_are_named():
         model([data(3, 4), data(3, 4)])
     np.testing.assert_array_equal(model(data(3, 4)[..., None]).numpy(), model(data(3, 4)).numpy())
     x = keras.Input((1,), name="a")
-    with pytest.raises(ValueError, match="an input is a tensor|is not optional"):
+    with pytest.raises(ValueError, match=r"an input is a tensor|is not optional"):
         keras.Model(x, x * 2.0)(None)
 
 

@@ -24,8 +24,8 @@ def blobs(n=64, seed=0):
 def classifier(**compile_arguments):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((2,)), layers.Dense(16, activation="relu"), layers.Dense(3, "softmax")])
-    arguments = dict(optimizer=keras.optimizers.Adam(0.05), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.compile(**{**arguments, **compile_arguments})
+    usual = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+    model.compile(**{"optimizer": keras.optimizers.Adam(0.05), **usual, **compile_arguments})
     return model
 
 
@@ -95,7 +95,11 @@ def test_fit_does_not_depend_on_the_number_of_threads():
 @pytest.mark.parametrize(
     ("loss", "weights", "metrics"),
     [
-        ({"kind": "sparse_categorical_crossentropy", "size": "mse"}, {"kind": 2.0, "size": 0.5}, {"kind": ["accuracy"]}),
+        (
+            {"kind": "sparse_categorical_crossentropy", "size": "mse"},
+            {"kind": 2.0, "size": 0.5},
+            {"kind": ["accuracy"]},
+        ),
         (["sparse_categorical_crossentropy", "mse"], [2.0, 0.5], [["accuracy"], []]),
         ({"kind": "sparse_categorical_crossentropy", "size": "mse"}, [2.0, 0.5], {"kind": "accuracy", "size": None}),
     ],
@@ -122,7 +126,7 @@ def test_one_loss_for_all_outputs_and_none_for_some():
     model = two_heads()
     x, y = head_data()
     model.compile("sgd", {"size": "mae"})
-    with pytest.warns(UserWarning, match="no gradients exist for the variables.*kind/kernel"):
+    with pytest.warns(UserWarning, match=r"no gradients exist for the variables.*kind/kernel"):
         logs = model.train_on_batch(x, {"size": y["size"]}, return_dict=True)
     assert set(logs) == {"loss"}
     one_hot = {"kind": np.eye(3, dtype="float32")[y["kind"]], "size": y["size"]}
@@ -299,7 +303,7 @@ def test_subclassed_models_build_on_data_and_say_so_when_they_cannot_without():
             return x
 
     model = Mine()
-    with pytest.raises(ValueError, match="Mine 'mine.*' is not built"):
+    with pytest.raises(ValueError, match=r"Mine 'mine.*' is not built"):
         model.summary()
     with pytest.raises(ValueError, match="is not built: call build"):
         model.count_params()
@@ -322,7 +326,7 @@ def test_unknown_names_are_errors_at_compile_time():
         model.compile("sgd", "mse", metrics=["correctness"])
     with pytest.raises(ValueError, match="reluu"):
         layers.Dense(1, activation="reluu")
-    with pytest.raises(ValueError, match="padding must be one of"):
+    with pytest.raises(ValueError, match="`padding` must be one of"):
         layers.Conv2D(1, 1, padding="full")
     with pytest.raises(ValueError, match="jit_compile is True, False or"):
         model.compile("sgd", "mse", jit_compile="always")
@@ -344,11 +348,11 @@ def test_a_model_that_is_not_compiled_or_has_no_loss():
 def test_data_errors_reach_the_user_by_name():
     model = classifier()
     x, y = blobs(10)
-    with pytest.raises(ValueError, match="(?s)x.*10.*y.*9"):
+    with pytest.raises(ValueError, match=r"(?s)x.*10.*y.*9"):
         model.fit(x, y[:9], verbose=0)
-    with pytest.raises(ValueError, match="(?i)empty|no samples"):
+    with pytest.raises(ValueError, match=r"(?i)empty|no samples"):
         model.fit(x[:0], y[:0], verbose=0)
-    with pytest.raises((ValueError, TypeError), match="object|str|number"):
+    with pytest.raises((ValueError, TypeError), match=r"object|str|number"):
         model.fit(np.array([["a", "b"]]), y[:1], verbose=0)
     with pytest.raises(ValueError, match=r"(?s)expected (shape|axis).*x.shape=\(10, 3\)"):
         model.fit(np.ones((10, 3)), y, verbose=0)

@@ -48,9 +48,8 @@ class LossFunctionWrapper(Loss):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
-        if "fn" in config:
-            config = deserialize_keras_object(config)
-        return cls(**config)
+        # A string stays one, also where a custom object has the same name as this one.
+        return cls(**{k: v if isinstance(v, str) else deserialize_keras_object(v) for k, v in config.items()})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {getattr(self.fn, '__name__', self.fn)} kwargs={self._fn_kwargs}>"

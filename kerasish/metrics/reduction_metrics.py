@@ -171,9 +171,8 @@ class MeanMetricWrapper(Mean):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Metric:
-        if "fn" in config:
-            config = deserialize_keras_object(config)
-        return cls(**config)
+        # A string stays one, also where a custom object has the same name as this one.
+        return cls(**{k: v if isinstance(v, str) else deserialize_keras_object(v) for k, v in config.items()})
 
 
 class NamedMean(MeanMetricWrapper):

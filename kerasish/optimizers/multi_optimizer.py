@@ -130,19 +130,19 @@ class MultiOptimizer(Optimizer):
             optimizer.loss_scale_factor = self.loss_scale_factor
             self._inner_optimizers.append(optimizer)
 
-    def build(self, variables: Sequence[Variable]) -> None:
+    def build(self, var_list: Sequence[Variable]) -> None:
         """Chooses an optimizer for each variable and makes their slots."""
         if self.built:
             return
-        for v in variables:
+        for v in var_list:
             optimizer = self._optimizer_map(v)
             self._add(optimizer)
             self._choice[id(v)] = optimizer
         for optimizer in self._inner_optimizers:
-            own = self._own(optimizer, variables)
+            own = self._own(optimizer, var_list)
             if own:
                 optimizer.build(own)
-        super().build(variables)
+        super().build(var_list)
 
     def _own(self, optimizer: Optimizer, variables: Sequence[Variable]) -> list[Variable]:
         return [v for v in variables if self._choice[id(v)] is optimizer]

@@ -10,13 +10,15 @@ from .._core import core
 from ..engine.config import floatx
 from ..engine.dtype import FLOATS, result_type, standardize_dtype
 from ..engine.errors import invalid
-from ..engine.op import Host, define_op, get_op
+from ..engine.op import Host, define_op
 from ..engine.spec import Spec, standardize_shape
 from ..engine.symbol import Symbol
 from ..engine.tensor import Operators, Tensor, as_input, to_tensor
 from .axes import as_int
 from .cast import cast, convert_to_tensor
+from .elementary import exp, log
 from .join import stack
+from .math import add, floor, multiply, power, subtract
 from .shape import broadcast_to, expand_dims
 
 __all__ = [
@@ -297,7 +299,6 @@ def linspace(
         out = to_tensor(np.floor(values) if dtype not in FLOATS else values, dtype)
         return (out, to_tensor(step, dtype if dtype in FLOATS else floatx())) if retstep else out
     real = dtype if dtype in FLOATS else floatx()
-    add, subtract, multiply = get_op("add"), get_op("subtract"), get_op("multiply")
     ends = [cast(v, real) for v in (start, stop)]
     zero = subtract(ends[0], ends[0])
     ends = [add(ends[0], subtract(ends[1], ends[1])), add(ends[1], zero)]  # broadcast against each other
@@ -308,7 +309,7 @@ def linspace(
     first, last = (expand_dims(e, place) for e in ends)
     out = add(multiply(first, 1 - t), multiply(last, t))
     if dtype not in FLOATS:
-        out = cast(get_op("floor")(out), dtype)
+        out = cast(floor(out), dtype)
     parts = n - 1 if endpoint else n
     step = multiply(subtract(ends[1], ends[0]), np.asarray(1 / parts if parts > 0 else np.nan, real))
     return (out, step) if retstep else out
@@ -326,8 +327,6 @@ def logspace(
     n, dtype = _space("logspace", start, stop, num, dtype)
     if _fixed(start, stop, base):
         return to_tensor(np.logspace(start, stop, n, endpoint=endpoint, base=base, axis=axis), dtype)
-    from .math import power
-
     real = dtype if dtype in FLOATS else floatx()
     return cast(power(base, linspace(start, stop, n, endpoint, dtype=real, axis=axis)), dtype)
 
@@ -344,8 +343,6 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     n, dtype = _space("geomspace", start, stop, num, dtype)
     if _fixed(start, stop):
         return to_tensor(np.geomspace(start, stop, n, endpoint=endpoint, axis=axis), dtype)
-    from .math import exp, log
-
     real = dtype if dtype in FLOATS else floatx()
     ends = [log(cast(v, real)) for v in (start, stop)]
     return cast(exp(linspace(*ends, n, endpoint, axis=axis)), dtype)
@@ -378,7 +375,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
         return zeros((x.shape[0] or 0, 0), x.dtype)
     columns = [ones_like(x)]
     for _ in range(n - 1):
-        columns.append(get_op("multiply")(columns[-1], x))
+        columns.append(multiply(columns[-1], x))
     return stack(columns if increasing else columns[::-1], axis=1)
 
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from ..engine.dtype import FLOATS, standardize_dtype
 from ..engine.errors import invalid
-from ..engine.op import Host, define_op, get_op
+from ..engine.op import Host, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import as_int
 from .cast import cast
+from .math import divide, multiply
 from .pad import pad
 from .slices import basic_slice
 
@@ -365,7 +366,7 @@ def stft(
         x = pad(x, [(0, 0)] * (len(x.shape) - 1) + [(n // 2, n // 2)], mode="reflect")
     frames = frame_op(x, length=n, stride=stride)
     if weights is not None:
-        frames = get_op("multiply")(frames, weights)
+        frames = multiply(frames, weights)
     return rfft_op(frames, fft_length=n)
 
 
@@ -404,10 +405,10 @@ def istft(
     frames = irfft_op(real, imag, fft_length=n)
     squares = np.ones(n, real.dtype) if weights is None else weights * weights
     if weights is not None:
-        frames = get_op("multiply")(frames, weights)
+        frames = multiply(frames, weights)
     total = overlap_add_op(frames, stride=stride)
     cover = _overlap_host(np.broadcast_to(squares, (real.shape[-2], n)), stride)
-    total = get_op("divide")(total, np.where(cover > 1e-10, cover, 1).astype(real.dtype))
+    total = divide(total, np.where(cover > 1e-10, cover, 1).astype(real.dtype))
     start = n // 2 if center else 0
     end = start + length if length is not None else total.shape[-1] - start
     full = ((None, None, None),) * (len(total.shape) - 1)

@@ -171,7 +171,7 @@ def _split_sizes(n: int | None, at: int | tuple[int, ...], even: bool, where: st
         return tuple(n // at + (k < n % at) for k in range(at))
     if n is None:
         inner = tuple(b - a if 0 <= a <= b else None for a, b in pairwise(at))
-        return (None, *inner, None) if at else (None,)
+        return (at[0] if at[0] >= 0 else None, *inner, None) if at else (None,)
     ends = [min(n, max(0, a + n if a < 0 else a)) for a in at]
     if ends != sorted(ends):
         raise invalid(where, "the indices to split at must not decrease", indices=at, length=n)

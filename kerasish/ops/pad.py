@@ -8,20 +8,25 @@ import numpy as np
 
 from ..engine.dtype import FLOATS
 from ..engine.errors import invalid
-from ..engine.op import C, Host, define_op, get_op
+from ..engine.op import C, Host, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import as_int
 from .cast import cast
 from .join import concatenate
+from .math import floor, multiply, round
+from .reduce import max, mean, min
 from .repeat import repeat
 from .slices import basic_slice, basic_slice_op
+from .sort import sort
 
 __all__ = ["pad"]
 
+FULL = (None, None, None)
+
 # Modes whose border copies elements of x: np.pad of the positions says which.
 _COPYING = {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric", "wrap": "wrap", "circular": "wrap"}
-_STATISTICS = {"maximum": "max", "minimum": "min", "mean": "mean", "median": "median"}
+_STATISTICS = ("maximum", "minimum", "mean", "median")
 _MODES = ("constant", "empty", *_COPYING, "linear_ramp", *_STATISTICS)
 
 
@@ -160,7 +165,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
         elif mode == "linear_ramp":
             x = _joined(_ramp(x, axis, 0, pair[0]), x, _ramp(x, axis, -1, pair[1]), axis)
         else:
-            value = _statistic(x, axis, _STATISTICS[mode])
+            value = _statistic(x, axis, mode)
             x = _joined(repeat(value, pair[0], axis), x, repeat(value, pair[1], axis), axis)
     return x
 
@@ -169,21 +174,31 @@ def _joined(before: Any, x: Any, after: Any, axis: int) -> Any:
     return concatenate([cast(before, x.dtype), x, cast(after, x.dtype)], axis)
 
 
-def _statistic(x: Any, axis: int, name: str) -> Any:
-    """The maximum, minimum, mean or median along an axis, 1 long; integers' means are rounded as NumPy does."""
-    from . import reduce
+def _statistic(x: Any, axis: int, mode: str) -> Any:
+    """The maximum, minimum, mean or median along an axis, 1 long; those of integers are rounded, as NumPy does."""
+    if mode == "median":
+        n = x.shape[axis]
+        if n is None:
+            raise invalid("pad", "mode 'median' needs an axis of known length", x=x, axis=axis)
+        ordered = sort(x, axis)
+        middle = [_one(ordered, axis, k) for k in ((n - 1) // 2, n // 2)]
+        value = mean(concatenate(middle, axis), axis=axis, keepdims=True)
+    else:
+        value = {"maximum": max, "minimum": min, "mean": mean}[mode](x, axis=axis, keepdims=True)
+    return round(value) if x.dtype not in FLOATS and value.dtype in FLOATS else value
 
-    value = getattr(reduce, name)(x, axis=axis, keepdims=True)
-    return get_op("round")(value) if x.dtype not in FLOATS and value.dtype in FLOATS else value
+
+def _one(x: Any, axis: int, k: int) -> Any:
+    """The elements at position k of an axis, which stays with length 1."""
+    return basic_slice(x, tuple((k, k + 1 or None, None) if d == axis else FULL for d in range(len(x.shape))))
 
 
 def _ramp(x: Any, axis: int, end: int, width: int) -> Any:
     """From 0 (the outer end) to just before x's element at `end`."""
     n = len(x.shape)
-    bound = (0, 1, None) if end == 0 else (-1, None, None)
-    edge = basic_slice(x, tuple(bound if d == axis else (None, None, None) for d in range(n)))
-    steps = np.arange(width) / max(width, 1)
+    edge = _one(x, axis, end)
+    steps = np.arange(width) / (width or 1)
     steps = (steps if end == 0 else steps[::-1]).reshape([-1 if d == axis else 1 for d in range(n)])
     if x.dtype in FLOATS:
-        return get_op("multiply")(repeat(edge, width, axis), steps.astype(x.dtype))
-    return get_op("floor")(get_op("multiply")(repeat(cast(edge, "float64"), width, axis), steps))
+        return multiply(repeat(edge, width, axis), steps.astype(x.dtype))
+    return floor(multiply(repeat(cast(edge, "float64"), width, axis), steps))

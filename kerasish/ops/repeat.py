@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import invalid
-from ..engine.op import C, define_op, get_op
+from ..engine.op import C, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import as_int, as_ints, one_axis, some_axes
 from .gather import take
+from .reduce import sum as reduce_sum
 from .shape import expand_dims_op, ravel, reshape_op, transpose_op
 
 __all__ = ["flip", "fliplr", "flipud", "repeat", "roll", "rot90", "tile"]
@@ -25,7 +26,7 @@ def _tile_grad(ctx, g):
     """Sums over the copies: the result seen as (r0, n0, r1, n1, ...)."""
     pairs = tuple(zip(ctx.attrs["repeats"], ctx.specs[0].shape))
     split = reshape_op(g, newshape=tuple(d for p in pairs for d in p))
-    return get_op("sum")(split, axis=tuple(range(0, 2 * len(pairs), 2)), keepdims=False)
+    return reduce_sum(split, axis=tuple(range(0, 2 * len(pairs), 2)), keepdims=False)
 
 
 tile_op = define_op(
@@ -67,7 +68,7 @@ def _repeat_infer(x: Spec, repeats: int, axis: int) -> Spec:
 def _repeat_grad(ctx, g):
     n, axis, shape = ctx.attrs["repeats"], ctx.attrs["axis"], ctx.specs[0].shape
     split = reshape_op(g, newshape=(*shape[: axis + 1], n, *shape[axis + 1 :]))
-    return get_op("sum")(split, axis=(axis + 1,), keepdims=False)
+    return reduce_sum(split, axis=(axis + 1,), keepdims=False)
 
 
 repeat_op = define_op(

@@ -14,11 +14,12 @@ import numpy as np
 from ..engine.config import image_data_format
 from ..engine.dtype import FLOATS, result_type
 from ..engine.errors import invalid
-from ..engine.op import Host, define_op, get_op
+from ..engine.op import Host, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import as_int, as_ints
 from .cast import cast
+from .math import round
 from .matmul import matmul
 from .pad import pad
 from .saturate import saturate_cast
@@ -230,7 +231,7 @@ def resize(
             x = resample_op(x, axis=axis, length=length, method=interpolation, antialias=bool(antialias))
     if x.dtype == dtype:
         return x
-    return saturate_cast(get_op("round")(x), dtype)
+    return saturate_cast(round(x), dtype)
 
 
 def _weights_host(scale, translation, n, length, method, antialias):

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import invalid
-from ..engine.op import C, Host, define_op, get_op
+from ..engine.op import C, Host, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import as_int
 from .cast import cast
 from .gather import need_integers
+from .math import divide, multiply, subtract
 from .shape import broadcast_to
 
 __all__ = ["scatter", "scatter_update"]
@@ -133,7 +134,6 @@ def _scatter_update_host(x, indices, updates, reduction=None):
 
 def _scatter_update_grad(ctx, g):
     x, indices, updates = ctx.inputs
-    multiply = get_op("multiply")
     reduction = ctx.attrs.get("reduction")
     if reduction == "add":
         return [g, None, gather_nd_op(g, indices)]
@@ -237,9 +237,9 @@ def _others_grad(ctx, g):
     # d(others_i)/d(u_j) = others_i / u_j for i != j at the same place, where u_j is not 0.
     x, indices, updates = ctx.inputs
     others = scatter_others_op(x, indices, updates)
-    weighted = get_op("multiply")(g, others)
+    weighted = multiply(g, others)
     total = gather_nd_op(scatter_op(indices, weighted, shape=ctx.specs[0].shape), indices)
-    return [None, None, get_op("divide")(get_op("subtract")(total, weighted), updates)]
+    return [None, None, divide(subtract(total, weighted), updates)]
 
 
 scatter_others_op = define_op(

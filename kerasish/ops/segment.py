@@ -8,12 +8,13 @@ import numpy as np
 
 from ..engine.dtype import INTEGERS
 from ..engine.errors import invalid
-from ..engine.op import C, Host, define_op, get_op
+from ..engine.op import C, Host, define_op
 from ..engine.spec import Spec
 from ..engine.symbol import Symbol
 from ..engine.tensor import as_input
 from .axes import as_int
 from .gather import DROP, gather_op
+from .math import divide, multiply, subtract
 from .scatter import product_of_others
 
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
@@ -58,12 +59,12 @@ def _sum_grad(ctx, g):
 
 def _extreme_grad(ctx, g):
     shares = segment_shares_op(*ctx.inputs, ctx.outputs[0])
-    return get_op("multiply")(_rows_of(ctx, g), shares)
+    return multiply(_rows_of(ctx, g), shares)
 
 
 def _prod_grad(ctx, g):
     others = segment_others_op(*ctx.inputs, num_segments=ctx.attrs["num_segments"])
-    return get_op("multiply")(_rows_of(ctx, g), others)
+    return multiply(_rows_of(ctx, g), others)
 
 
 def _define(name: str, saves: str, rule):
@@ -128,9 +129,9 @@ def _others_grad(ctx, g):
     # d(others_i)/d(x_j) = others_i / x_j for i != j in the same segment, where x_j is not 0.
     data, ids = ctx.inputs
     segments = ctx.attrs["num_segments"]
-    weighted = get_op("multiply")(g, segment_others_op(data, ids, num_segments=segments))
+    weighted = multiply(g, segment_others_op(data, ids, num_segments=segments))
     total = _rows_of(ctx, segment_sum_op(weighted, ids, num_segments=segments))
-    return get_op("divide")(get_op("subtract")(total, weighted), data)
+    return divide(subtract(total, weighted), data)
 
 
 segment_others_op = define_op(

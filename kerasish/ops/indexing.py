@@ -98,7 +98,7 @@ def _without_ellipsis(x: Any, keys: list) -> list:
         raise invalid("getitem", f"x has {n} dimensions, but {used} are indexed", x=x)
     places = [p for p, k in enumerate(keys) if k is Ellipsis]
     if len(places) > 1:
-        raise invalid("getitem", "an index has at most one ellipsis ('...')", kind=IndexError)
+        raise invalid("getitem", "an index has at most one ellipsis ('...')", kind=IndexError, positions=places)
     at = places[0] if places else len(keys)
     return keys[:at] + [_FULL] * (n - used) + keys[at + len(places) :]
 

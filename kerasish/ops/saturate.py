@@ -19,8 +19,9 @@ __all__ = ["saturate_cast"]
 def _limits(dtype: str) -> tuple:
     if dtype == "bool":
         return 0, 1
-    info = np.finfo(dtype) if dtype in FLOATS else np.iinfo(dtype)
-    return info.min, info.max
+    if dtype in FLOATS:
+        return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
 
 def _saturate_host(x, dtype):
@@ -33,7 +34,8 @@ def _bounds(source: np.dtype, dtype: str) -> tuple:
     out = []
     for end, (mine, theirs) in enumerate(zip(_limits(str(source)), _limits(dtype))):
         limit = np.asarray(max(mine, theirs) if end == 0 else min(mine, theirs)).astype(source)
-        beyond = limit < theirs if end == 0 else limit > theirs
+        # As Python numbers: NumPy would round the other limit to the source's dtype before comparing.
+        beyond = limit.item() < theirs if end == 0 else limit.item() > theirs
         out.append(np.nextafter(limit, np.zeros_like(limit)) if beyond and source.kind == "f" else limit)
     return tuple(out)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -13,4 +12,4 @@ def refuses(call: Callable, message: str, kind: type[Exception] = ValueError) ->
     with pytest.raises(kind) as e:
         call()
     assert str(e.value).startswith(message), f"{e.value}\ndoes not begin with\n{message}"
-    assert re.search(r"Received: |^[^.]*$", str(e.value)), str(e.value)
+    assert "Received: " in str(e.value), "an error says what came"

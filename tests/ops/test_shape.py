@@ -96,7 +96,7 @@ REFUSED = [
     (lambda: ops.space_to_depth(np.ones((1, 3, 2, 6)), 2), "space_to_depth: height and width must be multiples of 2."),
     (lambda: ops.space_to_depth(np.ones((1, 2, 2, 6)), 0), "space_to_depth: `block_size` is positive."),
     (lambda: ops.space_to_depth(np.ones((1, 2, 2, 6)), 1, "last"), "space_to_depth: `data_format` is 'channels_last'"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("call,message", REFUSED, ids=[m for _, m in REFUSED])

@@ -132,6 +132,11 @@ def _least_upper_bound(nodes: frozenset[str]) -> str:
 
 @lru_cache(1024)
 def _promote(dtypes: tuple, float_name: str) -> str:
+    if not dtypes:
+        return float_name
+    if any(isinstance(d, str) and d.startswith("float8") for d in dtypes):
+        raise ValueError(f"float8 dtypes are not converted implicitly; cast explicitly. Received: {dtypes}")
+    dtypes = tuple(float_name if d is None else d for d in dtypes)
     weak = [d is int or d is float for d in dtypes]
     names = [standardize_dtype(d) for d in dtypes]
     if len(set(names)) == 1 and not all(weak):
@@ -155,8 +160,4 @@ def result_type(*dtypes: Any) -> str:
     >>> result_type("int64", "float32"), result_type("float16", float), result_type("uint8", "int8")
     ('float32', 'float16', 'int16')
     """
-    if not dtypes:
-        return floatx()
-    if any(isinstance(d, str) and d.startswith("float8") for d in dtypes):
-        raise ValueError(f"float8 dtypes are not converted implicitly; cast explicitly. Received: {dtypes}")
-    return _promote(tuple(floatx() if d is None else d for d in dtypes), floatx())
+    return _promote(dtypes, floatx())

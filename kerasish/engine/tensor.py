@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import count
+from math import copysign
 from typing import Any
 
 import numpy as np
@@ -246,6 +248,18 @@ def _python_dtype(value: Any, array: np.ndarray) -> str | None:
     if array.dtype.kind in "iu" and array.size and not (array.min() >= -(2**31) and array.max() < 2**31):
         return None
     return "int32" if array.dtype.kind in "iu" else None
+
+
+@lru_cache(4096)
+def _number(value: float, dtype: str, sign: float) -> Tensor:
+    tensor = to_tensor(value, dtype)
+    tensor.data.flags.writeable = False
+    return tensor
+
+
+def number(value: float, dtype: str) -> Tensor:
+    """A Python number as a scalar tensor, made once for all its uses (0.0 and -0.0 are two)."""
+    return _number(value, dtype, copysign(1.0, value) if value == 0 else 0.0)
 
 
 def as_input(value: Any, dtype: str | None = None) -> Any:

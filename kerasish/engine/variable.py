@@ -13,7 +13,7 @@ from .errors import invalid
 from .naming import auto_name, current_path
 from .op import get_op, state
 from .spec import standardize_shape
-from .tensor import Operators, Tensor, to_tensor
+from .tensor import Operators, Tensor, number, to_tensor
 
 
 class _Autocast(threading.local):
@@ -157,6 +157,8 @@ class Variable(Operators):
         return self.assign(get_op("subtract")(self._value, self._same_dtype(value)))
 
     def _same_dtype(self, value: Any) -> Tensor:
+        if value.__class__ in (int, float):
+            return number(value, self.dtype)
         value = value._value if isinstance(value, Variable) else to_tensor(value, None)
         return value if value.dtype == self.dtype else to_tensor(value, self.dtype)
 

@@ -12,12 +12,15 @@ from ..engine.errors import invalid
 from ..engine.op import C, define_op, get_op
 from ..engine.spec import Spec
 from ..engine.tape import custom_gradient
-from ..engine.tensor import Operators, Tensor, as_input, to_tensor
+from ..engine.tensor import Operators, Tensor, as_input, number, to_tensor
 
 __all__ = [
     "cast", "convert_to_numpy", "convert_to_tensor", "custom_gradient", "dtype", "is_tensor", "promote",
     "stop_gradient", "unbroadcast",
 ]  # fmt: skip
+
+_NUMBERS = (int, float)
+_AS_THEY_ARE = (int, float, Tensor)
 
 
 def _cast_infer(x: Spec, dtype: str) -> Spec:
@@ -134,17 +137,12 @@ def promote(*xs: Any) -> tuple:
     first = xs[0]
     if first.__class__ is Tensor and all(x.__class__ is Tensor and x.dtype == first.dtype for x in xs):
         return xs
-    kinds, inputs = [], []
-    for x in xs:
-        if x.__class__ in (int, float):
-            kinds.append(x.__class__)
-            inputs.append(x)
-        else:
-            x = as_input(x)
-            kinds.append(x.dtype)
-            inputs.append(x)
-    target = result_type(*kinds)
-    return tuple(to_tensor(x, target) if x.__class__ in (int, float) else cast(x, target) for x in inputs)
+    # Variables are read here, so that what is compared is the dtype that they are read in.
+    inputs = [x if x.__class__ in _AS_THEY_ARE else x.read() if hasattr(x, "read") else as_input(x) for x in xs]
+    target = result_type(*[x.__class__ if x.__class__ in _NUMBERS else x.dtype for x in inputs])
+    return tuple(
+        [number(x, target) if x.__class__ in _NUMBERS else x if x.dtype == target else cast(x, target) for x in inputs]
+    )
 
 
 def unbroadcast(g: Any, spec: Spec) -> Any:

@@ -152,6 +152,7 @@ static int64_t KR_FN(block_size)(const KR_FN(gemm_job) * j, int64_t block) {
 static void KR_FN(pack_a_panels)(const KR_FN(gemm_job) * j, int64_t batch, int64_t block, int64_t from, int64_t to,
                                  real *dst) {
   const int64_t kc = KR_FN(block_size)(j, block);
+  if (kc == 0) return;
   for (int64_t panel = from; panel < to; ++panel) {
     const int64_t row = KR_FN(row_at)(j, panel), rows = KR_FN(row_at)(j, panel + 1) - row;
     j->g->pack_a(j->g->ctx, batch, row, rows, block * j->p.kb, kc, dst);
@@ -164,6 +165,7 @@ static int64_t KR_FN(panel_width)(int64_t cols) { return cols <= NR / 2 ? NR / 2
 static void KR_FN(pack_b_panels)(const KR_FN(gemm_job) * j, int64_t batch, int64_t block, int64_t from, int64_t to,
                                  real *dst) {
   const int64_t kc = KR_FN(block_size)(j, block);
+  if (kc == 0) return;
   for (int64_t panel = from; panel < to; ++panel, dst += NR * kc) {
     const int64_t col = panel * NR, cols = kr_min(NR, j->g->n - col);
     j->g->pack_b(j->g->ctx, batch, block * j->p.kb, kc, col, cols, KR_FN(panel_width)(cols), dst);

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
 from math import prod
+from string import ascii_letters
 from typing import Any
 
 from ..engine.errors import invalid
@@ -22,13 +23,12 @@ from .shape import expand_dims, squeeze, transpose
 
 __all__ = ["einsum"]
 
-_ELLIPSIS = 0x2460  # labels of the dimensions behind an ellipsis: characters that no user writes
 _UNKNOWN_SIZE = 64  # what an unknown dimension counts for when the order of the products is chosen
 
 
 @lru_cache(512)
-def _parse(subscripts: str, ranks: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
-    """Labels of every operand and of the result, one character for each dimension."""
+def _parse(subscripts: str, ranks: tuple[int, ...]) -> tuple[tuple[str, ...], str, str]:
+    """Labels of every operand, of the result, and of what is behind '...'; one letter for each dimension."""
 
     def error(rule: str) -> Exception:
         return invalid("einsum", rule, subscripts=subscripts, ranks=ranks)
@@ -48,11 +48,14 @@ def _parse(subscripts: str, ranks: tuple[int, ...]) -> tuple[tuple[str, ...], st
     for term, rank, n in zip(terms, ranks, hidden):
         if n < 0 or ("..." not in term and len(term) != rank):
             raise error(f"the term {term!r} does not fit an operand of rank {rank}")
-    every = "".join(chr(_ELLIPSIS + k) for k in range(max(hidden)))  # right-aligned, as broadcasting is
+    free = [c for c in ascii_letters if c not in text]
+    if len(free) < max(hidden):
+        raise error("there are more dimensions than letters")
+    every = "".join(free[: max(hidden)])  # right-aligned, as broadcasting is
     terms = [t.replace("...", every[len(every) - n :]) for t, n in zip(terms, hidden)]
     if not arrow:
         letters = [c for c in "".join(terms) if c not in every]
-        return tuple(terms), every + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+        return tuple(terms), every + "".join(sorted(c for c in set(letters) if letters.count(c) == 1)), every
     if every and "..." not in out:
         raise error("the result needs '...' where the operands have one")
     out = out.replace("...", every)
@@ -61,10 +64,10 @@ def _parse(subscripts: str, ranks: tuple[int, ...]) -> tuple[tuple[str, ...], st
             raise error(f"the result has the label {c!r} twice")
         if not any(c in t for t in terms):
             raise error(f"the result's label {c!r} is in no operand")
-    return tuple(terms), out
+    return tuple(terms), out, every
 
 
-def _sizes(subscripts: str, terms: Sequence[str], operands: Sequence[Any]) -> dict[str, int | None]:
+def _sizes(subscripts: str, terms: Sequence[str], every: str, operands: Sequence[Any]) -> dict[str, int | None]:
     """Size of every label; a dimension of 1 broadcasts."""
     size: dict[str, int | None] = {}
     for term, x in zip(terms, operands):
@@ -74,7 +77,7 @@ def _sizes(subscripts: str, terms: Sequence[str], operands: Sequence[Any]) -> di
                 size[c] = d
             elif d not in (1, None, known):
                 shapes = [tuple(o.shape) for o in operands]
-                what = "dimensions behind '...'" if ord(c) >= _ELLIPSIS else f"dimensions labelled {c!r}"
+                what = "dimensions behind '...'" if c in every else f"dimensions labelled {c!r}"
                 raise invalid(
                     "einsum", f"{what} must be equal, not {known} and {d}", subscripts=subscripts, shapes=shapes
                 )
@@ -168,8 +171,8 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
     if not operands:
         raise invalid("einsum", "there is at least one operand", subscripts=subscripts)
     xs = list(promote(*map(as_input, operands)))
-    terms, out = _parse(subscripts, tuple(len(x.shape) for x in xs))
-    size = _sizes(subscripts, terms, xs)
+    terms, out, every = _parse(subscripts, tuple(len(x.shape) for x in xs))
+    size = _sizes(subscripts, terms, every, xs)
     dtype = "int32" if xs[0].dtype == "int8" else xs[0].dtype  # int8 products are widened as in matmul
     if dtype in ("bool", "int32"):
         xs = [cast(x, "int32") for x in xs]

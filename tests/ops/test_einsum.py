@@ -122,7 +122,7 @@ def test_only_known_sizes_decide_what_broadcasts():
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int16", "int32", "uint8", "float16", "float32"])
-@pytest.mark.parametrize("subscripts", ["ij,jk->ik", "ij,ij->ij", "ij,ij->i"])
+@pytest.mark.parametrize("subscripts", ["ij,jk->ik", "ij,ij->ij", "ij,ij->i", "...j,jk->...k", "...j,...k->..."])
 def test_dtypes(dtype, subscripts):
     x = np.ones((3, 3), dtype)
     got = ops.einsum(subscripts, x, x)
@@ -158,6 +158,14 @@ def test_long_chains_are_multiplied_in_a_cheap_order():
         (lambda x: ops.einsum("ij,ij", x, x.T), "einsum: dimensions labelled 'i' must be equal, not 2 and 3."),
         (lambda x: ops.einsum("...,...", x, x.T), "einsum: dimensions behind '...' must be equal, not 2 and 3."),
         (lambda x: ops.einsum("ii", x[:, :1]), "einsum: the two dimensions labelled 'i' of one operand must be equal."),
+        (
+            lambda x: ops.einsum("abcdefghijklm,...", x, x),
+            "einsum: the term 'abcdefghijklm' does not fit an operand of rank 2.",
+        ),
+        (
+            lambda x: ops.einsum("...->abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", x),
+            "einsum: there are more dimensions than letters.",
+        ),
         (lambda x: ops.einsum("ij"), "einsum: there is at least one operand."),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 from .. import ops
 from ..engine.errors import invalid
 from ..engine.serialization import export
-from ..ops.windows import pads_of
+from ..ops.conv import conv_bias
 from .conv_base import ConvBase
 from .options import check_count
 
@@ -46,7 +46,18 @@ class Conv(ConvBase):
         )
 
     def call(self, inputs: Any) -> Any:
-        return self.finish(self.convolution_op(inputs, self.kernel))
+        if not self.use_bias or type(self).convolution_op is not Conv.convolution_op:
+            return self.finish(self.convolution_op(inputs, self.kernel))
+        x = conv_bias(
+            inputs,
+            self.kernel,
+            self.bias,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+            dilation_rate=self.dilation_rate,
+        )
+        return x if self.activation is None else self.activation(x)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "filters": self.filters, "groups": self.groups}
@@ -120,21 +131,6 @@ class Conv1D(Conv):
                 bias_constraint=bias_constraint,
             ),
             **kwargs,
-        )
-
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        if self.padding != "causal":
-            return super().convolution_op(inputs, kernel)
-        before = pads_of("causal", 0, self.kernel_size[0], self.strides[0], self.dilation_rate[0])
-        step = 1 if self.data_format == "channels_last" else 2
-        inputs = ops.pad(inputs, tuple(before if k == step else (0, 0) for k in range(3)))
-        return ops.conv(
-            inputs,
-            kernel,
-            strides=self.strides,
-            padding="valid",
-            data_format=self.data_format,
-            dilation_rate=self.dilation_rate,
         )
 
 

@@ -19,11 +19,11 @@ from ..engine.errors import invalid
 from ..engine.op import C, Op, define_op, get_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
-from .cast import promote
+from .cast import promote, unbroadcast
 from .layout import from_channels_last, to_channels_last
 from .windows import Slide, check_padding, conv_attributes, slide, spatial_rank, static, transpose_slide
 
-__all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
+__all__ = ["conv", "conv_bias", "conv_transpose", "depthwise_conv", "separable_conv"]
 
 
 def widened(name: str) -> Callable:
@@ -101,7 +101,8 @@ def _define(
         return conv_attributes(slide(name, sizes, window, a["strides"], a["padding"], a["dilation"]))
 
     # Gradients know all shapes, so padding is made explicit for them.
-    def both(x: Spec, kernel: Spec, a: dict) -> dict:
+    def both(ctx: Any) -> dict:
+        x, kernel, a = *ctx.specs[:2], ctx.attrs
         s = _slide(name, x, kernel, a["strides"], a["padding"], a["dilation"])
         return {"groups": groups(x, kernel), "strides": s.strides, "padding": s.pads, "dilation": s.dilation}
 
@@ -121,8 +122,8 @@ def _define(
             host=widened(name),
         ),
         grad=(
-            lambda ctx, g: grad_input(g, ctx.inputs[1], sizes=ctx.specs[0].shape[1:-1], **both(*ctx.specs, ctx.attrs)),
-            lambda ctx, g: grad_kernel(ctx.inputs[0], g, window=ctx.specs[1].shape[:-2], **both(*ctx.specs, ctx.attrs)),
+            lambda ctx, g: grad_input(g, ctx.inputs[1], sizes=ctx.specs[0].shape[1:-1], **both(ctx)),
+            lambda ctx, g: grad_kernel(ctx.inputs[0], g, window=ctx.specs[1].shape[:-2], **both(ctx)),
         ),
         saves="inputs kernel",
         kind="anchor",
@@ -194,6 +195,26 @@ _conv = _define(
     channels=lambda kernel, groups: None if kernel.shape[-2] is None else kernel.shape[-2] * groups,
     kernel_channels=lambda c, f, groups: (c // groups, f),
     groups=lambda x, kernel: x.shape[-1] // kernel.shape[-2],
+)
+
+
+def _conv_bias_infer(x: Spec, kernel: Spec, bias: Spec, **attrs: Any) -> Spec:
+    y = _conv.forward.infer(x, kernel, **attrs)
+    f = y.shape[-1]
+    if len(bias.shape) != 1 or (None not in (f, bias.shape[0]) and bias.shape[0] != f):
+        raise invalid("conv", f"the bias must have one value for each of the {f} filters", kernel=kernel, bias=bias)
+    return y
+
+
+conv_bias_op = define_op(
+    "conv_bias",
+    inputs="inputs kernel bias",
+    infer=_conv_bias_infer,
+    kernel=C("conv", i=_conv.forward.kernel.i, host=widened("conv_bias")),
+    grad=(*_conv.forward.grad, lambda ctx, g: unbroadcast(g, ctx.specs[2])),
+    saves="inputs kernel",
+    kind="anchor",
+    flops=_conv.forward.flops,
 )
 _depthwise = _define(
     "depthwise_conv",
@@ -294,6 +315,24 @@ def conv(
     padding = check_padding("conv", padding, causal=len(inputs.shape) == 3)
     x = to_channels_last(inputs, data_format)
     y = _conv.forward(x, kernel, strides=static(strides), padding=padding, dilation=static(dilation_rate))
+    return from_channels_last(y, data_format)
+
+
+def conv_bias(
+    inputs: Any,
+    kernel: Any,
+    bias: Any,
+    strides: int | tuple[int, ...] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | tuple[int, ...] = 1,
+) -> Any:
+    """`conv` plus a bias with one value for each filter, in one pass."""
+    data_format = standardize_data_format(data_format)
+    inputs, kernel, bias = _operands(inputs, kernel, bias)
+    padding = check_padding("conv", padding, causal=len(inputs.shape) == 3)
+    x = to_channels_last(inputs, data_format)
+    y = conv_bias_op(x, kernel, bias, strides=static(strides), padding=padding, dilation=static(dilation_rate))
     return from_channels_last(y, data_format)
 
 

@@ -8,6 +8,7 @@ import pytest
 import kerasish as keras
 from kerasish import ops
 from kerasish.engine.symbol import Symbol
+from kerasish.ops.conv import conv_bias
 from kerasish.ops.windows import check_one_of_strides_and_dilation, output_size, pads_of
 
 rng = np.random.default_rng(0)
@@ -38,6 +39,15 @@ def test_separable_is_depthwise_then_pointwise():
     got = ops.separable_conv(x, depthwise, pointwise, strides=2, padding="same")
     want = ops.conv(ops.depthwise_conv(x, depthwise, strides=2, padding="same"), pointwise)
     np.testing.assert_array_equal(got.numpy(), want.numpy())
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_conv_bias_is_conv_plus_bias(data_format):
+    x, kernel, bias = data(2, 5, 5, 5), data(3, 3, 5, 7), data(7)
+    want = ops.conv(x, kernel, 2, "same", data_format).numpy()
+    want = want + (bias[:, None, None] if data_format == "channels_first" else bias)
+    got = conv_bias(x, kernel, bias, 2, "same", data_format).numpy()
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
 def test_groups_follow_from_the_kernel():
@@ -204,6 +214,10 @@ X = np.ones((8, 28, 28, 1), "float32")
         (
             lambda: ops.conv(X, np.ones((3, 3, 1, 4), "f"), data_format="nhwc"),
             r"data_format",
+        ),
+        (
+            lambda: conv_bias(X, np.ones((3, 3, 1, 4), "f"), np.ones(3, "f")),
+            r"conv: the bias must have one value for each of the 4 filters\. .*bias\.shape=\(3,\)",
         ),
         (
             lambda: ops.depthwise_conv(X, np.ones((3, 3, 3, 1), "f")),

@@ -90,6 +90,15 @@ SAMPLES = [
     *family("conv", rand(1, 1, 1, 1), rand(1, 1, 1, 1, seed=1), 1, CONV),
     *family("conv", rand(0, 4, 4, 2), rand(3, 3, 2, 3, seed=1), 1, CONV),
     *family("conv", rand(2, 4, 4, 17), rand(3, 3, 17, 33, seed=1), 1, CONV, padding="same"),
+    *(
+        Sample(
+            "conv_bias",
+            (rand(2, 6, 5, c), rand(3, 3, kc, f, seed=1), rand(f, seed=2)),
+            attributes(strides=strides, padding=padding),
+            lambda x, k, b, **a: conv(x, k, **a) + b,
+        )
+        for c, kc, f, strides, padding in [(3, 3, 4, 1, "valid"), (4, 2, 6, 2, "same"), (20, 20, 1, 1, "same")]
+    ),
     *family("depthwise_conv", rand(2, 5, 6, 3), rand(3, 3, 3, 1, seed=1), 3, DEPTHWISE),
     *family("depthwise_conv", rand(2, 6, 5, 2), rand(2, 3, 2, 3, seed=1), 2, DEPTHWISE, strides=2, padding="same"),
     *family("depthwise_conv", rand(2, 9, 4), rand(3, 4, 2, seed=1), 4, DEPTHWISE, padding="causal", dilation=2),

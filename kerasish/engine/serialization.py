@@ -30,6 +30,7 @@ from kerasish.engine.registry import (  # noqa: F401  (one import for users of s
     register,
     register_keras_serializable,
 )
+from kerasish.engine.tensor import Tensor
 
 PLAIN_TYPES = (str, int, float, bool)
 
@@ -89,6 +90,7 @@ codec("__bytes__", bytes, lambda b: {"value": b.decode("utf-8")}, lambda c: c["v
 codec("__slice__", slice, _slice_parts, _slice_from_parts)
 codec("__ellipsis__", type(Ellipsis), lambda _: {}, lambda _: Ellipsis)
 codec("__numpy__", np.ndarray, array_config, array_from_config)
+codec("__tensor__", Tensor, lambda t: array_config(t.data), lambda c: Tensor(array_from_config(c)))
 
 
 class _Shared(NamedTuple):

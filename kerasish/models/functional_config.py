@@ -8,15 +8,8 @@ from ..engine import tree
 from ..engine.errors import invalid
 from ..engine.op import all_ops, get_op
 from ..engine.operation import Operation
-from ..engine.serialization import (
-    array_config,
-    array_from_config,
-    codec,
-    deserialize_keras_object,
-    serialize_keras_object,
-)
+from ..engine.serialization import codec, deserialize_keras_object, serialize_keras_object
 from ..engine.symbol import Node, Symbol
-from ..engine.tensor import Tensor
 
 
 class _Reference:
@@ -36,7 +29,6 @@ def _decode_reference(config: dict) -> _Reference:
 
 
 codec("__keras_tensor__", _Reference, _encode_reference, _decode_reference)
-codec("__tensor__", Tensor, lambda t: array_config(t.data), lambda c: Tensor(array_from_config(c)))
 
 
 class _Names:

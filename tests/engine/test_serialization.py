@@ -7,6 +7,7 @@ import pytest
 
 from kerasish.engine import registry
 from kerasish.engine import serialization as s
+from kerasish.engine.tensor import Tensor, to_tensor
 
 
 class Plain:
@@ -132,6 +133,16 @@ def test_arrays_round_trip():
         s.serialize_keras_object(np.array([None]))
     with pytest.raises(ValueError, match=r"an array's dtype must be numeric or bool. Received: dtype='O'"):
         s.deserialize_keras_object({"class_name": "__numpy__", "config": {"value": [1], "dtype": "O"}})
+
+
+def test_tensors_round_trip():
+    t = to_tensor([1.5, 2.0])
+    assert s.serialize_keras_object(t) == {
+        "class_name": "__tensor__",
+        "config": {"value": [1.5, 2.0], "dtype": "float32"},
+    }
+    back = through_json([t])[0]
+    assert type(back) is Tensor and back.dtype == "float32" and back.tolist() == [1.5, 2.0]
 
 
 def test_tagged_tuples_are_read():

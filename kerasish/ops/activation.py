@@ -121,14 +121,14 @@ mish_op = unary("mish", None, _mish_slope, saves="x")
 
 
 def relu(x: Any) -> Any:
-    """max(x, 0); integers keep their dtype. The gradient at 0 is 0.
+    """max(x, 0); integers keep their dtype, bools become int32. The gradient at 0 is 0.
 
     >>> import kerasish as keras
     >>> keras.ops.relu([-1.0, 0.0, 2.0]).tolist()
     [0.0, 0.0, 2.0]
     """
     x = as_input(x)
-    return relu_op(floating(x) if x.dtype == "bool" else x)
+    return relu_op(cast(x, "int32") if x.dtype == "bool" else x)
 
 
 def relu6(x: Any) -> Any:
@@ -345,13 +345,13 @@ def softsign(x: Any) -> Any:
 
 
 def hard_tanh(x: Any) -> Any:
-    """x limited to [-1, 1].
+    """x limited to [-1, 1]; integers keep their dtype.
 
     >>> import kerasish as keras
     >>> keras.ops.hard_tanh([-2.0, 0.5]).tolist()
     [-1.0, 0.5]
     """
-    return clip(floating(x), -1.0, 1.0)
+    return clip(x, -1, 1)
 
 
 def tanh_shrink(x: Any) -> Any:

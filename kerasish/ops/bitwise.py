@@ -11,7 +11,7 @@ from ..engine.errors import invalid
 from ..engine.tensor import as_input, register_operators
 from .cast import promote
 from .compare import logical_and_op, logical_not_op, logical_or_op, logical_xor_op
-from .factories import binary, unary
+from .factories import binary, numeric_pair, unary
 
 __all__ = [
     "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
@@ -120,26 +120,26 @@ def left_shift(x: Any, y: Any) -> Any:
     """The bits of x moved y places up; 0 where y is negative or at least the width.
 
     Raises:
-        TypeError: where an operand is not an integer.
+        TypeError: where an operand is neither integer nor bool (which counts as int32).
 
     >>> import kerasish as keras
     >>> keras.ops.left_shift(3, 2).item()
     12
     """
-    return left_shift_op(*_bits("left_shift", x, y))
+    return left_shift_op(*numeric_pair(*_bits("left_shift", x, y)))
 
 
 def right_shift(x: Any, y: Any) -> Any:
     """The bits of x moved y places down, the sign being kept.
 
     Raises:
-        TypeError: where an operand is not an integer.
+        TypeError: where an operand is neither integer nor bool (which counts as int32).
 
     >>> import kerasish as keras
     >>> keras.ops.right_shift(13, 2).item()
     3
     """
-    return right_shift_op(*_bits("right_shift", x, y))
+    return right_shift_op(*numeric_pair(*_bits("right_shift", x, y)))
 
 
 def bitwise_left_shift(x: Any, y: Any) -> Any:

@@ -55,23 +55,22 @@ def scalar(name: str, argument: str, value: Any) -> float:
 
 
 def _host(op: str, kernel: str, fn: Callable | None, flat: Callable | None) -> Callable:
-    """What runs where the registry has no kernel for a dtype."""
+    """What runs where the registry has no kernel for the dtype, or the rank is more than kernels take."""
 
     def run(*arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        halves = [a for a in arrays if a.dtype == np.float16]
-        found = core.find(kernel, "float32") if halves else None
-        if found is None:
-            if fn is None:
-                dtype = str(arrays[0].dtype)
-                raise invalid(op, f"there is no kernel for dtype {dtype}", kind=TypeError, dtype=dtype)
-            return fn(*arrays, **attrs)
+        half = any(a.dtype == np.float16 for a in arrays)
+        found = core.find(kernel, "float32" if half else str(arrays[0].dtype))
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
-        if len(shape) > core.MAX_NDIM:
-            raise invalid(op, f"at most {core.MAX_NDIM} dimensions are supported", ndim=len(shape))
-        y = core.empty(shape, "bool" if op in _BOOL else "float32")
-        wide = tuple(a if a.dtype == bool else np.asarray(a, np.float32, order="C") for a in arrays)
-        core.run(found, wide, (y,), (), flat((), attrs) if flat else (), op)
-        return y if op in _BOOL else y.astype(np.float16)
+        if len(arrays) == 1:
+            arrays = (arrays[0].reshape(-1),)
+        if found is not None and (half or len(arrays) == 1) and arrays[0].ndim <= core.MAX_NDIM >= arrays[-1].ndim:
+            y = core.empty(np.broadcast_shapes(*(a.shape for a in arrays)), "bool" if op in _BOOL else found.dtype)
+            wide = tuple(np.asarray(a, np.float32, order="C") if half else a for a in arrays)
+            core.run(found, wide, (y,), (), flat((), attrs) if flat else (), op)
+            return y.astype(np.float16).reshape(shape) if half and op not in _BOOL else y.reshape(shape)
+        if fn is None:
+            raise invalid(op, f"there is no kernel for dtype {arrays[0].dtype}", kind=TypeError, dtype=arrays[0].dtype)
+        return np.reshape(fn(*arrays, **attrs), shape)
 
     return run
 

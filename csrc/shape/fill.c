@@ -52,44 +52,25 @@ static kr_status repeat(const kr_call *c) {
   return KR_OK;
 }
 
-/* `value` as one element of the dtype; integers from the 64-bit i, floats from f. */
-static void element(int32_t dtype, int64_t i, double f, uint64_t *bits) {
-  *bits = (uint64_t)i;
-  if (dtype == KR_F32) {
-    const float x = (float)f;
-    memcpy(bits, &x, sizeof x);
-  } else if (dtype == KR_F64) {
-    memcpy(bits, &f, sizeof f);
-  }
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#error "element() relies on the low bytes coming first"
-#endif
-}
+/* One element of any dtype: integers from the 64-bit i, floats from f, a float16's bits from i. */
+typedef union {
+  uint8_t b1;
+  uint16_t b2;
+  uint32_t b4;
+  uint64_t b8;
+  float f32;
+  double f64;
+} element;
 
-typedef struct {
-  char *y;
-  int64_t n, size;
-  uint64_t bits;
-} fill_job;
-
-#define FILL_CASE(BYTES, T)                                               \
-  case BYTES: {                                                           \
-    T *y = (T *)j->y;                                                     \
-    for (int64_t k = task * MOVE_GRAIN; k < last; ++k) y[k] = (T)j->bits; \
-    break;                                                                \
-  }
-
-static void fill_task(void *arg, int64_t task, int worker) {
-  (void)worker;
-  const fill_job *j = arg;
-  const int64_t last = kr_min(j->n, (task + 1) * MOVE_GRAIN);
-  switch (j->size) {
-    FILL_CASE(1, uint8_t)
-    FILL_CASE(2, uint16_t)
-    FILL_CASE(4, uint32_t)
-    FILL_CASE(8, uint64_t)
-    default: break;
-  }
+static element make_element(int32_t dtype, int64_t i, double f) {
+  element e = {.b8 = 0};
+  if (dtype == KR_F32) e.f32 = (float)f;
+  else if (dtype == KR_F64) e.f64 = f;
+  else if (kr_itemsize(dtype) == 1) e.b1 = (uint8_t)i;
+  else if (kr_itemsize(dtype) == 2) e.b2 = (uint16_t)i;
+  else if (kr_itemsize(dtype) == 4) e.b4 = (uint32_t)i;
+  else e.b8 = (uint64_t)i;
+  return e;
 }
 
 /* pad: a border of `value` around x; negative widths cut instead.
@@ -97,27 +78,38 @@ static void fill_task(void *arg, int64_t task, int worker) {
  * float16).  f: value (float32, float64). */
 static kr_status pad(const kr_call *c) {
   const kr_array *x = &c->in[0], *y = &c->out[0];
-  if (c->n_i != x->ndim + 1 || c->n_f != 1 || y->ndim != x->ndim) return KR_EINTERNAL;
-  int64_t xs[KR_MAX_NDIM], ys[KR_MAX_NDIM], from = 0, to = 0;
+  const int n = x->ndim;
+  if (c->n_i != n + 1 || c->n_f != 1 || y->ndim != n) return KR_EINTERNAL;
+  int64_t xs[KR_MAX_NDIM], ys[KR_MAX_NDIM], first[KR_MAX_NDIM], count[KR_MAX_NDIM], from = 0, inside = 0;
   move_strides(x, xs);
   move_strides(y, ys);
   kr_move m = {.size = kr_itemsize(x->dtype)};
-  int64_t inside = 1;
-  for (int d = 0; d < x->ndim; ++d) {
-    const int64_t before = c->i[d], first = kr_max(0, before), last = kr_min(y->shape[d], before + x->shape[d]);
-    const int64_t n = kr_max(0, last - first);
-    inside *= n;
-    from += (first - before) * xs[d];
-    to += first * ys[d];
-    move_push(&m, n, xs[d], ys[d]);
+  for (int d = 0; d < n; ++d) {
+    const int64_t before = c->i[d];
+    first[d] = kr_min(kr_max(0, before), y->shape[d]);
+    count[d] = kr_max(0, kr_min(y->shape[d], before + x->shape[d]) - first[d]);
+    from += (first[d] - before) * xs[d];
+    inside += first[d] * ys[d];
+    move_push(&m, count[d], xs[d], ys[d]);
   }
-  const int64_t total = kr_size(y);
-  if (total > inside) {
-    fill_job job = {y->data, total, m.size, 0};
-    element(x->dtype, c->i[x->ndim], c->f[0], &job.bits);
-    kr_parallel(c->threads, kr_ceil_div(total, MOVE_GRAIN), fill_task, &job);
+  char *out = y->data;
+  const element value = make_element(x->dtype, c->i[n], c->f[0]);
+  /* The border as two slabs for each dimension: inside in the dimensions before it, whole in those after it. */
+  int64_t corner = 0;
+  for (int d = 0; d < n; ++d) {
+    const int64_t behind = first[d] + count[d];
+    for (int side = 0; side < 2; ++side) {
+      kr_move slab = {.size = m.size};
+      for (int e = 0; e < d; ++e) move_push(&slab, count[e], 0, ys[e]);
+      move_push(&slab, side ? y->shape[d] - behind : first[d], 0, ys[d]);
+      for (int e = d + 1; e < n; ++e) move_push(&slab, y->shape[e], 0, ys[e]);
+      move_run(c->threads, &slab, out + (corner + (side ? behind * ys[d] : 0)) * m.size, &value);
+    }
+    corner += first[d] * ys[d];
   }
-  if (inside > 0) move_run(c->threads, &m, (char *)y->data + to * m.size, (const char *)x->data + from * m.size);
+  for (int d = 0; d < n; ++d)
+    if (count[d] == 0) return KR_OK;
+  move_run(c->threads, &m, out + inside * m.size, (const char *)x->data + from * m.size);
   return KR_OK;
 }
 

@@ -37,35 +37,47 @@ KR_INLINE void move_strides(const kr_array *a, int64_t *strides) {
 }
 
 /* dst[i*dst1 + j*dst0] = src[i*src1 + j*src0] for i < n1, j < n0, where neither inner stride pair is contiguous. */
-#define MOVE_LOOPS(T, name)                                                                                          \
-  static void plane_##name(T *dst, int64_t dst1, int64_t dst0, const T *src, int64_t src1, int64_t src0, int64_t n1, \
-                           int64_t n0) {                                                                             \
-    for (int64_t i = 0; i < n1; ++i, dst += dst1, src += src1) {                                                     \
-      if (dst0 == 1 && src0 == 0) {                                                                                  \
-        const T x = *src;                                                                                            \
-        for (int64_t j = 0; j < n0; ++j) dst[j] = x;                                                                 \
-      } else if (dst0 == 1 && src0 == -1) {                                                                          \
-        for (int64_t j = 0; j < n0; ++j) dst[j] = src[-j];                                                           \
-      } else {                                                                                                       \
-        for (int64_t j = 0; j < n0; ++j) dst[j * dst0] = src[j * src0];                                              \
-      }                                                                                                              \
-    }                                                                                                                \
-  }                                                                                                                  \
-  /* The same for dst0 == 1 and src1 == 1: a transposition, in tiles whose lines stay in the first cache. */         \
-  static void flip_##name(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {                \
-    enum { STRIP = 64, B = SQUARE_##name };                                                                          \
-    for (int64_t s = 0; s < n1; s += STRIP) {                                                                        \
-      const int64_t end = kr_min(s + STRIP, n1);                                                                     \
-      int64_t j = 0;                                                                                                 \
-      for (; j + B <= n0; j += B) {                                                                                  \
-        int64_t i = s;                                                                                               \
-        for (; i + B <= end; i += B) square_##name(dst + i * dst1 + j, dst1, src + j * src0 + i, src0);              \
-        for (; i < end; ++i)                                                                                         \
-          for (int64_t q = j; q < j + B; ++q) dst[i * dst1 + q] = src[q * src0 + i];                                 \
-      }                                                                                                              \
-      for (; j < n0; ++j)                                                                                            \
-        for (int64_t i = s; i < end; ++i) dst[i * dst1 + j] = src[j * src0 + i];                                     \
-    }                                                                                                                \
+#define MOVE_LOOPS(T, name)                                                                                                \
+  static void plane_##name(T *dst, int64_t dst1, int64_t dst0, const T *src, int64_t src1, int64_t src0, int64_t n1,       \
+                           int64_t n0) {                                                                                   \
+    for (int64_t i = 0; i < n1; ++i, dst += dst1, src += src1) {                                                           \
+      if (dst0 == 1 && src0 == 0) {                                                                                        \
+        const T x = *src;                                                                                                  \
+        for (int64_t j = 0; j < n0; ++j) dst[j] = x;                                                                       \
+      } else if (dst0 == 1 && src0 == -1) {                                                                                \
+        for (int64_t j = 0; j < n0; ++j) dst[j] = src[-j];                                                                 \
+      } else {                                                                                                             \
+        for (int64_t j = 0; j < n0; ++j) dst[j * dst0] = src[j * src0];                                                    \
+      }                                                                                                                    \
+    }                                                                                                                      \
+  }                                                                                                                        \
+  /* The same for dst0 == 1 and src1 == 1: a transposition by squares.  Squares go in spans that fill whole lines of the \
+   * destination before others evict them (rows a power of two apart share cache sets), in strips of rows that keep the \
+   * source's lines in the first cache. */ \
+  static void flip_##name(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {                      \
+    enum { STRIP = 64, B = SQUARE_##name, SPAN = 64 / sizeof(T) > B ? 64 / sizeof(T) : B };                                \
+    for (int64_t s = 0; s < n1; s += STRIP) {                                                                              \
+      const int64_t end = kr_min(s + STRIP, n1);                                                                           \
+      for (int64_t j = 0; j < n0; j += SPAN) {                                                                             \
+        const int64_t stop = kr_min(j + SPAN, n0), whole = j + (stop - j) / B * B;                                         \
+        int64_t i = s;                                                                                                     \
+        for (; i + B <= end; i += B) {                                                                                     \
+          for (int64_t q = j; q < whole; q += B) square_##name(dst + i * dst1 + q, dst1, src + q * src0 + i, src0);        \
+          for (int64_t r = i; r < i + B; ++r)                                                                              \
+            for (int64_t q = whole; q < stop; ++q) dst[r * dst1 + q] = src[q * src0 + r];                                  \
+        }                                                                                                                  \
+        for (; i < end; ++i)                                                                                               \
+          for (int64_t q = j; q < stop; ++q) dst[i * dst1 + q] = src[q * src0 + i];                                        \
+      }                                                                                                                    \
+    }                                                                                                                      \
+  }                                                                                                                        \
+  /* The same where n0 is less than a square: along the source. */                                                         \
+  static void thin_##name(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {                      \
+    for (int64_t s = 0; s < n1; s += 64) {                                                                                 \
+      const int64_t end = kr_min(s + 64, n1);                                                                              \
+      for (int64_t j = 0; j < n0; ++j)                                                                                     \
+        for (int64_t i = s; i < end; ++i) dst[i * dst1 + j] = src[j * src0 + i];                                           \
+    }                                                                                                                      \
   }
 
 #define MOVE_SQUARE_LOOP(T, name)                                                \
@@ -145,10 +157,12 @@ MOVE_LOOPS(uint16_t, b2)
 MOVE_LOOPS(uint32_t, b4)
 MOVE_LOOPS(uint64_t, b8)
 
-#define MOVE_CASE(BYTES, T, name)                                                            \
-  case BYTES:                                                                                \
-    if (d0 == 1 && s1 == 1 && n1 > 1) flip_##name((T *)dst, d1, (const T *)src, s0, n1, n0); \
-    else plane_##name((T *)dst, d1, d0, (const T *)src, s1, s0, n1, n0);                     \
+#define MOVE_CASE(BYTES, T, name)                                                                  \
+  case BYTES:                                                                                      \
+    if (d0 == 1 && s1 == 1 && n1 >= SQUARE_##name && n0 >= SQUARE_##name)                          \
+      flip_##name((T *)dst, d1, (const T *)src, s0, n1, n0);                                       \
+    else if (d0 == 1 && s1 == 1 && n1 > n0) thin_##name((T *)dst, d1, (const T *)src, s0, n1, n0); \
+    else plane_##name((T *)dst, d1, d0, (const T *)src, s1, s0, n1, n0);                           \
     break;
 
 /* The two innermost loops. */
@@ -283,6 +297,13 @@ static void move_run(int threads, kr_move *m, void *dst, const void *src) {
         move_bring(m, d, b - 1);
         break;
       }
+  /* Rows that are copied whole want many of them in the second loop, which costs less to go round than the outer ones. */
+  if (m->src[b] == 1 && m->dst[b] == 1 && m->shape[b - 1] < 8) {
+    int longest = b - 1;
+    for (int d = 0; d < b - 1; ++d)
+      if (m->shape[d] > m->shape[longest]) longest = d;
+    move_bring(m, longest, b - 1);
+  }
   move_planes(threads, m, dst, src);
 }
 

@@ -288,20 +288,25 @@ static void KR_FN(chunk_task)(void *arg, int64_t task, int worker) {
   KR_FN(region)(j, &out, j->batch, 0, p->row_panels, 0, p->col_panels, out.first, out.last, worker);
 }
 
-/* Adds the partial sums of row `row`, in order. */
-static void KR_FN(sum_task)(void *arg, int64_t row, int worker) {
+/* Rows of C that one task finishes, where partial sums are added. */
+static int64_t KR_FN(sum_rows_of)(int64_t n) { return kr_max(1, 4096 / n); }
+
+/* Adds the partial sums of some rows, in order. */
+static void KR_FN(sum_task)(void *arg, int64_t task, int worker) {
   const KR_FN(gemm_job) *j = arg;
-  const int64_t n = j->g->n;
+  const int64_t n = j->g->n, step = KR_FN(sum_rows_of)(n), last = kr_min((task + 1) * step, j->g->m);
   const KR_FN(gemm_out) out = KR_FN(output)(j, j->batch);
-  real *c = out.c + row * out.ldc;
   (void)worker;
-  for (int64_t col = 0; col < n; col += V_LANES) {
-    const int64_t lanes = kr_min(V_LANES, n - col);
-    const real *part = j->partial + row * n + col;
-    vreal sum = out.accumulate ? v_load_n(c + col, lanes) : out.bias ? v_load_n(out.bias + col, lanes) : v_zero();
-    for (int64_t s = 0; s < j->p.chunks; ++s) sum = v_add(sum, v_load_n(part + s * j->p.partial, lanes));
-    if (out.relu) sum = v_select(v_lt(sum, v_zero()), v_zero(), sum);
-    v_store_n(c + col, sum, lanes);
+  for (int64_t row = task * step; row < last; ++row) {
+    real *c = out.c + row * out.ldc;
+    for (int64_t col = 0; col < n; col += V_LANES) {
+      const int64_t lanes = kr_min(V_LANES, n - col);
+      const real *part = j->partial + row * n + col;
+      vreal sum = out.accumulate ? v_load_n(c + col, lanes) : out.bias ? v_load_n(out.bias + col, lanes) : v_zero();
+      for (int64_t s = 0; s < j->p.chunks; ++s) sum = v_add(sum, v_load_n(part + s * j->p.partial, lanes));
+      if (out.relu) sum = v_select(v_lt(sum, v_zero()), v_zero(), sum);
+      v_store_n(c + col, sum, lanes);
+    }
   }
 }
 
@@ -323,7 +328,7 @@ void KR_FN(gemm)(const KR_FN(gemm_args) * g, int threads, void *scratch) {
   for (j.batch = 0; j.batch < g->batch; ++j.batch) {
     if (p->chunks > 1) {
       kr_parallel(threads, tasks, KR_FN(chunk_task), &j);
-      kr_parallel(threads, g->m, KR_FN(sum_task), &j);
+      kr_parallel(threads, kr_ceil_div(g->m, KR_FN(sum_rows_of)(g->n)), KR_FN(sum_task), &j);
       continue;
     }
     for (j.block = 0; j.block < p->blocks; j.block += p->ahead) {

@@ -16,6 +16,7 @@ typedef struct {
   int few_rows;                               /* the few are rows of x1, else columns of x2 */
   int dots;                                   /* each output is a dot product along memory, else rows are summed */
   int64_t block, blocks, chunk, chunks;       /* outputs, and k, of a task */
+  int64_t group;                              /* batches of a task */
   int copy_few;                               /* the vectors are copied first, so that k runs along memory */
 } skinny_plan;
 
@@ -46,6 +47,7 @@ static int plan_skinny(const product_shape *s, skinny_plan *p) {
     p->chunks = kr_max(1, kr_min(SKINNY_CHUNKS, p->k * kr_min(p->block, p->many) / SKINNY_WORK));
   p->chunk = kr_round_up(kr_ceil_div(p->k, p->chunks), 64);
   p->chunks = kr_ceil_div(p->k, p->chunk);
+  p->group = p->blocks * p->chunks > 1 ? 1 : kr_max(1, SKINNY_WORK / (p->many * p->k));
   return 1;
 }
 

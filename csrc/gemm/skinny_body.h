@@ -83,17 +83,14 @@ KR_INLINE void KR_FN(put)(const KR_FN(skinny_job) * j, real *y, int64_t r, int64
   y[p->few_rows ? r * p->many + i : i * p->few + r] = sum;
 }
 
-static void KR_FN(skinny_task)(void *arg, int64_t task, int worker) {
-  const KR_FN(skinny_job) *j = arg;
+static void KR_FN(skinny_piece)(const KR_FN(skinny_job) * j, int64_t batch, int64_t block, int64_t chunk) {
   const skinny_plan *p = &j->p;
-  const int64_t chunk = task % p->chunks, block = task / p->chunks % p->blocks, batch = task / p->chunks / p->blocks;
   const int64_t i0 = block * p->block, count = kr_min(p->block, p->many - i0);
   const int64_t k0 = chunk * p->chunk, kc = kr_min(p->chunk, p->k - k0);
   const dims *b = &j->s->batch;
   const real *few = j->few + offset_at(b, p->few_rows ? b->a : b->b, batch) + k0;
   const real *many = j->many + offset_at(b, p->few_rows ? b->b : b->a, batch) + i0 * p->many_step + k0 * p->many_k;
   real *y = j->y + batch * p->few * p->many, *part = j->partial + chunk * p->few * p->many;
-  (void)worker;
   if (p->dots) {
     for (int64_t i = 0; i < count; ++i) {
       real sum[SKINNY_FEW];
@@ -115,6 +112,15 @@ static void KR_FN(skinny_task)(void *arg, int64_t task, int worker) {
 }
 #undef FOR_FEW
 
+static void KR_FN(skinny_task)(void *arg, int64_t task, int worker) {
+  const KR_FN(skinny_job) *j = arg;
+  const skinny_plan *p = &j->p;
+  const int64_t chunk = task % p->chunks, block = task / p->chunks % p->blocks, group = task / p->chunks / p->blocks;
+  const int64_t last = kr_min((group + 1) * p->group, p->batch);
+  (void)worker;
+  for (int64_t batch = group * p->group; batch < last; ++batch) KR_FN(skinny_piece)(j, batch, block, chunk);
+}
+
 static size_t KR_FN(skinny_scratch)(const skinny_plan *p) {
   return sizeof(real) *
          (size_t)((p->copy_few ? p->few * p->k : 0) + (p->chunks > 1 ? p->chunks * p->few * p->many : 0));
@@ -135,7 +141,7 @@ static void KR_FN(skinny)(const kr_call *c, const product_shape *s, const skinny
   }
   /* Little work is not worth waking anybody. */
   const int threads = p->batch * p->many * p->k < SKINNY_WORK ? 1 : c->threads;
-  kr_parallel(threads, p->batch * p->blocks * p->chunks, KR_FN(skinny_task), &j);
+  kr_parallel(threads, kr_ceil_div(p->batch, p->group) * p->blocks * p->chunks, KR_FN(skinny_task), &j);
   if (p->chunks == 1) return;
   for (int64_t r = 0; r < p->few; ++r)
     for (int64_t i = 0; i < p->many; ++i) {

@@ -183,6 +183,7 @@ def test_same_bits_at_any_thread_count(isa):
             (x1, x2), _, _ = operands(m, n, k, "float32", ta=ta, tb=tb)
             results = {run("matmul", (x1, x2), (m, n), (ta, tb, 0), isa, t).tobytes() for t in (1, 2, 3, 8)}
             assert len(results) == 1, (m, n, k)
-    (x1, x2), _, _ = operands(50, 60, 70, "float32", (40,), (40,))
-    results = {run("matmul", (x1, x2), (40, 50, 60), (0, 0, 0), isa, t).tobytes() for t in (1, 2, 3, 8)}
-    assert len(results) == 1
+    for batch, m, n, k in ((40, 50, 60, 70), (5000, 1, 4, 9), (300, 40, 1, 30)):
+        (x1, x2), _, _ = operands(m, n, k, "float32", (batch,), (batch,))
+        results = {run("matmul", (x1, x2), (batch, m, n), (0, 0, 0), isa, t).tobytes() for t in (1, 2, 3, 8)}
+        assert len(results) == 1, (batch, m, n, k)

@@ -31,7 +31,7 @@ class Activation(ElementwiseLayer):
         activation: activation or its name.
 
     >>> import kerasish as keras
-    >>> keras.layers.Activation("relu")([-1.0, 2.0]).numpy()
+    >>> keras.layers.Activation("relu")(keras.ops.array([-1.0, 2.0])).numpy()
     array([0., 2.], dtype=float32)
     """
 
@@ -65,7 +65,7 @@ class ReLU(ElementwiseLayer):
         ValueError: for a negative argument.
 
     >>> import kerasish as keras
-    >>> keras.layers.ReLU(max_value=1.0)([-1.0, 0.5, 2.0]).numpy()
+    >>> keras.layers.ReLU(max_value=1.0)(keras.ops.array([-1.0, 0.5, 2.0])).numpy()
     array([0. , 0.5, 1. ], dtype=float32)
     """
 
@@ -106,7 +106,7 @@ class LeakyReLU(ElementwiseLayer):
         ValueError: for a negative slope.
 
     >>> import kerasish as keras
-    >>> keras.layers.LeakyReLU(0.5)([-1.0, 2.0]).numpy()
+    >>> keras.layers.LeakyReLU(0.5)(keras.ops.array([-1.0, 2.0])).numpy()
     array([-0.5,  2. ], dtype=float32)
     """
 
@@ -182,7 +182,7 @@ class ELU(ElementwiseLayer):
         alpha: factor of the negative part.
 
     >>> import kerasish as keras
-    >>> keras.layers.ELU()([0.0, 2.0]).numpy()
+    >>> keras.layers.ELU()(keras.ops.array([0.0, 2.0])).numpy()
     array([0., 2.], dtype=float32)
     """
 
@@ -205,7 +205,7 @@ class Softmax(ElementwiseLayer):
         axis: axis or axes.
 
     >>> import kerasish as keras
-    >>> keras.layers.Softmax()([[1.0, 1.0]]).numpy()
+    >>> keras.layers.Softmax()(keras.ops.array([[1.0, 1.0]])).numpy()
     array([[0.5, 0.5]], dtype=float32)
     """
 

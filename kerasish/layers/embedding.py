@@ -217,6 +217,8 @@ class Rescaling(ElementwiseLayer):
     Args:
         scale, offset: numbers, or lists with one for each channel.
 
+    Input: a tensor, an array, a number or a nested list of numbers; integers are cast to the compute dtype.
+
     >>> import kerasish as keras
     >>> keras.layers.Rescaling(1 / 255)([[0, 255]]).numpy()
     array([[0., 1.]], dtype=float32)
@@ -226,6 +228,10 @@ class Rescaling(ElementwiseLayer):
         super().__init__(**kwargs)
         self.scale = deserialize_keras_object(scale) if isinstance(scale, dict) else scale
         self.offset = deserialize_keras_object(offset) if isinstance(offset, dict) else offset
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        # Unlike other layers, those that prepare data take numbers and lists too.
+        return super().__call__(inputs if hasattr(inputs, "shape") else ops.convert_to_tensor(inputs), **kwargs)
 
     def call(self, inputs: Any) -> Any:
         dtype = self.compute_dtype

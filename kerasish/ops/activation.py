@@ -317,8 +317,8 @@ def hard_silu(x: Any) -> Any:
     """x hard_sigmoid(x) (Howard et al. 2019).
 
     >>> import kerasish as keras
-    >>> keras.ops.hard_silu([-4.0, 0.0, 4.0]).tolist()
-    [0.0, 0.0, 4.0]
+    >>> keras.ops.hard_silu([-3.0, 0.0, 3.0]).tolist()
+    [-0.0, 0.0, 3.0]
     """
     x = floating(x)
     return x * hard_sigmoid_op(x)

@@ -228,8 +228,8 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         keepdims: keep the reduced axes as dimensions of length 1.
 
     >>> import kerasish as keras
-    >>> float(keras.ops.logsumexp([1000.0, 1000.0]))
-    1000.693115234375
+    >>> round(float(keras.ops.logsumexp([1000.0, 1000.0])), 3)
+    1000.693
     """
     x = as_input(x)
     x = cast(x, "float32") if x.dtype == "bool" else _floating("logsumexp", x)

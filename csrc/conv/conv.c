@@ -40,10 +40,21 @@ typedef struct {
 
 /* The part of a run that starts at column `k`, `limit` columns at most. */
 static run_part part_of_run(const patches *p, int64_t k, int64_t limit) {
-  const int64_t run = run_length(p), width = whole_lines(p) ? 1 : p->taps[2], r = k / run;
-  return (run_part){.tap = {r / width / p->taps[1], r / width % p->taps[1], r % width},
-                    .at = k % run,
-                    .length = kr_min(run - k % run, limit)};
+  const int64_t run = run_length(p), width = whole_lines(p) ? 1 : p->taps[2], height = p->taps[1];
+  if (limit <= 0) return (run_part){.length = 0};
+  const int64_t r = k / run, line = r / width, plane = line / height;
+  return (run_part){.tap = {plane, line - plane * height, r - line * width},
+                    .at = k - r * run,
+                    .length = kr_min(run - (k - r * run), limit)};
+}
+
+/* The part that follows. */
+static void next_part(const patches *p, run_part *part, int64_t limit) {
+  int d = whole_lines(p) ? 1 : 2;
+  while (d > 0 && ++part->tap[d] == p->taps[d]) part->tap[d--] = 0;
+  part->tap[0] += d == 0;
+  part->at = 0;
+  part->length = kr_min(run_length(p), limit);
 }
 
 static int64_t product(const int64_t v[3]) { return v[0] * v[1] * v[2]; }
@@ -54,8 +65,8 @@ typedef struct {
 } place;
 
 static place place_of(const int64_t cells[3], int64_t row) {
-  return (place){row / product(cells),
-                 {row / cells[2] / cells[1] % cells[0], row / cells[2] % cells[1], row % cells[2]}};
+  const int64_t line = row / cells[2], plane = line / cells[1], n = plane / cells[0];
+  return (place){n, {plane - n * cells[0], line - plane * cells[1], row - line * cells[2]}};
 }
 
 static void step_place(const int64_t cells[3], place *p) {

@@ -9,47 +9,6 @@ static void KR_FN(copy_clipped)(const real *line, int64_t size, int64_t from, in
   for (int64_t i = 0; i < length; ++i) dst[i] = from + i >= 0 && from + i < size ? line[from + i] : 0;
 }
 
-/* Panel of patches as rows: dst[q * rows + r] = patch of cell row + r, column k0 + q. */
-static void KR_FN(pack_patches)(const patches *p, int64_t group, int64_t row, int64_t rows, int64_t k0, int64_t kc,
-                                real *dst) {
-  const int64_t size = p->in[2] * p->c;
-  const real *image[GEMM_MAX_MR], *src[GEMM_MAX_MR];
-  int64_t at[GEMM_MAX_MR][3];
-  real clipped[GEMM_MAX_MR][GEMM_MAX_KC];
-  place cell = place_of(p->cells, row);
-  for (int64_t r = 0; r < rows; ++r) {
-    image[r] = (const real *)p->src + cell.n * product(p->in) * p->c;
-    for (int d = 0; d < 3; ++d) at[r][d] = p->first[d] + cell.cell[d] * p->step[d];
-    step_place(p->cells, &cell);
-  }
-
-  while (kc > 0) {
-    const run_part part = part_of_run(p, k0, kc);
-    for (int64_t r = 0; r < rows; ++r) {
-      const int64_t z = at[r][0] + part.tap[0] * p->tap[0], y = at[r][1] + part.tap[1] * p->tap[1];
-      const int64_t x = at[r][2] + part.tap[2] * p->tap[2];
-      src[r] = KR_FN(padding);
-      if (z < 0 || z >= p->in[0] || y < 0 || y >= p->in[1]) continue;
-      const real *line = image[r] + (z * p->in[1] + y) * size;
-      if (!whole_lines(p)) {
-        if (x >= 0 && x < p->in[2]) src[r] = line + x * p->c + group * p->group_c + part.at;
-        continue;
-      }
-      const int64_t from = x * p->c + part.at;
-      if (from >= 0 && from + part.length <= size) {
-        src[r] = line + from;
-      } else if (from + part.length > 0 && from < size) {
-        KR_FN(copy_clipped)(line, size, from, part.length, clipped[r]);
-        src[r] = clipped[r];
-      }
-    }
-    KR_FN(pack_rows)(src, rows, rows, part.length, dst);
-    dst += rows * part.length;
-    k0 += part.length;
-    kc -= part.length;
-  }
-}
-
 /* Copies a few elements. */
 KR_INLINE void KR_FN(copy_few)(const real *src, real *dst, int64_t count) {
 #if defined(KR_FOR_AVX512)
@@ -58,6 +17,70 @@ KR_INLINE void KR_FN(copy_few)(const real *src, real *dst, int64_t count) {
 #else
   for (int64_t i = 0; i < count; ++i) dst[i] = src[i];
 #endif
+}
+
+/* A cell whose patch is to be packed: the source position of its first tap, and the element there. */
+typedef struct {
+  int64_t x[3], offset;
+  int inside; /* the whole patch lies inside the source */
+} KR_FN(patch);
+
+static KR_FN(patch) KR_FN(patch_at)(const patches *p, const place *cell) {
+  KR_FN(patch) at = {.inside = 1, .offset = cell->n};
+  for (int d = 0; d < 3; ++d) {
+    at.x[d] = p->first[d] + cell->cell[d] * p->step[d];
+    at.inside &= at.x[d] >= 0 && at.x[d] + (p->taps[d] - 1) * p->tap[d] < p->in[d];
+    at.offset = at.offset * p->in[d] + at.x[d];
+  }
+  at.offset *= p->c;
+  return at;
+}
+
+/* The elements of a part in a patch at the border: in the source, in `clipped`, or zeros. */
+static const real *KR_FN(border_part)(const patches *p, const run_part *part, const KR_FN(patch) * at, int64_t offset,
+                                      real *clipped) {
+  const int64_t z = at->x[0] + part->tap[0] * p->tap[0], y = at->x[1] + part->tap[1] * p->tap[1];
+  const int64_t x = at->x[2] + part->tap[2] * p->tap[2], size = p->in[2] * p->c;
+  if (z < 0 || z >= p->in[0] || y < 0 || y >= p->in[1]) return KR_FN(padding);
+  const real *src = (const real *)p->src + at->offset + offset;
+  if (!whole_lines(p)) return x >= 0 && x < p->in[2] ? src : KR_FN(padding);
+  const int64_t from = x * p->c + part->at;
+  if (from >= 0 && from + part->length <= size) return src;
+  if (from + part->length <= 0 || from >= size) return KR_FN(padding);
+  KR_FN(copy_clipped)(src - from, size, from, part->length, clipped);
+  return clipped;
+}
+
+/* pack_rows for rows many of which follow each other in memory element by element (one channel, stride 1). */
+static void KR_FN(pack_neighbours)(const real *const *src, int64_t rows, int64_t length, real *dst) {
+  for (int64_t r = 0, next; r < rows; r = next) {
+    for (next = r + 1; next < rows && src[next] == src[next - 1] + 1;) ++next;
+    for (int64_t q = 0; q < length; ++q) KR_FN(copy_few)(src[r] + q, dst + q * rows + r, next - r);
+  }
+}
+
+/* Panel of patches as rows: dst[q * rows + r] = patch of cell row + r, column k0 + q. */
+static void KR_FN(pack_patches)(const patches *p, int64_t group, int64_t row, int64_t rows, int64_t k0, int64_t kc,
+                                real *dst) {
+  KR_FN(patch) at[GEMM_MAX_MR];
+  const real *src[GEMM_MAX_MR];
+  real clipped[GEMM_MAX_MR][GEMM_MAX_KC];
+  place cell = place_of(p->cells, row);
+  for (int64_t r = 0; r < rows; ++r) {
+    at[r] = KR_FN(patch_at)(p, &cell);
+    step_place(p->cells, &cell);
+  }
+  for (run_part part = part_of_run(p, k0, kc); kc > 0; next_part(p, &part, kc)) {
+    const int64_t line = part.tap[0] * p->tap[0] * p->in[1] + part.tap[1] * p->tap[1];
+    const int64_t offset = (line * p->in[2] + part.tap[2] * p->tap[2]) * p->c + group * p->group_c + part.at;
+    for (int64_t r = 0; r < rows; ++r)
+      src[r] = at[r].inside ? (const real *)p->src + at[r].offset + offset
+                            : KR_FN(border_part)(p, &part, &at[r], offset, clipped[r]);
+    if (p->c * p->step[2] == 1) KR_FN(pack_neighbours)(src, rows, part.length, dst);
+    else KR_FN(pack_rows)(src, rows, rows, part.length, dst);
+    dst += rows * part.length;
+    kc -= part.length;
+  }
 }
 
 /* One part of a run at `count` cells of a line, `width` elements apart in dst.  `first` is the source position of the

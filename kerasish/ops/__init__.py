@@ -75,6 +75,9 @@ from .scan import cumprod, cumsum
 from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from .softmax import log_softmax, logsumexp, softmax, sparsemax
 
+# sequences
+from .ctc import ctc_loss
+
 # normalization (batch_norm_training is not part of Keras's namespace)
 from .normalization import (
     batch_norm_training, batch_normalization, layer_normalization, moments, normalize, rms_normalization,

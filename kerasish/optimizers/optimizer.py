@@ -313,14 +313,16 @@ class Optimizer(OptimizerState):
     # -- moving averages --------------------------------------------------------------------------------------------
 
     def _update_averages(self) -> None:
-        steps = int(self.iterations)
-        momentum = self.ema_momentum if steps else 0.0
-        overwrite = self.ema_overwrite_frequency and (steps + 1) % self.ema_overwrite_frequency == 0
+        # Chosen by ops, not by Python, so that the step can be captured as a graph.
+        momentum = ops.where(ops.equal(self.iterations, 0), 0.0, self.ema_momentum)
+        every = self.ema_overwrite_frequency
+        overwrite = None if every is None else ops.equal(ops.mod(self.iterations + 1, every), 0)
         for v, average in zip(self._trainable_variables, self._model_variables_moving_average):
             if average is not None:
-                average.assign(momentum * average + (1.0 - momentum) * v)
-                if overwrite:
-                    v.assign(average)
+                share = ops.cast(momentum, v.dtype)
+                average.assign(share * average + (1.0 - share) * v)
+                if overwrite is not None:
+                    v.assign(ops.where(overwrite, average, v))
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Puts the moving averages, if they are kept, into the variables: training has ended.

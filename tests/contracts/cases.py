@@ -54,6 +54,7 @@ KINDS = {
     "pixels_scores": lambda: (one_hot(3, N, 4), distribution(N, 4, 3)),
     "pixels_mixed": lambda: (one_hot(3, N, 4), labels(3, N, 4)),
     "equal": lambda: (labels(3, N, 2), labels(3, N, 2)),
+    "sequences": lambda: (1 + labels(3, N, 3), 2 * normal(N, 9, 4)),
     "series": lambda: (normal(N, 8), normal(N, 8)),
 }
 
@@ -67,6 +68,7 @@ LOSSES = [
         {"apply_class_balancing": True, "alpha": 0.3, "gamma": 3.0, "from_logits": True, "label_smoothing": 0.1},
         "binary_logits",
     ),
+    ("CTC", {}, "sequences"),
     ("CategoricalCrossentropy", {}, "classes"),
     ("CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "class_logits"),
     ("CategoricalFocalCrossentropy", {}, "classes"),

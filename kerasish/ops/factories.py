@@ -69,7 +69,9 @@ def _host(op: str, kernel: str, fn: Callable | None, flat: Callable | None) -> C
             core.run(found, wide, (y,), (), flat((), attrs) if flat else (), op)
             return y.astype(np.float16).reshape(shape) if half and op not in _BOOL else y.reshape(shape)
         if fn is None:
-            raise invalid(op, f"there is no kernel for dtype {arrays[0].dtype}", kind=TypeError, dtype=arrays[0].dtype)
+            raise invalid(
+                op, f"there is no kernel for dtype {arrays[0].dtype}", kind=TypeError, dtype=str(arrays[0].dtype)
+            )
         return np.reshape(fn(*arrays, **attrs), shape)
 
     return run

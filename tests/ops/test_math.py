@@ -108,7 +108,7 @@ def test_operands_of_an_op_have_one_dtype():
         (
             lambda: ops.erf(np.ones(2, "complex64")),
             TypeError,
-            "erf: there is no kernel for dtype complex64. Received: dtype=complex64",
+            "erf: there is no kernel for dtype complex64. Received: dtype='complex64'",
         ),
         (lambda: ops.exp("three"), TypeError, "values must be numbers or bools"),
     ],

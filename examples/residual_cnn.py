@@ -14,21 +14,26 @@ import kerasish as keras
 from kerasish import layers
 
 
+def normalized(x):
+    """Batch normalization whose averages follow quickly: training has few steps."""
+    return layers.BatchNormalization(momentum=0.9)(x)
+
+
 def block(x, filters: int, stride: int = 1):
     """Two convolutions with batch normalization around a shortcut (He et al., 2016)."""
     y = layers.Conv2D(filters, 3, strides=stride, padding="same", use_bias=False)(x)
-    y = layers.ReLU()(layers.BatchNormalization()(y))
+    y = layers.ReLU()(normalized(y))
     y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(y)
-    y = layers.BatchNormalization()(y)
+    y = normalized(y)
     if stride != 1 or x.shape[-1] != filters:
-        x = layers.BatchNormalization()(layers.Conv2D(filters, 1, strides=stride, use_bias=False)(x))
+        x = normalized(layers.Conv2D(filters, 1, strides=stride, use_bias=False)(x))
     return layers.ReLU()(layers.Add()([x, y]))
 
 
 def resnet() -> keras.Model:
     inputs = keras.Input((8, 8, 1))
     x = layers.Conv2D(16, 3, padding="same", use_bias=False)(inputs)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(normalized(x))
     x = block(x, 16)
     x = block(x, 32, stride=2)
     features = layers.GlobalAveragePooling2D(name="features")(x)

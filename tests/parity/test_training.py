@@ -1,4 +1,4 @@
-"""The same ten training steps give the same losses as in Keras, for every optimizer and for the kinds of models here."""
+"""The same ten training steps give the same losses as in Keras, for every optimizer and kind of model here."""
 
 from __future__ import annotations
 

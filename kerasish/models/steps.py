@@ -1,0 +1,264 @@
+"""One step of training, evaluation or prediction, and what it needs: losses, metrics, weights made from shapes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..data import unpack_x_y_sample_weight
+from ..engine import tree
+from ..engine.errors import invalid
+from ..engine.op import get_op
+from ..engine.operation import infer_spec
+from ..engine.spec import Spec
+from ..engine.tape import GradientTape
+from ..engine.tensor import Tensor, to_tensor
+
+
+def first_length(x: Any) -> int:
+    """Number of samples in a batch."""
+    first = next((i for i in tree.flatten(x) if i is not None), None)
+    shape = getattr(first, "shape", ())
+    return shape[0] if shape else 1
+
+
+def _tensors(data: Any) -> Any:
+    return tree.map_structure(lambda v: v if v is None or isinstance(v, Tensor) else to_tensor(v, where="data"), data)
+
+
+def _in_dtype_of(value: Any, like: Any) -> Any:
+    value = value if isinstance(value, Tensor) else to_tensor(value)
+    return value if value.dtype == like.dtype else get_op("cast")(value, dtype=like.dtype)
+
+
+def _dtype(v: Any) -> str:
+    dtype = v.dtype
+    return dtype if isinstance(dtype, str) else np.dtype(dtype).name
+
+
+def _usable(structure: Any) -> bool:
+    return all(v is not None for v in tree.flatten(structure))
+
+
+class Steps:
+    """The part of Trainer that works on single batches; subclasses of Model replace its methods."""
+
+    @property
+    def metrics(self) -> list:
+        """The loss tracker, the compiled metrics, the losses of single outputs, and metrics that layers hold."""
+        out = self._own_metrics()
+        for layer in self._flatten_layers(include_self=False):
+            if not isinstance(layer, Steps):
+                out += layer._metrics
+        seen: set[int] = set()
+        return [m for m in out if not (id(m) in seen or seen.add(id(m)))]
+
+    def _own_metrics(self) -> list:
+        out = []
+        if self.compiled:
+            out = [m for m in (self._loss_tracker, self._compile_metrics) if m is not None]
+            if self._compile_loss is not None:
+                out += self._compile_loss.metrics
+        return out + list(self._metrics)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return [m.name for m in self.metrics]
+
+    @property
+    def metrics_variables(self) -> list:
+        return [v for m in self.metrics for v in m.variables]
+
+    def reset_metrics(self) -> None:
+        """Sets all metrics back."""
+        for m in self.metrics:
+            m.reset_state()
+
+    # -- one step ---------------------------------------------------------------------------------------------------
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The total loss of a batch: the compiled loss, `add_loss` and regularizers. Subclasses may replace it.
+
+        Raises:
+            ValueError: where there is no loss at all.
+        """
+        total = None
+        if self._compile_loss is not None:
+            total = self._compile_loss(y, y_pred, sample_weight)
+        for extra in self.losses:
+            extra = extra if isinstance(extra, Tensor) or not hasattr(extra, "read") else extra.read()
+            total = extra if total is None else get_op("add")(total, _in_dtype_of(extra, total))
+        if total is None:
+            raise invalid("fit", "there is no loss to compute: give one to compile(), or use add_loss()")
+        return total
+
+    def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        if self._compute_loss_takes_training:
+            return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables: list,
+        non_trainable_variables: list,
+        metrics_variables: list,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tuple:
+        """`compute_loss` with the given variable values; the model's own stay as they were.
+
+        Returns:
+            (loss, (trainable, non-trainable, metrics variables' values)).
+        """
+        groups = [
+            (self.trainable_variables, trainable_variables),
+            (self.non_trainable_variables, non_trainable_variables),
+            (self.metrics_variables, metrics_variables),
+        ]
+        pairs = [p for mine, given in groups for p in zip(mine, given)]
+        saved = [(v, v._value) for v, _ in pairs]
+        try:
+            for v, value in pairs:
+                v.assign(value)
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training)
+            after = tuple([v._value for v in mine] for mine, _ in groups)
+        finally:
+            for v, value in saved:
+                v._value = value
+        return loss, after
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
+        """Updates the compiled metrics with a batch and gives all results. Subclasses may replace it."""
+        if self._compile_metrics is not None:
+            self._compile_metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict:
+        """Values of all metrics by name."""
+        out: dict[str, Any] = {}
+        for m in self.metrics:
+            result = m.result()
+            out.update(result if isinstance(result, dict) else {m.name: result})
+        return out
+
+    def _forward(self, x: Any, training: bool) -> Any:
+        return self(x, training=training) if "training" in self._signature.takes else self(x)
+
+    def train_step(self, data: Any) -> dict:
+        """One step on a batch: forward, loss, gradients, update, metrics. Subclasses may replace it.
+
+        Args:
+            data: (x, y, sample_weight) or a part of it.
+
+        Returns:
+            Logs: values by name.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        with GradientTape() as tape:
+            y_pred = self._forward(x, training=True)
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training=True)
+            scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
+        self._loss_tracker.update_state(loss, sample_weight=first_length(x))
+        trainable = self.trainable_weights
+        if trainable:
+            self.optimizer.apply(tape.gradient(scaled, trainable), trainable)
+        else:
+            warnings.warn(f"{self.name}: the model does not have any trainable weights.", stacklevel=2)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def test_step(self, data: Any) -> dict:
+        """One step of evaluation on a batch. Subclasses may replace it."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self._forward(x, training=False)
+        if self._compile_loss is not None or self.losses or type(self).compute_loss is not Steps.compute_loss:
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training=False)
+            self._loss_tracker.update_state(loss, sample_weight=first_length(x))
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for a batch. Subclasses may replace it."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self._forward(x, training=False)
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """The function that runs `steps_per_execution` batches of training; called with a list of batches."""
+        if self.train_function is None or force:
+            self.__dict__["train_function"] = self._over_batches(lambda batch: self.train_step(batch))
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """The same for evaluation."""
+        if self.test_function is None or force:
+            self.__dict__["test_function"] = self._over_batches(lambda batch: self.test_step(batch))
+        return self.test_function
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """The same for prediction; gives the outputs of each batch."""
+        if self.predict_function is None or force:
+            self.__dict__["predict_function"] = lambda batches: [self.predict_step(_tensors(b)) for b in batches]
+        return self.predict_function
+
+    @staticmethod
+    def _over_batches(step: Any) -> Any:
+        def run(batches: list) -> Any:
+            logs: Any = {}
+            for batch in batches:
+                logs = step(_tensors(batch))
+            return logs
+
+        return run
+
+    # -- building ---------------------------------------------------------------------------------------------------
+
+    def _require_compiled(self, method: str) -> None:
+        if not self.compiled:
+            raise invalid(method, "call compile() first")
+        if self._compiled_trainable_state is not None:
+            now = {id(x): x for x in self._flatten_layers()}
+            then = self._compiled_trainable_state
+            changed = [x.name for k, x in now.items() if k in then and then[k] != x.trainable]
+            if changed:
+                warnings.warn(
+                    f"{method}: `trainable` of {changed} has changed since compile(); call compile() again for the "
+                    "optimizer to follow.",
+                    stacklevel=3,
+                )
+                self.__dict__["_compiled_trainable_state"] = {k: x.trainable for k, x in now.items()}
+
+    def _build_from_batch(self, batch: Any, training: bool) -> None:
+        """Makes weights, metrics, losses and optimizer slots for the shapes of a batch, without computing."""
+        x, y, _ = unpack_x_y_sample_weight(batch)
+
+        def spec(v: Any) -> Any:
+            return None if v is None else Spec(tuple(v.shape), _dtype(v))
+
+        unbuilt = not all(layer.built for layer in self._flatten_layers())
+        loss, metrics = self._compile_loss, self._compile_metrics
+        if unbuilt:
+            try:
+                infer_spec(self, tree.map_structure(spec, x), **self._build_keywords())
+            except (ValueError, TypeError):
+                raise
+            except Exception:
+                # Its Python needs values: one real call builds it.
+                self._forward(_tensors(x), training=False)
+        if (loss is not None and not loss.built) or (metrics is not None and not metrics.built):
+            y_pred = infer_spec(self, tree.map_structure(spec, x), **self._build_keywords())
+            y_spec = tree.map_structure(spec, y)
+            if loss is not None and not loss.built and y is not None and _usable(y_spec):
+                loss.build(y_spec, y_pred)
+            if metrics is not None and not metrics.built and y is not None and _usable(y_spec):
+                metrics.build(y_spec, y_pred)
+        optimizer = self.optimizer
+        if training and optimizer is not None and not optimizer.built:
+            optimizer.build(self.trainable_variables)
+
+    def _build_keywords(self) -> dict:
+        return {"training": False} if "training" in self._signature.takes else {}

@@ -87,7 +87,82 @@ def test_symbols():
     np.testing.assert_array_equal(y, X[:, 2:5, 2:6])
 
 
+def test_warps_that_change_nothing():
+    identity = [1.0, 0, 0, 0, 1, 0, 0, 0]
+    corners = np.array([[0, 0], [8, 0], [0, 5], [8, 5]], "float32")
+    for method in ("nearest", "bilinear"):
+        np.testing.assert_allclose(image.affine_transform(X, identity, method), X, rtol=1e-6)
+        np.testing.assert_allclose(image.perspective_transform(X, corners, corners, method), X, atol=1e-4)
+    np.testing.assert_allclose(image.elastic_transform(X, alpha=0.0), X, rtol=1e-6)
+    assert image.affine_transform((X * 255).astype("uint8"), identity).dtype == "uint8"
+
+
+def test_elastic_transform_follows_its_seed():
+    one, two, other = (image.elastic_transform(X, seed=s).numpy() for s in (3, 3, 4))
+    np.testing.assert_array_equal(one, two)
+    assert np.abs(one - other).max() > 0.01
+
+
+def test_gradients_of_warps():
+    at = np.array([[0.25, 1.5], [1.75, 0.5]])
+    np.testing.assert_allclose(
+        gradient(lambda x: image.map_coordinates(x, at, 1), np.zeros((3, 3))),
+        [[0, 0.1875, 0.5625], [0.25, 0.25 + 0.0625, 0.1875], [0.25, 0.25, 0]],
+    )
+    ramp = np.arange(12.0).reshape(3, 4)
+    np.testing.assert_allclose(gradient(lambda c: image.map_coordinates(ramp, c, 1), at), [[4, 4], [1, 1]])
+    shift = gradient(lambda t: image.affine_transform(ramp[..., None], t), [1.0, 0, 0.3, 0, 1, 0.2, 0, 0])
+    assert np.isfinite(shift).all() and abs(shift[2]) > 0
+
+
+def test_filters():
+    white = np.ones((1, 9, 9, 2), "float32")
+    np.testing.assert_allclose(image.gaussian_blur(white, 2 * [5])[:, 2:-2, 2:-2], 1.0, rtol=1e-6)
+    edges = image.sobel_edges(np.broadcast_to(np.arange(9.0)[None, :, None, None], (1, 9, 9, 1)))
+    np.testing.assert_allclose(edges[0, 1:-1, 1:-1, 0], np.broadcast_to([8.0, 0.0], (7, 7, 2)))
+    assert float(image.ssim(X[0], X[1], filter_size=5)) < 0.9
+    np.testing.assert_allclose(image.ssim(X, X, filter_size=5), [1, 1], rtol=1e-6)
+    assert image.gaussian_blur((X * 255).astype("uint8")).dtype == "uint8"
+
+
 REFUSED = [
+    (
+        lambda: image.map_coordinates(X[0, 0], [[0.0]], 1),
+        "map_coordinates: `coordinates` has rank 2 or more and 2 rows.",
+    ),
+    (
+        lambda: image.map_coordinates(X[0, 0], np.zeros((2, 3)), 3),
+        "map_coordinates: `order` is 0 (nearest) or 1 (linear).",
+    ),
+    (lambda: image.map_coordinates(X[0, 0], np.zeros((2, 3)), 1, "edge"), "map_coordinates: `fill_mode` is one of"),
+    (lambda: image.map_coordinates(X[0, :0, 0], np.zeros((2, 3)), 1), "map_coordinates: `inputs` needs a known shape"),
+    (
+        lambda: image.affine_transform(X, np.zeros((3, 8))),
+        "affine_transform: `transform` has shape (8,) or (batch, 8).",
+    ),
+    (lambda: image.affine_transform(X, np.zeros(6)), "affine_transform: `transform` has shape (8,) or (batch, 8)."),
+    (lambda: image.affine_transform(X, np.zeros(8), "bicubic"), "affine_transform: `interpolation` is one of"),
+    (lambda: image.affine_transform(X, np.zeros(8), fill_mode="edge"), "affine_transform: `fill_mode` is one of"),
+    (
+        lambda: image.affine_transform(Symbol((1, None, 4, 3)), np.zeros(8)),
+        "affine_transform: height, width and channels",
+    ),
+    (
+        lambda: image.perspective_transform(X, np.zeros((4, 2)), np.zeros((3, 2))),
+        "perspective_transform: `start_points`",
+    ),
+    (lambda: image.elastic_transform(X, sigma=0), "elastic_transform: `sigma` is positive."),
+    (
+        lambda: image.elastic_transform(Symbol((None, 4, 4, 3))),
+        "elastic_transform: the number of images must be known.",
+    ),
+    (lambda: image.gaussian_blur(X, (0, 3)), "gaussian_blur: `kernel_size` and `sigma` are positive."),
+    (lambda: image.gaussian_blur(X, 3), "gaussian_blur: `kernel_size` is two numbers."),
+    (lambda: image.gaussian_blur(X[..., :0].sum(-1)[0, 0]), "gaussian_blur: images have rank 3 (one image) or 4"),
+    (lambda: image.gaussian_blur(Symbol((1, 4, 4, None))), "gaussian_blur: the number of channels must be known."),
+    (lambda: image.sobel_edges(X[0]), "sobel_edges: images have rank 4."),
+    (lambda: image.ssim(X, X[:, :3]), "ssim: both images have the same shape."),
+    (lambda: image.ssim(X, X), "ssim: images are at least 11 pixels high and wide (`filter_size`)."),
     (lambda: image.resize(X, (4, 0)), "resize: `size` is two positive integers, height and width."),
     (lambda: image.resize(X, (4,)), "resize: `size` is two positive integers, height and width."),
     (lambda: image.resize(X, (4, 4), "area"), "resize: `interpolation` is one of ('bilinear', 'nearest',"),

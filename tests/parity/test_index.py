@@ -18,6 +18,10 @@ SPECTRUM = (numbers(2, 5, 9), numbers(2, 5, 9, seed=1))
 SIGNAL = numbers(2, 64)
 IMAGES = numbers(2, 6, 9, 3) * 0.5 + 0.5
 BYTES = whole(1, 6, 8, 3, high=256).astype("uint8")
+AT = np.array([[[0.3, 1.5, -0.5], [2.2, 4.0, 7.1]], [[0.0, 2.5, 1.0], [-3.4, 3.0, 0.5]]], "float32")
+AFFINE = np.array([1.1, 0.2, -1.3, -0.1, 0.9, 0.7, 0, 0], "float32")
+TURNED = np.array([0.3, -0.9, 5.2, 0.8, 0.4, -1.1, 0, 0], "float32")
+CORNERS = np.array([[0, 0], [8, 0], [0, 5], [8, 5]], "float32")
 FIRST = np.ascontiguousarray(IMAGES.transpose(0, 3, 1, 2))
 
 CASES = [
@@ -115,6 +119,22 @@ CASES = [
     Case("image.crop_images", IMAGES, 1, 2, 2, 3),
     Case("image.crop_images", IMAGES, bottom_cropping=1, right_cropping=2, target_height=3, target_width=4),
     Case("image.crop_images", FIRST, 1, 2, 2, 3, data_format="channels_first"),
+    *(Case("image.map_coordinates", M, AT, order, mode, 0.5, symbolic=False)
+      for order in (0, 1) for mode in ("constant", "nearest", "wrap", "mirror", "reflect")),
+    Case("image.map_coordinates", I, AT, 1, symbolic=False),
+    Case("image.affine_transform", IMAGES, np.stack([AFFINE, TURNED]), rtol=1e-4, symbolic=False),
+    Case("image.affine_transform", IMAGES, np.stack([AFFINE, TURNED]), "nearest", "reflect", symbolic=False),
+    Case("image.affine_transform", FIRST[0], AFFINE, "bilinear", "wrap", 0, "channels_first", symbolic=False),
+    Case("image.perspective_transform", IMAGES, np.stack([CORNERS] * 2), np.stack([CORNERS + 0.5, CORNERS * 0.7]),
+         rtol=1e-3, symbolic=False),
+    Case("image.perspective_transform", FIRST[0], CORNERS, CORNERS * 0.7, "nearest", 0.3, "channels_first",
+         symbolic=False),
+    Case("image.gaussian_blur", IMAGES, (3, 5), (0.8, 1.7), data_format="channels_last"),
+    Case("image.gaussian_blur", FIRST, (4, 3), data_format="channels_first", symbolic=False),
+    Case("image.sobel_edges", IMAGES, data_format="channels_last"),
+    Case("image.sobel_edges", FIRST, data_format="channels_first"),
+    Case("image.ssim", numbers(2, 16, 20, 3), numbers(2, 16, 20, 3, seed=1), rtol=1e-4, symbolic=False),
+    Case("image.ssim", IMAGES[0], IMAGES[1], 1.0, 5, 1.0, rtol=1e-4),
 ]  # fmt: skip
 
 

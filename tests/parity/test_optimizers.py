@@ -132,7 +132,14 @@ def test_schedules(name, kwargs):
     for step in range(25):
         np.testing.assert_allclose(float(ours(step)), float(theirs(step)), rtol=1e-5, atol=1e-8, err_msg=str(step))
     assert optimizers.schedules.serialize(ours) == keras.optimizers.schedules.serialize(theirs)
-    compare(optimizers.SGD(ours, name="opt"), keras.optimizers.SGD(theirs, name="opt"))
+
+
+def test_steps_with_a_schedule():
+    import keras
+
+    name, kwargs = SCHEDULES[0]
+    ours, theirs = (getattr(m.optimizers.schedules, name)(**kwargs) for m in (kerasish, keras))
+    compare(optimizers.Adam(ours, name="opt"), keras.optimizers.Adam(theirs, name="opt"))
 
 
 @pytest.mark.parametrize("name, kwargs", OPTIMIZERS)

@@ -20,6 +20,7 @@ from .elementary import exp, log
 from .join import stack
 from .math import add, floor, multiply, power, subtract
 from .shape import broadcast_to, expand_dims
+from .slices import basic_slice
 
 __all__ = [
     "arange", "array", "bartlett", "blackman", "copy", "empty", "empty_like", "eye", "full", "full_like", "geomspace",
@@ -372,7 +373,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     if n is None or n < 0:
         raise invalid("vander", "the number of columns `N` must be known and at least 0", x=x, N=N)
     if n == 0:
-        return zeros((x.shape[0] or 0, 0), x.dtype)
+        return basic_slice(expand_dims(x, 1), ((None, None, None), (0, 0, None)))
     columns = [ones_like(x)]
     for _ in range(n - 1):
         columns.append(multiply(columns[-1], x))

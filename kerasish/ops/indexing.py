@@ -42,10 +42,39 @@ def get_item(x: Any, key: Any) -> Any:
     x = as_input(x)
     keys = list(key) if isinstance(key, tuple) else [key]
     keys = [part for k in keys for part in _normalize(k)]
+    # An ellipsis separates arrays, as a slice does, also where it stands for no dimension.
+    advanced = [p for p, k in enumerate(keys) if isinstance(k, (int, Operators, _Mask))]
+    adjacent = advanced == list(range(advanced[0], advanced[-1] + 1)) if advanced else True
     keys = _without_ellipsis(x, keys)
-    if not any(isinstance(k, Operators) for k in keys):
+    if not any(isinstance(k, (Operators, _Mask)) for k in keys):
         return basic_slice(x, tuple(keys))
-    return _advanced(x, keys)
+    return _advanced(x, _checked_masks(x, keys), adjacent)
+
+
+class _Mask:
+    """Where a boolean mask is true along one of its axes, and how long that axis is."""
+
+    def __init__(self, positions: np.ndarray, length: int):
+        self.positions, self.length = as_input(positions), length
+
+
+def _checked_masks(x: Any, keys: list) -> list:
+    """The keys with masks as integer tensors; a mask must be as long as the axes that it stands for."""
+    out, axis = [], 0
+    for k in keys:
+        if isinstance(k, _Mask):
+            if x.shape[axis] not in (None, k.length):
+                raise invalid(
+                    "getitem",
+                    f"a boolean mask must have the length of axis {axis}",
+                    kind=IndexError,
+                    x=x,
+                    mask=k.length,
+                )
+            k = k.positions
+        out.append(k)
+        axis += k is not None
+    return out
 
 
 def _normalize(k: Any) -> list:
@@ -76,7 +105,7 @@ def _normalize(k: Any) -> list:
             )
         if not k.shape:
             raise invalid("getitem", "a boolean mask needs at least one dimension", kind=TypeError, key=k)
-        return [as_input(positions) for positions in np.nonzero(np.asarray(k))]
+        return [_Mask(positions, n) for positions, n in zip(np.nonzero(np.asarray(k)), k.shape)]
     if k.dtype not in INTEGERS:
         raise invalid("getitem", "index arrays are integers or bools", kind=TypeError, dtype=k.dtype)
     if not k.shape and not isinstance(k, Symbol):
@@ -103,11 +132,9 @@ def _without_ellipsis(x: Any, keys: list) -> list:
     return keys[:at] + [_FULL] * (n - used) + keys[at + len(places) :]
 
 
-def _advanced(x: Any, keys: list) -> Any:
+def _advanced(x: Any, keys: list, adjacent: bool) -> Any:
     """Integer arrays: the basic parts first, then one gather; NumPy's rule for where the new dimensions go."""
     # Ints beside arrays are arrays of one element.
-    advanced = [p for p, k in enumerate(keys) if isinstance(k, (int, Operators))]
-    adjacent = advanced == list(range(advanced[0], advanced[-1] + 1))
     basic, arrays, places = [], [], []
     for k in keys:
         if isinstance(k, (int, Operators)):

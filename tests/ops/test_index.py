@@ -55,6 +55,44 @@ def test_indexing_of_symbols(key, shape):
     assert UNKNOWN[key].shape == shape
 
 
+def test_random_keys_index_as_numpy_does():
+    rng = np.random.default_rng(0)
+    bounds = [None, *range(-5, 6)]
+    for _ in range(600):
+        shape = tuple(rng.integers(1, 5, rng.integers(1, 5)))
+        x = np.arange(np.prod(shape), dtype="float64").reshape(shape)
+        lead = [(2,), (3,), (1,), (2, 1), ()][rng.integers(5)]
+        key, d = [], 0
+        while d < len(shape) and rng.random() < 0.85:
+            n, kind = shape[d], rng.integers(7)
+            if kind == 0:
+                key.append(int(rng.integers(-n, n)))
+            elif kind == 1:
+                key.append(slice(*rng.choice(np.array(bounds, object), 2), [None, 1, 2, -1, -2][rng.integers(5)]))
+            elif kind == 2:
+                key.append(rng.integers(-n, n, lead))
+            elif kind == 3:
+                key.append(rng.random(n) > 0.4)
+            elif kind == 4 and d + 1 < len(shape):
+                key.append(rng.random(shape[d : d + 2]) > 0.4)
+                d += 1
+            else:
+                key.append(None if kind == 5 or any(k is Ellipsis for k in key) else Ellipsis)
+                continue
+            d += 1
+        key = tuple(key)
+        try:
+            want = x[key]
+        except IndexError:
+            with pytest.raises((ValueError, IndexError)):
+                ops.convert_to_tensor(x)[key]
+            continue
+        np.testing.assert_array_equal(ops.convert_to_tensor(x)[key], want, err_msg=str(key))
+        counts = np.zeros_like(x)
+        np.add.at(counts, key, 1.0)
+        np.testing.assert_array_equal(gradient(lambda v, key=key: v[key], x), counts, err_msg=str(key))
+
+
 def test_gradients_of_indexing():
     np.testing.assert_array_equal(gradient(lambda x: x[1:4:2] * 3.0, V), [0, 3, 0, 3, 0])
     np.testing.assert_array_equal(gradient(lambda x: x[[1, 1, 3]], V), [0, 2, 0, 1, 0])
@@ -75,6 +113,10 @@ def test_getitem_refusals():
     refuses(lambda: T[True], "getitem: True and False are no indices; use a mask with a dimension.", TypeError)
     refuses(lambda: T[:1.5], "getitem: a slice has integer bounds.", TypeError)
     refuses(lambda: T[np.array(True)], "getitem: a boolean mask needs at least one dimension.", TypeError)
+    refuses(lambda: T[np.ones(3, bool)], "getitem: a boolean mask must have the length of axis 0.", IndexError)
+    refuses(
+        lambda: T[..., np.ones((2, 4), bool)], "getitem: a boolean mask must have the length of axis 1.", IndexError
+    )
     refuses(lambda: T[[0, 5]], "gather: every value of `indices` must lie in [0, 2). Received: value=5, position=(1,)")
     refuses(lambda: T[[0, 1], [0, 1, 2]], "getitem: index arrays must have shapes that broadcast.", IndexError)
     refuses(lambda: UNKNOWN[Symbol((None,), "bool")], "getitem: a boolean mask makes a result of unknown shape")

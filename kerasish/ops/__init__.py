@@ -69,7 +69,12 @@ from .matmul import cross, dot, inner, kron, matmul, outer, tensordot, trace, vd
 from .reduce import (
     all, amax, amin, any, argmax, argmin, average, count_nonzero, max, mean, min, prod, ptp, std, sum, var,
 )  # fmt: skip
+from .nanreduce import (
+    nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
+)  # fmt: skip
+from .quantile import median, nanmedian, nanpercentile, nanquantile, percentile, quantile
 from .scan import cumprod, cumsum
+from .statistics import bincount, cdist, corrcoef, correlate, digitize, histogram, psnr, trapezoid
 
 # softmax and cross-entropies
 from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy

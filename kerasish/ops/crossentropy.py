@@ -15,8 +15,8 @@ from ..engine.tensor import as_input, to_tensor
 from .activation import sigmoid
 from .axes import one_axis
 from .cast import cast
-from .compare import equal
 from .elementary import log
+from .gather import one_hot
 from .reduce import sum_op
 from .shape import expand_dims, moveaxis, squeeze
 from .softmax import log_softmax_op, softmax_grad_op, softmax_op
@@ -83,12 +83,6 @@ def _sum_classes(x: Any) -> Any:
 
 def _ones(spec: Spec) -> Any:
     return to_tensor(np.ones(spec.shape, spec.dtype))
-
-
-def _one_hot(labels: Any, spec: Spec) -> Any:
-    """Labels as rows of the probabilities' Spec."""
-    classes = to_tensor(np.arange(spec.shape[-1], dtype=labels.dtype))
-    return cast(equal(_wide(labels), classes), spec.dtype)
 
 
 def _softmax_of(x: Any) -> Any:
@@ -218,7 +212,11 @@ dense_grad_op = define_op(
 
 def _sparse_grad_grad(ctx: Any, h: Any) -> tuple:
     p, labels, g = ctx.inputs
-    dp = _prob_grad_grad(p, _one_hot(labels, ctx.specs[0]), g, h, ctx.attrs["eps"])[0] if ctx.needs[0] else None
+    dp = (
+        _prob_grad_grad(p, one_hot(labels, ctx.specs[0].shape[-1], dtype=ctx.specs[0].dtype), g, h, ctx.attrs["eps"])[0]
+        if ctx.needs[0]
+        else None
+    )
     dg = _sum_classes(h * sparse_grad_op(p, labels, _ones(ctx.specs[2]), **ctx.attrs)) if ctx.needs[2] else None
     return dp, None, dg
 

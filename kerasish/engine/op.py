@@ -218,15 +218,13 @@ def _make_plan(op: Op, specs: tuple[Spec, ...], attrs: dict) -> _Plan:
 
 
 def _run_host(op: Op, plan: _Plan, arrays: list[np.ndarray], attrs: dict) -> list[np.ndarray]:
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # also of the rounding to a narrower dtype
         out = plan.host(*arrays, **attrs)
-    outs = [out] if plan.single else list(out)
-    for k, (value, spec) in enumerate(zip(outs, plan.out_specs)):
-        value = np.ascontiguousarray(value, dtype=spec.dtype).reshape(np.shape(value))
+        outs = [out] if plan.single else list(out)
+        outs = [np.ascontiguousarray(v, dtype=s.dtype).reshape(np.shape(v)) for v, s in zip(outs, plan.out_specs)]
+    for value, spec in zip(outs, plan.out_specs):
         if len(spec.shape) != value.ndim or any(a not in (None, b) for a, b in zip(spec.shape, value.shape)):
             raise RuntimeError(f"{op.name}: inferred shape {spec.shape} but the kernel gave {value.shape}")
-        # A result that is an input's own memory would make two tensors change together.
-        outs[k] = value
     return outs
 
 

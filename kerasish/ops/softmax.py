@@ -10,14 +10,20 @@ import numpy as np
 
 from ..engine.dtype import FLOATS, result_type
 from ..engine.errors import invalid
-from ..engine.op import C, Host, define_op
+from ..engine.op import C, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import one_axis, some_axes
 from .cast import cast
+from .compare import where
+from .creation import ones_like
 from .elementary import exp
+from .math import maximum
 from .reduce import reduced_shape, sum_op
+from .repeat import flip
+from .scan import cumsum
 from .shape import expand_dims, reshape, transpose
+from .sort import sort
 
 __all__ = ["log_softmax", "logsumexp", "softmax", "sparsemax"]
 
@@ -122,46 +128,17 @@ logsumexp_op = define_op(
 )
 
 
-def _sparsemax(x: np.ndarray, axis: int) -> np.ndarray:
-    """A. Martins, R. Astudillo, From softmax to sparsemax, 2016, algorithm 1."""
-    z = np.moveaxis(x, axis, -1).astype(np.promote_types(x.dtype, np.float32))
-    ranked = -np.sort(-z, axis=-1)
-    excess = np.cumsum(ranked, axis=-1) - 1
-    k = np.arange(1, z.shape[-1] + 1)
-    size = np.sum(ranked * k > excess, axis=-1, keepdims=True)
-    threshold = np.take_along_axis(excess, size - 1, -1) / size
-    return np.moveaxis(np.maximum(z - threshold, 0), -1, axis)
-
-
-def _sparsemax_grad(ctx: Any, g: Any) -> Any:
-    axis = (ctx.attrs["axis"],)
-    support = cast(ctx.outputs[0] > 0, g.dtype)
-    inside = g * support
-    mean = sum_op(inside, axis=axis, keepdims=True) / sum_op(support, axis=axis, keepdims=True)
-    return inside - support * mean
-
-
-sparsemax_op = define_op(
-    "sparsemax",
-    inputs="x",
-    infer=lambda x, axis: x,
-    kernel=Host(_sparsemax),
-    grad=(_sparsemax_grad,),
-    saves="y",
-)
-
-
-def _floating(where: str, x: Any) -> Any:
+def _floating(name: str, x: Any) -> Any:
     x = as_input(x)
     if x.dtype == "bool":
-        raise invalid(where, "x is a numeric tensor", kind=TypeError, x=x, dtype=x.dtype)
+        raise invalid(name, "x is a numeric tensor", kind=TypeError, x=x, dtype=x.dtype)
     return x if x.dtype in FLOATS else cast(x, result_type(x.dtype, float))
 
 
-def _over(where: str, x: Any, axis: Any) -> tuple[Any, int, int, tuple[int, ...] | None]:
-    """x with the axes next to each other, where they start and stop, and the transposition that led there (or None)."""
+def _over(name: str, x: Any, axis: Any) -> tuple[Any, int, int, tuple[int, ...] | None]:
+    """x with the axes next to each other, name they start and stop, and the transposition that led there (or None)."""
     rank = len(x.shape)
-    axes = sorted(some_axes(where, axis, rank))
+    axes = sorted(some_axes(name, axis, rank))
     if not axes:
         return x, 0, 0, None
     if axes[-1] - axes[0] == len(axes) - 1:
@@ -170,9 +147,9 @@ def _over(where: str, x: Any, axis: Any) -> tuple[Any, int, int, tuple[int, ...]
     return transpose(x, order), rank - len(axes), rank, order
 
 
-def _normalised(where: str, op: Any, x: Any, axis: Any) -> Any:
-    x = _floating(where, x)
-    x, start, stop, order = _over(where, x, axis)
+def _normalised(name: str, op: Any, x: Any, axis: Any) -> Any:
+    x = _floating(name, x)
+    x, start, stop, order = _over(name, x, axis)
     y = op(x, start=start, stop=stop)
     return y if order is None else transpose(y, tuple(int(k) for k in np.argsort(order)))
 
@@ -243,10 +220,11 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:
-    """The projection of x onto the probability simplex: like softmax, with exact zeros.
+    """max(x - t, 0), a relative of softmax that gives exact zeros (A. Martins, R. Astudillo, 2016).
 
-    sparsemax(x) = max(x - t, 0), with t such that the results sum to 1 over the axis
-    (A. Martins, R. Astudillo, From softmax to sparsemax, 2016).
+    With z the sorted values, largest first, c_j = z_1 + ... + z_j, and k the last j for which z_j > (c_j - 1) / j, the
+    threshold is Keras's, t = (c_1 + ... + c_k - 1) / k. The paper's is (c_k - 1) / k; the two agree where k is 1, and
+    otherwise Keras's results sum to less than 1.
 
     >>> import kerasish as keras
     >>> keras.ops.sparsemax([-1.0, 0.0, 1.0]).numpy()
@@ -256,4 +234,9 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     axis = one_axis("sparsemax", axis, len(x.shape))
     if x.shape[axis] == 0:
         raise invalid("sparsemax", "the axis has at least one element", x=x, axis=axis)
-    return sparsemax_op(x, axis=axis)
+    ranked = flip(sort(x, axis), axis)
+    summed = cumsum(ranked, axis)
+    support = ranked > (summed - 1) / cumsum(ones_like(x), axis)
+    size = sum_op(cast(support, x.dtype), axis=(axis,), keepdims=True)
+    threshold = (sum_op(where(support, summed, 0.0), axis=(axis,), keepdims=True) - 1) / size
+    return maximum(x - threshold, 0.0)

@@ -40,7 +40,7 @@ def _bincount_infer(x: Spec, *weights: Spec, minlength: int) -> Spec:
 def _bincount(x: np.ndarray, *weights: np.ndarray, minlength: int) -> np.ndarray:
     if x.size and x.min() < 0:
         raise invalid("bincount", "x holds no negative integers", least=int(x.min()))
-    length = np.maximum(int(x.max(initial=-1)) + 1, minlength)
+    length = np.maximum(int(x.max()) + 1 if x.size else 0, minlength)
     rows = np.atleast_2d(x).astype(np.int64)
     out = np.zeros((len(rows), length), weights[0].dtype if weights else np.int32)
     at = (np.arange(len(rows))[:, None], rows)

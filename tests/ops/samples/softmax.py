@@ -34,16 +34,6 @@ def log_softmax_grad(y, g, start, stop):
     return g - np.exp(y) * g.sum(axes_of(start, stop), keepdims=True)
 
 
-def sparsemax(x, axis):
-    """By bisection on the threshold, unlike the op."""
-    low, high = x.max(axis, keepdims=True) - 1, x.max(axis, keepdims=True)
-    for _ in range(100):
-        middle = (low + high) / 2
-        above = np.maximum(x - middle, 0).sum(axis, keepdims=True) > 1
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.maximum(x - low, 0)
-
-
 SAMPLES = []
 for shape, start, stop in [
     ((1,), 0, 1),
@@ -81,7 +71,4 @@ SAMPLES += [
         logsumexp,
         grad=(),
     ),
-    Sample("sparsemax", (rand(3, 6, low=-2, high=2),), {"axis": 1}, sparsemax),
-    Sample("sparsemax", (rand(4, 3, 2, low=-2, high=2),), {"axis": 1}, sparsemax),
-    Sample("sparsemax", (rand(1, low=-2, high=2),), {"axis": 0}, sparsemax),
 ]

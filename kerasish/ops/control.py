@@ -20,7 +20,7 @@ from ..engine.spec import Spec
 from ..engine.symbol import Symbol, any_symbols
 from ..engine.tensor import as_input
 from .axes import as_int
-from .cast import cast
+from .cast import cast, convert_to_tensor
 from .creation import zeros_like
 
 __all__ = ["cond", "fori_loop", "switch", "while_loop"]
@@ -147,7 +147,8 @@ def _as_tuple(value: Any) -> tuple:
 
 
 def as_tensors(structure: Any) -> Any:
-    return tree.map_structure(lambda x: None if x is None else as_input(x), structure)
+    """The leaves as tensors; a Variable as the value that it has now."""
+    return tree.map_structure(lambda x: None if x is None else convert_to_tensor(x), structure)
 
 
 def _run_while(condition: Callable, body: Callable, loop_vars: tuple, maximum_iterations: int | None) -> tuple:

@@ -14,7 +14,7 @@ import numpy as np
 from ..engine.config import image_data_format
 from ..engine.dtype import FLOATS, result_type
 from ..engine.errors import invalid
-from ..engine.op import Host, define_op
+from ..engine.op import C, Host, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import as_int, as_ints
@@ -91,7 +91,10 @@ def _nearest(n: int, length: int) -> np.ndarray:
 
 
 def _along(x: np.ndarray, matrix: np.ndarray, axis: int) -> np.ndarray:
-    return np.moveaxis(np.tensordot(x, matrix.astype(x.dtype), (axis, 0)), -1, axis)
+    """The weighted sums along an axis; as products with (n, inner) slices, so that nothing is transposed."""
+    rows = x.reshape(-1, x.shape[axis], int(np.prod(x.shape[axis + 1 :])))
+    y = np.matmul(matrix.T.astype(x.dtype), rows)
+    return y.reshape(*x.shape[:axis], matrix.shape[1], *x.shape[axis + 1 :])
 
 
 def _resample_infer(x: Spec, axis: int, length: int, method: str, antialias: bool) -> Spec:
@@ -106,11 +109,40 @@ def _resample_host(x, axis, length, method, antialias):
     return _along(x, _matrix(x.shape[axis], length, method, antialias), axis)
 
 
+@lru_cache(64)
+def _taps(
+    n: int, length: int, method: str, antialias: bool, adjoint: bool
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """The weights as the kernel takes them: how many for each output, where they start; the weights.
+
+    For the adjoint, the rows of the matrix are the outputs.
+    """
+    matrix = _matrix(n, length, method, antialias)
+    rows = matrix if adjoint else matrix.T
+    used = rows != 0
+    first = np.where(used.any(1), used.argmax(1), 0)
+    last = np.where(used.any(1), rows.shape[1] - 1 - used[:, ::-1].argmax(1), 0)
+    taps = int((last - first).max()) + 1
+    start = np.minimum(first, rows.shape[1] - taps)
+    picked = np.take_along_axis(rows, start[:, None] + np.arange(taps), 1)
+    return (taps, *start.tolist()), tuple(picked.ravel().tolist())
+
+
+def _kernel(adjoint: bool, host: Any) -> C:
+    def taps(specs, a):
+        n = a["source"] if adjoint else specs[0].shape[a["axis"]]
+        return _taps(n, a["length"], a["method"], a["antialias"], adjoint)
+
+    return C(
+        "resample", i=lambda specs, a: (a["axis"], *taps(specs, a)[0]), f=lambda specs, a: taps(specs, a)[1], host=host
+    )
+
+
 resample_op = define_op(
     "resample",  # one axis of an image at another number of pixels
     inputs="x",
     infer=_resample_infer,
-    kernel=Host(_resample_host),
+    kernel=_kernel(False, _resample_host),
     grad=(lambda ctx, g: resample_grad_op(g, source=ctx.specs[0].shape[ctx.attrs["axis"]], **ctx.attrs),),
 )
 
@@ -120,8 +152,11 @@ resample_grad_op = define_op(
     infer=lambda g, source, axis, length, method, antialias: Spec(
         (*g.shape[:axis], source, *g.shape[axis + 1 :]), g.dtype
     ),
-    kernel=Host(
-        lambda g, source, axis, length, method, antialias: _along(g, _matrix(source, length, method, antialias).T, axis)
+    kernel=_kernel(
+        True,
+        lambda g, source, axis, length, method, antialias: _along(
+            g, _matrix(source, length, method, antialias).T, axis
+        ),
     ),
     grad=(lambda ctx, g: resample_op(g, **{k: v for k, v in ctx.attrs.items() if k != "source"}),),
 )

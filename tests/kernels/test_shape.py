@@ -204,3 +204,25 @@ def test_pad_with_negative_widths_cuts():
     want = np.full((4, 5), 9, "float32")
     want[:3, 1:] = x[2:, :4]
     np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("inner", [1, 3, 7, 8, 15, 16, 17, 40])
+def test_resample(isa, dtype, inner, threads):
+    rng = np.random.default_rng(0)
+    for outer, n, length, taps in [(3, 5, 9, 2), (1, 9, 4, 5), (2, 4, 3, 4), (0, 4, 3, 1), (40, 30, 60, 2)]:
+        x = rng.standard_normal((outer, n, inner)).astype(dtype)
+        start = rng.integers(0, n - taps + 1, length)
+        w = rng.standard_normal((length, taps))
+        want = sum(w[:, t, None] * x[:, start + t].astype("float64") for t in range(taps))
+        got = run("resample", (x,), (outer, length, inner), (1, taps, *start), w.ravel().tolist(), isa)
+        np.testing.assert_allclose(
+            got, want, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-5 if dtype == "float32" else 1e-12
+        )
+
+
+def test_resample_that_leaves_its_input_is_refused():
+    x = np.ones((1, 4, 1), "float32")
+    with pytest.raises(RuntimeError, match="refused its arguments"):
+        run("resample", (x,), (1, 2, 1), (1, 2, 0, 3), (1.0,) * 4)

@@ -88,6 +88,12 @@ def test_while_loops():
     )
 
 
+def test_a_loop_that_never_runs_gives_values():
+    v = keras.Variable(2.0)
+    assert ops.is_tensor(ops.while_loop(lambda x: x < 0, lambda x: x, v))
+    assert ops.is_tensor(ops.scan(lambda c, x: (c, x), v, V)[0])
+
+
 def test_a_loop_over_symbols_is_one_node():
     n, x = Symbol((), "int32"), Symbol((None,))
     left, y = ops.while_loop(lambda k, v: k > 0, lambda k, v: (k - 1, v * 2.0), (n, x))

@@ -114,11 +114,23 @@ KR_INLINE void KR_FN(product_columns)(const real *x, const real *g, int64_t n, i
     for (int64_t j = 0; j < m; j += V_LANES) {
       int64_t w = m - j;
       vreal mu = KR_FN(ld)(mean + j, w), a = v_zero(), b = v_zero();
-      for (int64_t q = 0; q < left; ++q) {
-        vreal gq = KR_FN(ld)(g + (r + q) * s + j, w);
-        a = v_add(a, gq);
-        b = v_fma(gq, v_sub(KR_FN(ld)(x + (r + q) * s + j, w), mu), b);
+#define ADD_ROWS(rows, LOAD)              \
+  for (int q = 0; q < (rows); ++q) {      \
+    int64_t at = (r + q) * s + j;         \
+    vreal gq = LOAD(g);                   \
+    a = v_add(a, gq);                     \
+    b = v_fma(gq, v_sub(LOAD(x), mu), b); \
+  }
+#define WHOLE(p) v_load(p + at)
+#define PART(p) KR_FN(ld)(p + at, w)
+      if (left == 4 && w >= V_LANES) {
+        ADD_ROWS(4, WHOLE)
+      } else {
+        ADD_ROWS(left, PART)
       }
+#undef ADD_ROWS
+#undef WHOLE
+#undef PART
       KR_FN(st)(sum_g + j, r ? v_add(KR_FN(ld)(sum_g + j, w), a) : a, w);
       KR_FN(st)(sum_gd + j, r ? v_add(KR_FN(ld)(sum_gd + j, w), b) : b, w);
     }
@@ -148,7 +160,7 @@ static void KR_FN(product_task)(void *arg, int64_t task, int worker) {
       return;
     }
     int64_t rows = n / s->glue, rest = n - rows * s->glue, width = s->glue * m;
-    real KR_ALIGNED part_g[3 * WIDE], part_gd[3 * WIDE];
+    real KR_ALIGNED part_g[3 * GLUE], part_gd[3 * GLUE];
     KR_FN(product_columns)(x, g, rows, width, width, mean, part_g, part_gd);
     if (rest) {
       int64_t skip = rows * width;

@@ -5,7 +5,8 @@
 
 #define WORK 32768 /* elements of a task and of a chunk: they stay in L2 while they are read twice */
 #define TILE 512   /* columns of a task */
-#define WIDE 256   /* narrow rows are glued together up to about this many columns */
+#define WIDE 1024  /* narrow rows are glued together up to about this many columns, for the statistics */
+#define GLUE 256   /* and for what also reads coefficients of each column */
 
 typedef struct {
   int64_t batch, outer, channels, inner;
@@ -23,7 +24,7 @@ static norm_shape norm_shape_make(int64_t batch, int64_t outer, int64_t channels
     s.chunk = kr_max(64, kr_round_up(WORK / kr_max(1, channels), 8));
     s.parts = s.segments = kr_max(1, kr_ceil_div(outer, s.chunk));
     s.stats_tasks = batch * s.parts * s.tiles;
-    while (channels > 0 && s.glue * channels < WIDE) s.glue *= 2;
+    while (channels > 0 && s.glue * channels < GLUE) s.glue *= 2;
   } else {
     s.length = inner;
     s.chunk = inner >= 2 * WORK ? WORK : kr_max(1, inner);

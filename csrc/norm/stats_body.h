@@ -39,23 +39,35 @@ KR_INLINE void KR_FN(row_stats)(const real *x, int64_t n, KR_FN(parts) out) {
 KR_INLINE void KR_FN(column_stats)(const real *x, int64_t n, int64_t s, int64_t m, KR_FN(parts) out) {
   KR_FN(cols)(OP_SUM, x, n, s, m, out.mean);
   vreal count = v_set1((real)n);
+  for (int64_t j = 0; j < m; j += V_LANES) KR_FN(st)(out.mean + j, v_div(KR_FN(ld)(out.mean + j, m - j), count), m - j);
+  /* Row by row, as memory lies: eight rows meet in registers before the running sums. */
+  for (int64_t r = 0; r < n; r += 8) {
+    int64_t left = kr_min(8, n - r);
+    for (int64_t j = 0; j < m; j += V_LANES) {
+      int64_t w = m - j;
+      const real *p = x + r * s + j;
+      vreal mean = KR_FN(ld)(out.mean + j, w), sum = v_zero(), squares = v_zero();
+#define ADD_ROWS(rows, LOAD)         \
+  for (int q = 0; q < (rows); ++q) { \
+    vreal d = v_sub(LOAD, mean);     \
+    sum = v_add(sum, d);             \
+    squares = v_fma(d, d, squares);  \
+  }
+      if (left == 8 && w >= V_LANES) {
+        ADD_ROWS(8, v_load(p + q * s))
+      } else {
+        ADD_ROWS(left, KR_FN(ld)(p + q * s, w))
+      }
+#undef ADD_ROWS
+      KR_FN(st)(out.rest + j, r ? v_add(KR_FN(ld)(out.rest + j, w), sum) : sum, w);
+      KR_FN(st)(out.squares + j, r ? v_add(KR_FN(ld)(out.squares + j, w), squares) : squares, w);
+    }
+  }
   for (int64_t j = 0; j < m; j += V_LANES) {
     int64_t w = m - j;
-    vreal mean = v_div(KR_FN(ld)(out.mean + j, w), count), sum = v_zero(), squares = v_zero();
-    for (int64_t b = 0; b < n; b += 32) {
-      vreal part = v_zero(), part_squares = v_zero();
-      for (int64_t r = b; r < kr_min(n, b + 32); ++r) {
-        vreal d = v_sub(KR_FN(ld)(x + r * s + j, w), mean);
-        part = v_add(part, d);
-        part_squares = v_fma(d, d, part_squares);
-      }
-      sum = v_add(sum, part);
-      squares = v_add(squares, part_squares);
-    }
-    vreal rest = v_div(sum, count);
-    KR_FN(st)(out.mean + j, mean, w);
+    vreal rest = v_div(KR_FN(ld)(out.rest + j, w), count);
     KR_FN(st)(out.rest + j, rest, w);
-    KR_FN(st)(out.squares + j, v_fnma(v_mul(rest, rest), count, squares), w);
+    KR_FN(st)(out.squares + j, v_fnma(v_mul(rest, rest), count, KR_FN(ld)(out.squares + j, w)), w);
   }
 }
 

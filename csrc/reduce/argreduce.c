@@ -5,6 +5,7 @@
  *
  * A NaN counts as the extreme, the first one wins, and 0 equals -0, as in NumPy.  infer refuses an empty reduction. */
 #include "base/kernel.h"
+#include "op.h"
 
 #define WORK 32768 /* elements of a task, and of a segment of a long row */
 #define TILE 256   /* columns that are compared side by side */
@@ -37,24 +38,35 @@ static size_t arg_scratch(const kr_call *c) {
 #define BETTER_MAX(v, best) (((v) > (best)) | (((v) != (v)) & ((best) == (best))))
 #define BETTER_MIN(v, best) (((v) < (best)) | (((v) != (v)) & ((best) == (best))))
 
-/* A row is scanned for its extreme first, which the compiler turns into vector code where the type has no NaN, and only
- * the blocks that improve on the extreme so far are searched for the place. */
+#define KR_REAL 32
+#include "base/real.h"
+#include "argreduce_body.h"
+#undef KR_REAL
+#define KR_REAL 64
+#include "base/real.h"
+#include "argreduce_body.h"
+#undef KR_REAL
+
+/* Rows of integers: only blocks that improve on the extreme so far are searched for the place. */
+#define ARG_ROW(name, T, BETTER)                                     \
+  static int64_t name##_row(const T *x, int64_t n) {                 \
+    int64_t at = 0;                                                  \
+    T best = x[0];                                                   \
+    for (int64_t b = 0; b < n; b += 64) {                            \
+      int64_t m = kr_min(64, n - b);                                 \
+      int hit = 0;                                                   \
+      for (int64_t k = 0; k < m; ++k) hit |= BETTER(x[b + k], best); \
+      if (!hit) continue;                                            \
+      for (int64_t k = b; k < b + m; ++k)                            \
+        if (BETTER(x[k], best)) {                                    \
+          best = x[k];                                               \
+          at = k;                                                    \
+        }                                                            \
+    }                                                                \
+    return at;                                                       \
+  }
+
 #define ARG(name, T, BETTER)                                                                                  \
-  static int64_t name##_row(const T *x, int64_t n) {                                                          \
-    int64_t at = 0;                                                                                           \
-    T best = x[0];                                                                                            \
-    for (int64_t b = 0; b < n; b += 64) {                                                                     \
-      int64_t m = kr_min(64, n - b), hit = 0;                                                                 \
-      for (int64_t k = 0; k < m; ++k) hit |= BETTER(x[b + k], best);                                          \
-      if (!hit) continue;                                                                                     \
-      for (int64_t k = b; k < b + m; ++k)                                                                     \
-        if (BETTER(x[k], best)) {                                                                             \
-          best = x[k];                                                                                        \
-          at = k;                                                                                             \
-        }                                                                                                     \
-    }                                                                                                         \
-    return at;                                                                                                \
-  }                                                                                                           \
   static void name##_cols(const T *x, int64_t n, int64_t s, int64_t m, int32_t *y) {                          \
     T best[TILE];                                                                                             \
     int32_t at[TILE];                                                                                         \
@@ -106,11 +118,17 @@ ARG(argmax_f32, float, BETTER_MAX)
 ARG(argmin_f32, float, BETTER_MIN)
 ARG(argmax_f64, double, BETTER_MAX)
 ARG(argmin_f64, double, BETTER_MIN)
+ARG_ROW(argmax_i32, int32_t, BETTER_MAX)
 ARG(argmax_i32, int32_t, BETTER_MAX)
+ARG_ROW(argmin_i32, int32_t, BETTER_MIN)
 ARG(argmin_i32, int32_t, BETTER_MIN)
+ARG_ROW(argmax_i64, int64_t, BETTER_MAX)
 ARG(argmax_i64, int64_t, BETTER_MAX)
+ARG_ROW(argmin_i64, int64_t, BETTER_MIN)
 ARG(argmin_i64, int64_t, BETTER_MIN)
+ARG_ROW(argmax_bool, uint8_t, BETTER_MAX)
 ARG(argmax_bool, uint8_t, BETTER_MAX)
+ARG_ROW(argmin_bool, uint8_t, BETTER_MIN)
 ARG(argmin_bool, uint8_t, BETTER_MIN)
 
 KR_TABLE(argreduce) = {{"argmax", KR_F32, argmax_f32_kernel, arg_scratch},

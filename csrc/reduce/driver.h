@@ -30,7 +30,7 @@ typedef struct {
 /* Elements of one task: large enough to hide the cost of handing it out, small enough to stay in L2. */
 #define KR_REDUCE_WORK 32768
 #define KR_REDUCE_TILE 1024 /* columns of one task, so that its accumulators stay in L1 */
-#define KR_REDUCE_WIDE 256  /* narrow rows are glued together up to about this many columns */
+#define KR_REDUCE_WIDE 1024 /* narrow rows are glued together up to about this many columns */
 
 /* The shape that is left to reduce: alternating groups, reduced[g] says which. */
 typedef struct {

@@ -390,6 +390,22 @@ def test_gradients_from_the_output(dtype, isa):
     np.testing.assert_allclose(run("tanh_grad", isa, g, y), g * (1 - y * y), rtol=tol, atol=tol)
 
 
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_output_may_be_an_operand(isa):
+    rng = np.random.default_rng(8)
+    for shape, other in (((40000,), (40000,)), ((50, 3), (3,)), ((70, 40), (70, 1)), ((40000,), ())):
+        x, b = rng.uniform(-2, 2, shape).astype("float32"), rng.uniform(-2, 2, other).astype("float32")
+        for name in ("subtract", "mod", "power"):
+            for ins, k in (((x, b), 0), ((b, x), 1)):
+                want = run(name, isa, *ins)
+                y = x.copy()
+                core.run(core.find(name, "float32", isa), tuple(y if j == k else a for j, a in enumerate(ins)), (y,))
+                np.testing.assert_array_equal(y, want)
+        y = x.copy()
+        core.run(core.find("tanh", "float32", isa), (y,), (y,))
+        np.testing.assert_array_equal(y, run("tanh", isa, x))
+
+
 def test_bits_do_not_depend_on_threads():
     rng = np.random.default_rng(6)
     x = rng.uniform(-3, 3, 100_003).astype("float32")

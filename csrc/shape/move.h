@@ -8,6 +8,7 @@
 #ifndef KR_MOVE_H
 #define KR_MOVE_H
 #include "base/bytes.h"
+#include "move_square.h"
 
 /* Twice KR_MAX_NDIM, because tile sees each dimension as two, and two more for the cuts. */
 #define MOVE_NDIM (2 * KR_MAX_NDIM + 2)
@@ -36,134 +37,28 @@ KR_INLINE void move_strides(const kr_array *a, int64_t *strides) {
   }
 }
 
-/* dst[i*dst1 + j*dst0] = src[i*src1 + j*src0] for i < n1, j < n0, where neither inner stride pair is contiguous. */
-#define MOVE_LOOPS(T, name)                                                                                                \
-  static void plane_##name(T *dst, int64_t dst1, int64_t dst0, const T *src, int64_t src1, int64_t src0, int64_t n1,       \
-                           int64_t n0) {                                                                                   \
-    for (int64_t i = 0; i < n1; ++i, dst += dst1, src += src1) {                                                           \
-      if (dst0 == 1 && src0 == 0) {                                                                                        \
-        const T x = *src;                                                                                                  \
-        for (int64_t j = 0; j < n0; ++j) dst[j] = x;                                                                       \
-      } else if (dst0 == 1 && src0 == -1) {                                                                                \
-        for (int64_t j = 0; j < n0; ++j) dst[j] = src[-j];                                                                 \
-      } else {                                                                                                             \
-        for (int64_t j = 0; j < n0; ++j) dst[j * dst0] = src[j * src0];                                                    \
-      }                                                                                                                    \
-    }                                                                                                                      \
-  }                                                                                                                        \
-  /* The same for dst0 == 1 and src1 == 1: a transposition by squares.  Squares go in spans that fill whole lines of the \
-   * destination before others evict them (rows a power of two apart share cache sets), in strips of rows that keep the \
-   * source's lines in the first cache. */ \
-  static void flip_##name(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {                      \
-    enum { STRIP = 64, B = SQUARE_##name, SPAN = 64 / sizeof(T) > B ? 64 / sizeof(T) : B };                                \
-    for (int64_t s = 0; s < n1; s += STRIP) {                                                                              \
-      const int64_t end = kr_min(s + STRIP, n1);                                                                           \
-      for (int64_t j = 0; j < n0; j += SPAN) {                                                                             \
-        const int64_t stop = kr_min(j + SPAN, n0), whole = j + (stop - j) / B * B;                                         \
-        int64_t i = s;                                                                                                     \
-        for (; i + B <= end; i += B) {                                                                                     \
-          for (int64_t q = j; q < whole; q += B) square_##name(dst + i * dst1 + q, dst1, src + q * src0 + i, src0);        \
-          for (int64_t r = i; r < i + B; ++r)                                                                              \
-            for (int64_t q = whole; q < stop; ++q) dst[r * dst1 + q] = src[q * src0 + r];                                  \
-        }                                                                                                                  \
-        for (; i < end; ++i)                                                                                               \
-          for (int64_t q = j; q < stop; ++q) dst[i * dst1 + q] = src[q * src0 + i];                                        \
-      }                                                                                                                    \
-    }                                                                                                                      \
-  }                                                                                                                        \
-  /* The same where n0 is less than a square: along the source. */                                                         \
-  static void thin_##name(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {                      \
-    for (int64_t s = 0; s < n1; s += 64) {                                                                                 \
-      const int64_t end = kr_min(s + 64, n1);                                                                              \
-      for (int64_t j = 0; j < n0; ++j)                                                                                     \
-        for (int64_t i = s; i < end; ++i) dst[i * dst1 + j] = src[j * src0 + i];                                           \
-    }                                                                                                                      \
-  }
-
-#define MOVE_SQUARE_LOOP(T, name)                                                \
-  KR_INLINE void square_##name(T *dst, int64_t ds, const T *src, int64_t ss) {   \
-    for (int i = 0; i < SQUARE_##name; ++i)                                      \
-      for (int j = 0; j < SQUARE_##name; ++j) dst[i * ds + j] = src[j * ss + i]; \
-  }
-
-#define SQUARE_b1 16
-#define SQUARE_b2 8
-#define SQUARE_b4 8
-#define SQUARE_b8 4
-MOVE_SQUARE_LOOP(uint8_t, b1)
-MOVE_SQUARE_LOOP(uint16_t, b2)
-
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define MOVE_SHUFFLE 1
-#endif
-#endif
+#define T uint8_t
+#define NAME(x) x##_b1
+#define SQUARE 16
+#include "move_body.h"
+#define T uint16_t
+#define NAME(x) x##_b2
+#define SQUARE 8
+#include "move_body.h"
+#define T uint32_t
+#define NAME(x) x##_b4
+#define SQUARE 8
 #ifdef MOVE_SHUFFLE
-typedef uint32_t move_u32x8 __attribute__((vector_size(32)));
-typedef uint64_t move_u64x4 __attribute__((vector_size(32)));
-#define LOW32(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
-#define HIGH32(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
-#define PAIR_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
-#define PAIR_HIGH(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
-#define HALF_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
-#define HALF_HIGH(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
-
-/* 8x8 in three rounds of shuffles: interleave elements, pairs, halves. */
-KR_INLINE void square_b4(uint32_t *dst, int64_t ds, const uint32_t *src, int64_t ss) {
-  move_u32x8 r[8], t[8];
-  for (int i = 0; i < 8; ++i) memcpy(&r[i], src + i * ss, 32);
-  for (int i = 0; i < 8; i += 2) {
-    t[i] = LOW32(r[i], r[i + 1]);
-    t[i + 1] = HIGH32(r[i], r[i + 1]);
-  }
-  for (int i = 0; i < 8; i += 4)
-    for (int k = 0; k < 2; ++k) {
-      r[i + 2 * k] = PAIR_LOW(t[i + k], t[i + k + 2]);
-      r[i + 2 * k + 1] = PAIR_HIGH(t[i + k], t[i + k + 2]);
-    }
-  for (int k = 0; k < 4; ++k) {
-    t[k] = HALF_LOW(r[k], r[k + 4]);
-    t[k + 4] = HALF_HIGH(r[k], r[k + 4]);
-  }
-  for (int i = 0; i < 8; ++i) memcpy(dst + i * ds, &t[i], 32);
-}
-
-KR_INLINE void square_b8(uint64_t *dst, int64_t ds, const uint64_t *src, int64_t ss) {
-  move_u64x4 r[4], t[4];
-  for (int i = 0; i < 4; ++i) memcpy(&r[i], src + i * ss, 32);
-  for (int i = 0; i < 4; i += 2) {
-    t[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 4, 2, 6);
-    t[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 1, 5, 3, 7);
-  }
-  for (int k = 0; k < 2; ++k) {
-    r[k] = __builtin_shufflevector(t[k], t[k + 2], 0, 1, 4, 5);
-    r[k + 2] = __builtin_shufflevector(t[k], t[k + 2], 2, 3, 6, 7);
-  }
-  for (int i = 0; i < 4; ++i) memcpy(dst + i * ds, &r[i], 32);
-}
-#undef LOW32
-#undef HIGH32
-#undef PAIR_LOW
-#undef PAIR_HIGH
-#undef HALF_LOW
-#undef HALF_HIGH
-#else
-MOVE_SQUARE_LOOP(uint32_t, b4)
-MOVE_SQUARE_LOOP(uint64_t, b8)
+#define SHUFFLED
 #endif
-
-MOVE_LOOPS(uint8_t, b1)
-MOVE_LOOPS(uint16_t, b2)
-MOVE_LOOPS(uint32_t, b4)
-MOVE_LOOPS(uint64_t, b8)
-
-#define MOVE_CASE(BYTES, T, name)                                                                  \
-  case BYTES:                                                                                      \
-    if (d0 == 1 && s1 == 1 && n1 >= SQUARE_##name && n0 >= SQUARE_##name)                          \
-      flip_##name((T *)dst, d1, (const T *)src, s0, n1, n0);                                       \
-    else if (d0 == 1 && s1 == 1 && n1 > n0) thin_##name((T *)dst, d1, (const T *)src, s0, n1, n0); \
-    else plane_##name((T *)dst, d1, d0, (const T *)src, s1, s0, n1, n0);                           \
-    break;
+#include "move_body.h"
+#define T uint64_t
+#define NAME(x) x##_b8
+#define SQUARE 4
+#ifdef MOVE_SHUFFLE
+#define SHUFFLED
+#endif
+#include "move_body.h"
 
 /* The two innermost loops. */
 static void move_plane(const kr_move *m, char *dst, const char *src) {
@@ -175,10 +70,10 @@ static void move_plane(const kr_move *m, char *dst, const char *src) {
     return;
   }
   switch (size) {
-    MOVE_CASE(1, uint8_t, b1)
-    MOVE_CASE(2, uint16_t, b2)
-    MOVE_CASE(4, uint32_t, b4)
-    MOVE_CASE(8, uint64_t, b8)
+    case 1: plane_b1((uint8_t *)dst, d1, d0, (const uint8_t *)src, s1, s0, n1, n0); break;
+    case 2: plane_b2((uint16_t *)dst, d1, d0, (const uint16_t *)src, s1, s0, n1, n0); break;
+    case 4: plane_b4((uint32_t *)dst, d1, d0, (const uint32_t *)src, s1, s0, n1, n0); break;
+    case 8: plane_b8((uint64_t *)dst, d1, d0, (const uint64_t *)src, s1, s0, n1, n0); break;
     default: break;
   }
 }
@@ -297,7 +192,7 @@ static void move_run(int threads, kr_move *m, void *dst, const void *src) {
         move_bring(m, d, b - 1);
         break;
       }
-  /* Rows that are copied whole want many of them in the second loop, which costs less to go round than the outer ones. */
+  /* Rows that are copied whole want many of them in the second loop, which costs less to go round than others. */
   if (m->src[b] == 1 && m->dst[b] == 1 && m->shape[b - 1] < 8) {
     int longest = b - 1;
     for (int d = 0; d < b - 1; ++d)
@@ -307,7 +202,8 @@ static void move_run(int threads, kr_move *m, void *dst, const void *src) {
   move_planes(threads, m, dst, src);
 }
 
-/* A contiguous copy of `bytes`, in parallel where that pays. */
+/* A contiguous copy of `bytes`, in parallel where that pays.  Contiguous planes are copied by memcpy, so elements of 8
+ * bytes need not be aligned. */
 static void move_bytes(int threads, void *dst, const void *src, int64_t bytes) {
   kr_move m = {.size = 1};
   if (bytes % 8 == 0) {

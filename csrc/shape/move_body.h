@@ -1,0 +1,69 @@
+/* The inner loops of a move for one element type: T, NAME(x), SQUARE (side of a square that is transposed at once), and
+ * SHUFFLED where square_<name> exists already.  Included by move.h. */
+
+#ifndef SHUFFLED
+KR_INLINE void NAME(square)(T *dst, int64_t ds, const T *src, int64_t ss) {
+  for (int i = 0; i < SQUARE; ++i)
+    for (int j = 0; j < SQUARE; ++j) dst[i * ds + j] = src[j * ss + i];
+}
+#endif
+
+/* dst[i*dst1 + j] = src[i + j*src0]: a transposition by squares.  Squares go in spans that fill whole lines of the
+ * destination before others evict them (rows a power of two apart share cache sets), in strips of rows that keep the
+ * source's lines in the first cache. */
+static void NAME(flip)(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {
+  enum { STRIP = 64, SPAN = 64 / sizeof(T) > SQUARE ? 64 / sizeof(T) : SQUARE };
+  for (int64_t s = 0; s < n1; s += STRIP) {
+    const int64_t end = kr_min(s + STRIP, n1);
+    for (int64_t j = 0; j < n0; j += SPAN) {
+      const int64_t stop = kr_min(j + SPAN, n0), whole = j + (stop - j) / SQUARE * SQUARE;
+      int64_t i = s;
+      for (; i + SQUARE <= end; i += SQUARE) {
+        for (int64_t q = j; q < whole; q += SQUARE) NAME(square)(dst + i * dst1 + q, dst1, src + q * src0 + i, src0);
+        for (int64_t r = i; r < i + SQUARE; ++r)
+          for (int64_t q = whole; q < stop; ++q) dst[r * dst1 + q] = src[q * src0 + r];
+      }
+      for (; i < end; ++i)
+        for (int64_t q = j; q < stop; ++q) dst[i * dst1 + q] = src[q * src0 + i];
+    }
+  }
+}
+
+/* The same where n0 is less than a square: along the source. */
+static void NAME(thin)(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {
+  for (int64_t s = 0; s < n1; s += 64) {
+    const int64_t end = kr_min(s + 64, n1);
+    for (int64_t j = 0; j < n0; ++j)
+      for (int64_t i = s; i < end; ++i) dst[i * dst1 + j] = src[j * src0 + i];
+  }
+}
+
+/* dst[i*dst1 + j*dst0] = src[i*src1 + j*src0] for i < n1, j < n0. */
+static void NAME(plane)(T *dst, int64_t dst1, int64_t dst0, const T *src, int64_t src1, int64_t src0, int64_t n1,
+                        int64_t n0) {
+  if (dst0 == 1 && src1 == 1 && n1 >= SQUARE && n0 >= SQUARE) {
+    NAME(flip)(dst, dst1, src, src0, n1, n0);
+    return;
+  }
+  if (dst0 == 1 && src1 == 1 && n1 > n0) {
+    NAME(thin)(dst, dst1, src, src0, n1, n0);
+    return;
+  }
+  for (int64_t i = 0; i < n1; ++i, dst += dst1, src += src1) {
+    if (dst0 == 1 && src0 == 0) {
+      const T x = *src;
+      for (int64_t j = 0; j < n0; ++j) dst[j] = x;
+    } else if (dst0 == 1 && src0 == -1) {
+      for (int64_t j = 0; j < n0; ++j) dst[j] = src[-j];
+    } else if (dst0 == 1) {
+      for (int64_t j = 0; j < n0; ++j) dst[j] = src[j * src0];
+    } else {
+      for (int64_t j = 0; j < n0; ++j) dst[j * dst0] = src[j * src0];
+    }
+  }
+}
+
+#undef T
+#undef NAME
+#undef SQUARE
+#undef SHUFFLED

@@ -1,4 +1,7 @@
-"""Fixtures for every test: the same seed, whatever ran before."""
+"""Fixtures for every test, and what is left out without the `parity` extra."""
+
+import os
+from importlib.util import find_spec
 
 import pytest
 
@@ -7,5 +10,19 @@ import kerasish as keras
 
 @pytest.fixture(autouse=True)
 def _seeded():
+    """The same seed, whatever ran before."""
     keras.utils.set_random_seed(0)
     yield
+
+
+def pytest_collection_modifyitems(items):
+    """Without Keras there is nothing to compare with. KERASISH_REQUIRE_PARITY makes that an error (the CI sets it)."""
+    if find_spec("keras") is not None and find_spec("jax") is not None:
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+        return
+    if os.environ.get("KERASISH_REQUIRE_PARITY"):
+        raise pytest.UsageError("the parity tests need the `parity` extra: pip install -e '.[parity]'")
+    skip = pytest.mark.skip(reason="needs the `parity` extra")
+    for item in items:
+        if item.get_closest_marker("parity"):
+            item.add_marker(skip)

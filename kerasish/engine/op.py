@@ -268,8 +268,8 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
         tensors.append(x)
         key.append(x.shape)
         key.append(x.dtype)
-    if attrs:
-        key.extend(attrs.items())
+    for name, value in attrs.items():
+        key += (name, value, value.__class__)  # 1, 1.0 and True are equal, and not the same attribute
     try:
         key = tuple(key)
         plan = _plans.get(key)

@@ -247,3 +247,18 @@ def test_kernels_refuse_strided_arrays_and_wrong_isas():
     with pytest.raises(ValueError, match="unknown instruction set 'mmx'"):
         core.set_isa("mmx")
     assert core.find("no such kernel", "float32") is None
+
+
+def test_attributes_that_are_equal_but_of_other_types_do_not_share_a_plan():
+    seen = []
+    op = define_op(
+        "test_attributes", inputs="x", infer=lambda x, a: seen.append(a) or x, kernel=Host(lambda x, a: x), grad=None
+    )
+    try:
+        for a in (1, 1.0, True):
+            op(np.ones(1, "float32"), a=a)
+        assert [type(a) for a in seen] == [int, float, bool]
+    finally:
+        from kerasish.engine import op as module
+
+        del module._registry["test_attributes"]

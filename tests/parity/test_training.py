@@ -53,6 +53,8 @@ def pair(build):
     """Our model and Keras's, with the same weights."""
     import keras as reference
 
+    for library in (keras, reference):  # the same automatic names, whatever ran before
+        library.backend.clear_session()
     ours, theirs = build(keras), build(reference)
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)

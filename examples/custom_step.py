@@ -1,6 +1,6 @@
 """A subclassed model with a layer and a train_step of its own: an autoencoder that is trained on noisy digits.
 
-    python examples/custom_step.py [--epochs 15]
+Usage: python examples/custom_step.py [--epochs 15]
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A critic learns to tell two clouds of points apart while the norm of its gradient is kept near 1 (the gradient penalty
 of Gulrajani et al., 2017): the penalty contains a gradient, and training differentiates it once more.
 
-    python examples/gradient_penalty.py [--steps 300]
+Usage: python examples/gradient_penalty.py [--steps 300]
 """
 
 from __future__ import annotations

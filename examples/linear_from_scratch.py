@@ -1,6 +1,6 @@
 """A linear classifier from scratch: variables, the tape and plain gradient descent; no layers, no optimizer.
 
-    python examples/linear_from_scratch.py [--steps 200]
+Usage: python examples/linear_from_scratch.py [--steps 200]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Trains the standard convnet on MNIST, reports test accuracy, and draws the training curves and some mistakes.
 
-    python examples/mnist_cnn.py [--epochs 5] [--data mnist.npz] [--output examples/output]
+Usage: python examples/mnist_cnn.py [--epochs 5] [--data mnist.npz] [--output examples/output]
 
 Without a copy of MNIST and without a network it goes on with scikit-learn's 1,797 handwritten digits.
 """

@@ -3,7 +3,7 @@
 Sensor readings (numbers) and the machine's model (a category) go through branches of their own; one head says whether
 the machine will fail, the other in how many hours. The data are simulated, which the names in the code say.
 
-    python examples/multi_head.py [--epochs 20]
+Usage: python examples/multi_head.py [--epochs 20]
 """
 
 from __future__ import annotations

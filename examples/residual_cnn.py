@@ -1,6 +1,6 @@
 """A residual convnet with batch normalization on handwritten digits, and its features as a second model.
 
-    python examples/residual_cnn.py [--epochs 8]
+Usage: python examples/residual_cnn.py [--epochs 8]
 """
 
 from __future__ import annotations

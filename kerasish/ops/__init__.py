@@ -49,7 +49,7 @@ from .segment import segment_max, segment_min, segment_prod, segment_sum
 from .shape import (
     broadcast_to, expand_dims, moveaxis, ndim, ravel, reshape, shape, size, squeeze, swapaxes, transpose, view,
 )  # fmt: skip
-from .slices import slice, slice_update
+from .slices import diff, slice, slice_update
 from .sort import (
     argpartition, argsort, in_top_k, isin, nonzero, searchsorted, sort, top_k, unique, unravel_index,
 )  # fmt: skip
@@ -100,5 +100,5 @@ from .maps import associative_scan, map, scan, vectorize, vectorized_map
 from .rearrange import depth_to_space, rearrange, space_to_depth
 from .saturate import saturate_cast
 
-# the namespace ops.image
-from . import image
+# namespaces: some of the functions again under Keras's other names for them, and ops.image
+from . import image, nn, numpy

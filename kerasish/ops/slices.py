@@ -10,11 +10,13 @@ from ..engine.errors import invalid
 from ..engine.op import C, Host, define_op
 from ..engine.spec import Spec
 from ..engine.tensor import Operators, as_input
-from .axes import as_int
+from .axes import as_int, one_axis
 from .cast import cast
+from .compare import not_equal
 from .join import stack
+from .math import subtract
 
-__all__ = ["basic_slice", "slice", "slice_update"]
+__all__ = ["basic_slice", "diff", "slice", "slice_update"]
 
 # A basic key, as an attribute: for each dimension of the input an int, or a tuple (start, stop, step) that may hold
 # None as a Python slice does; and None, anywhere between, for a new dimension.
@@ -287,3 +289,31 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
     if None in u.shape:
         return dynamic_update_op(x, u, np.asarray(starts))
     return basic_update_op(x, u, key=tuple((b, b + m, None) for b, m in zip(starts, u.shape)))
+
+
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    """The differences of neighbours along an axis, n times over; of bools, whether they differ.
+
+    Args:
+        a: a tensor of rank 1 or more.
+        n: how often; each time makes the axis shorter by one.
+        axis: the axis.
+
+    Raises:
+        ValueError: for a negative n or a scalar.
+
+    >>> import kerasish as keras
+    >>> keras.ops.diff([1, 2, 4, 7, 0]).numpy()
+    array([ 1,  2,  3, -7], dtype=int32)
+    """
+    x = as_input(a)
+    times = as_int("diff", "n", n)
+    if times < 0:
+        raise invalid("diff", "`n` is at least 0", n=n)
+    axis = one_axis("diff", axis, len(x.shape))
+    whole = (None, None, None)
+    ahead = tuple((1, None, None) if d == axis else whole for d in range(len(x.shape)))
+    behind = tuple((None, -1, None) if d == axis else whole for d in range(len(x.shape)))
+    for _ in range(times):
+        x = (not_equal if x.dtype == "bool" else subtract)(basic_slice_op(x, key=ahead), basic_slice_op(x, key=behind))
+    return x

@@ -219,6 +219,8 @@ REFUSED = [
     (lambda: ops.segment_max(M, [[0, 1, 2]]), "segment_max: `segment_ids` is a vector and `data` has rows."),
     (lambda: ops.segment_min(M, [0, 1, 2], -1), "segment_min: `num_segments` is at least 0."),
     (lambda: ops.segment_prod(M, Symbol((3,), "int32")), "segment_prod: `num_segments` is needed for symbolic"),
+    (lambda: ops.diff(V, -1), "diff: `n` is at least 0."),
+    (lambda: ops.diff(1.0), "diff: `axis` must lie in [-0, 0) for a tensor of rank 0."),
     (lambda: ops.sort(V, 1), "sort: `axis` must lie in [-1, 1) for a tensor of rank 1."),
     (lambda: ops.top_k(V, 6), "top_k: `k` is at least 0 and at most the length of the last axis."),
     (lambda: ops.top_k(1.0, 1), "top_k: `k` is at least 0 and at most the length of the last axis."),

@@ -385,6 +385,8 @@ class Layer(LayerState, Operation):
         def symbols(shape: Any) -> Any:
             return tree.map_shape_structure(lambda s: Symbol(s, self._symbol_dtype()), shape)
 
+        if "input_shape" in kwargs:  # Keras's name for the first, whatever `call` calls it
+            args = (kwargs.pop("input_shape"), *args)
         inputs = [symbols(a) for a in args]
         named = {k.removesuffix("_shape"): symbols(v) for k, v in kwargs.items()}
         layer = self

@@ -67,6 +67,7 @@ def test_symbolic_shape_is_the_real_shape_and_the_graph_gives_the_same_values(ca
     fresh = case.make(layers)
     given = shape if isinstance(inputs, list) else tuple(shape)
     assert fresh.compute_output_shape(given) == y.shape
+    assert fresh.compute_output_shape(input_shape=given) == y.shape
     assert not fresh.built or not fresh.weights
 
 

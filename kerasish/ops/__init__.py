@@ -81,6 +81,7 @@ from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_
 from .softmax import log_softmax, logsumexp, softmax, sparsemax
 
 # sequences
+from .attention import dot_product_attention
 from .ctc import ctc_loss
 
 # normalization (batch_norm_training is not part of Keras's namespace)

@@ -8,6 +8,7 @@ from .activation import (
     relu, relu6, selu, sigmoid, silu, soft_shrink, softplus, softsign, sparse_plus, sparse_sigmoid, squareplus,
     swish, tanh_shrink, threshold,
 )  # fmt: skip
+from .attention import dot_product_attention
 from .complex import polar
 from .conv import conv, conv_transpose, depthwise_conv, separable_conv
 from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy

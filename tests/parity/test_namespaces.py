@@ -7,7 +7,7 @@ from kerasish import ops
 pytestmark = pytest.mark.parity
 
 # Where Keras has more than ops does.
-MISSING = {"ctc_decode", "dot_product_attention"}
+MISSING = {"ctc_decode"}
 
 
 @pytest.mark.parametrize("name", ["nn", "numpy", "linalg", "image"])

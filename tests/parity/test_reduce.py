@@ -54,16 +54,18 @@ def values(dtype, *shape):
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions(name):
+    x = values("float32", 3, 4, 5)
+    for axis, keepdims in ((None, False), (None, True), (0, False), (-1, True), ((0, 2), False), ([1, 2], True)):
+        agree(getattr(ops, name)(x, axis=axis, keepdims=keepdims), oracle(name)(x, axis=axis, keepdims=keepdims))
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
 @pytest.mark.parametrize("dtype", INPUTS)
-def test_reductions(name, dtype):
+def test_dtypes_of_reductions(name, dtype):
     if name == "ptp" and dtype == "bool":
         return  # an error in both
-    if name == "logsumexp" and dtype == "uint16":
-        return  # Keras's backend has no such kernel
-    x = values(dtype, 3, 4, 5)
-    for axis in (None, 0, -1, (0, 2), [1, 2]):
-        for keepdims in (False, True):
-            agree(getattr(ops, name)(x, axis=axis, keepdims=keepdims), oracle(name)(x, axis=axis, keepdims=keepdims))
+    agree(getattr(ops, name)(values(dtype, 3, 4), axis=1), oracle(name)(values(dtype, 3, 4), axis=1))
 
 
 @pytest.mark.parametrize("name", NAN_REDUCTIONS)
@@ -73,9 +75,8 @@ def test_nan_reductions(name, dtype):
     if dtype == "float32":
         x[np.random.default_rng(0).random(x.shape) < 0.3] = np.nan
         x[:, 1] = np.nan
-    for axis in (None, 0, (0, 2)):
-        for keepdims in (False, True):
-            agree(getattr(ops, name)(x, axis=axis, keepdims=keepdims), oracle(name)(x, axis=axis, keepdims=keepdims))
+    for axis, keepdims in ((None, False), (0, True), ((0, 2), False)):
+        agree(getattr(ops, name)(x, axis=axis, keepdims=keepdims), oracle(name)(x, axis=axis, keepdims=keepdims))
 
 
 @pytest.mark.parametrize("name", ["argmax", "argmin", "nanargmax", "nanargmin"])
@@ -93,7 +94,10 @@ def test_positions(name):
 @pytest.mark.parametrize("dtype", INPUTS)
 def test_scans(name, dtype):
     x = values(dtype, 3, 4)
-    for axis in (None, 0, -1):
+    agree(getattr(ops, name)(x, axis=-1), oracle(name)(x, axis=-1))
+    if dtype != "float32":
+        return
+    for axis in (None, 0):
         agree(getattr(ops, name)(x, axis=axis), oracle(name)(x, axis=axis))
     agree(getattr(ops, name)(x, axis=0, dtype="float32"), oracle(name)(x, axis=0, dtype="float32"))
 
@@ -116,10 +120,9 @@ def test_quantiles(name, method):
     scale = 100 if name.endswith("percentile") else 1
     # Off the elements and their middles: there Keras, in float32, may take another element for lower or nearest.
     for q in (0.32 * scale, np.array([0.0, 0.47, 0.99], "float32") * scale):
-        for axis in (None, 2, (0, 2)):
-            for keepdims in (False, True):
-                args = {"axis": axis, "method": method, "keepdims": keepdims}
-                agree(getattr(ops, name)(x, q, **args), oracle(name)(x, q, **args))
+        for axis, keepdims in ((None, True), (2, False), ((0, 2), False)):
+            args = {"axis": axis, "method": method, "keepdims": keepdims}
+            agree(getattr(ops, name)(x, q, **args), oracle(name)(x, q, **args))
 
 
 def test_bins_and_histograms():

@@ -104,8 +104,8 @@ static void KR_FN(merge_stats)(KR_FN(parts) p, int64_t count, int64_t stride, in
 /* One chunk of n rows of m neighbouring columns; narrow ones are read as fewer, wider rows. */
 static void KR_FN(chunk_stats)(const real *x, int64_t n, int64_t s, int64_t m, KR_FN(parts) out) {
   int64_t k = 1;
-  while (k * m < WIDE) k *= 2;
-  if (k == 1 || s != m || n < 4 * k) {
+  while (k * m < WIDE && n >= 16 * k) k *= 2;
+  if (k == 1 || s != m) {
     KR_FN(column_stats)(x, n, s, m, out);
     return;
   }

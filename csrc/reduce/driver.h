@@ -117,8 +117,8 @@ typedef struct {
 /* n contiguous rows of m columns: narrow ones are first read as fewer, wider rows. */
 static void kr_reduce_narrow(const kr_reduce_job *j, const char *x, int64_t n, int64_t m, char *y) {
   int64_t k = 1;
-  while (k * m < KR_REDUCE_WIDE) k *= 2;
-  if (k == 1 || n < 4 * k) {
+  while (k * m < KR_REDUCE_WIDE && n >= 16 * k) k *= 2;
+  if (k == 1) {
     j->fold->cols(x, n, m, m, y);
     return;
   }

@@ -4,9 +4,10 @@
  *   i[0]    the axes to reduce, bit d for dimension d
  *
  * out may not overlap in.  Accuracy of sums in floating point: with u the unit roundoff, the error is at most about
- * (80 + 40 log64(n)) u sum|x| in the worst case (rows: see row(); columns: blocks of 8 in a tree, at most 64 blocks in
- * sequence, then the partials likewise), and near u sqrt(log n) sum|x| in practice.  max and min give NaN where there
- * is one.  An empty sum is 0, an empty product 1, an empty mean NaN; infer refuses an empty max or min.  Integers wrap.
+ * 80 (1 + log64(n)) u sum|x|, and near u sqrt(log n) sum|x| in practice.  (A pass shortens what is left at least 64
+ * times.  Rows: see row().  Columns: 8 rows at a time in a tree; after glueing, at most 16 such blocks in sequence, then
+ * at most 65 for what was glued.)  max and min give NaN where there is one.  An empty sum is 0, an empty product 1, an
+ * empty mean NaN; infer refuses an empty max or min.  Integers wrap.
  */
 #include "driver.h"
 #include "op.h"

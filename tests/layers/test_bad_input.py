@@ -98,7 +98,7 @@ INPUTS = {
     "Reshape": (lambda: L.Reshape((3, 3)), ones(2, 8), r"Reshape: a sample of 8 values cannot have shape \(3, 3\)"),
     "Embedding index": (lambda: L.Embedding(3, 2), np.array([[0, 3]]), r"must lie in \[0, 3\).*3"),
     "Embedding negative": (lambda: L.Embedding(3, 2), np.array([[-1, 0]]), r"must lie in \[0, 3\).*-1"),
-    "Normalization axis": (lambda: L.BatchNormalization(axis=3), ones(2, 4), r"axis 3 is out of range for an input of rank 2"),
+    "Normalization axis": (lambda: L.BatchNormalization(axis=3), ones(2, 4), r"axis 3 is out of range for an input"),
     "GroupNormalization": (lambda: L.GroupNormalization(3), ones(2, 4), r"groups must divide the number of channels"),
     "Add alone": (lambda: L.Add(), ones(2, 4), r"Add: the layer is called on a list of inputs"),
     "Add shapes": (lambda: L.Add(), [ones(2, 4), ones(2, 3)], r"add: .*broadcast"),
@@ -106,7 +106,7 @@ INPUTS = {
     "Subtract three": (lambda: L.Subtract(), [ones(2, 4)] * 3, r"Subtract: the layer takes exactly 2 inputs"),
     "Concatenate": (lambda: L.Concatenate(), [ones(2, 4), ones(3, 4)], r"Concatenate: the inputs have the same shape"),
     "Dot sizes": (lambda: L.Dot(1), [ones(2, 4), ones(2, 3)], r"Dot: axis 1 of the first and axis 1 of the second"),
-    "Dot batch": (lambda: L.Dot(0), [ones(2, 4), ones(2, 4)], r"Dot: an axis is one of its input's, and not the batch axis"),
+    "Dot batch": (lambda: L.Dot(0), [ones(2, 4), ones(2, 4)], r"Dot: an axis is one of its input's, and not"),
     "strings": (lambda: L.Dense(2), np.array([["a", "b"]]), r"values must be numbers or bools"),
 }  # fmt: skip
 

@@ -26,10 +26,11 @@ from .elementary import (
     exp2, expm1, i0, log, log10, log1p, log2, logaddexp, logaddexp2, rad2deg, sin, sinc, sinh, tan, tanh,
 )  # fmt: skip
 from .math import (
-    abs, absolute, add, ceil, clip, divide, divide_no_nan, fabs, floor, floor_divide, fmax, fmin, fmod, gcd, hypot,
-    lcm, ldexp, maximum, minimum, mod, multiply, negative, nextafter, power, reciprocal, round, rsqrt, sign, sqrt,
-    square, subtract, true_divide, trunc,
+    abs, absolute, add, clip, divide, divide_no_nan, fabs, floor_divide, fmax, fmin, fmod, gcd, hypot, lcm, ldexp,
+    maximum, minimum, mod, multiply, negative, nextafter, power, reciprocal, rsqrt, sign, sqrt, square, subtract,
+    true_divide,
 )  # fmt: skip
+from .rounding import ceil, floor, round, trunc
 
 # shape
 from .creation import (

@@ -18,7 +18,8 @@ from .axes import as_int
 from .cast import cast, convert_to_tensor
 from .elementary import exp, log
 from .join import stack
-from .math import add, floor, multiply, power, subtract
+from .math import add, multiply, power, subtract
+from .rounding import floor
 from .shape import broadcast_to, expand_dims
 from .slices import basic_slice
 

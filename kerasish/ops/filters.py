@@ -13,9 +13,9 @@ from .axes import as_int
 from .cast import cast
 from .conv import depthwise_conv
 from .join import stack
-from .math import round
 from .reduce import mean
 from .resize import image_axes
+from .rounding import round
 from .saturate import saturate_cast
 from .shape import expand_dims, moveaxis, squeeze
 

@@ -1,27 +1,25 @@
-"""Arithmetic: sums, products, quotients, powers, extremes, rounding, and their Python operators."""
+"""Arithmetic: sums, products, quotients, powers, extremes, and their Python operators."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from ..engine.dtype import FLOATS, INTEGERS
+from ..engine.dtype import INTEGERS
 from ..engine.errors import invalid
 from ..engine.op import Host, define_op, get_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input, register_operators
-from .axes import as_int
 from .cast import cast, promote, unbroadcast
 from .compare import equal, greater, greater_equal, isnan, logical_or, where
 from .factories import COMPLEX, REAL, binary, broadcast_spec, floating, floating_pair, numeric_pair, unary
+from .rounding import trunc
 
 __all__ = [
-    "abs", "absolute", "add", "ceil", "clip", "divide", "divide_no_nan", "fabs", "floor", "floor_divide", "fmax",
-    "fmin", "fmod", "gcd", "hypot", "lcm", "ldexp", "maximum", "minimum", "mod", "multiply", "negative",
-    "nextafter", "power", "reciprocal", "round", "rsqrt", "sign", "sqrt", "square", "subtract", "true_divide",
-    "trunc",
+    "abs", "absolute", "add", "clip", "divide", "divide_no_nan", "fabs", "floor_divide", "fmax", "fmin", "fmod",
+    "gcd", "hypot", "lcm", "ldexp", "maximum", "minimum", "mod", "multiply", "negative", "nextafter", "power",
+    "reciprocal", "rsqrt", "sign", "sqrt", "square", "subtract", "true_divide",
 ]  # fmt: skip
 
 add_op = binary("add", np.add, (lambda ctx, g: g, lambda ctx, g: g))
@@ -124,10 +122,6 @@ rsqrt_op = unary(
     "rsqrt", lambda x: 1 / np.sqrt(x), lambda ctx, g: g * -0.5 * ctx.outputs[0] / ctx.inputs[0], saves="x y"
 )
 reciprocal_op = unary("reciprocal", np.reciprocal, lambda ctx, g: -g * square(ctx.outputs[0]), saves="y")
-floor_op = unary("floor", np.floor, None)
-ceil_op = unary("ceil", np.ceil, None)
-trunc_op = unary("trunc", np.trunc, None)
-round_op = unary("round", np.rint, None, kernel="rint")
 
 
 def add(x1: Any, x2: Any) -> Any:
@@ -472,63 +466,6 @@ def reciprocal(x: Any) -> Any:
     return reciprocal_op(floating(x))
 
 
-def floor(x: Any) -> Any:
-    """The largest whole number that is at most x, as a float. No gradient.
-
-    >>> import kerasish as keras
-    >>> keras.ops.floor([1.7, -1.2]).tolist()
-    [1.0, -2.0]
-    """
-    return floor_op(floating(x))
-
-
-def ceil(x: Any) -> Any:
-    """The smallest whole number that is at least x, as a float. No gradient.
-
-    >>> import kerasish as keras
-    >>> keras.ops.ceil([1.2, -1.7]).tolist()
-    [2.0, -1.0]
-    """
-    return ceil_op(floating(x))
-
-
-def trunc(x: Any) -> Any:
-    """x without its fraction; integers stay as they are. No gradient.
-
-    >>> import kerasish as keras
-    >>> keras.ops.trunc([1.7, -1.7]).tolist()
-    [1.0, -1.0]
-    """
-    x = as_input(x)
-    return trunc_op(x) if x.dtype in FLOATS else x
-
-
-def round(x: Any, decimals: int = 0) -> Any:
-    """x to the nearest number with so many decimals, ties to even; integers keep their dtype. No gradient.
-
-    Args:
-        x: a tensor.
-        decimals: digits after the point; negative ones round to tens, hundreds, ...
-
-    Raises:
-        TypeError: where `decimals` is not an integer.
-
-    >>> import kerasish as keras
-    >>> keras.ops.round([0.5, 1.5, 2.346], 0).tolist(), keras.ops.round(1234, -2).item()
-    ([0.0, 2.0, 2.0], 1200)
-    """
-    x, decimals = as_input(x), as_int("round", "decimals", decimals)
-    if x.dtype not in FLOATS:
-        if decimals >= 0:
-            return x
-        return cast(round_op(floating(x) / 10.0**-decimals) * 10.0**-decimals, x.dtype)
-    if decimals == 0:
-        return round_op(x)
-    # By whole powers of ten, which are exact where 10^-n is not.
-    factor = 10.0 ** math.fabs(decimals)
-    return round_op(x * factor) / factor if decimals > 0 else round_op(x / factor) * factor
-
-
 register_operators(
     add=add,
     sub=subtract,
@@ -539,5 +476,4 @@ register_operators(
     pow=power,
     neg=negative,
     abs=absolute,
-    round=round,
 )

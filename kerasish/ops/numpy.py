@@ -30,10 +30,11 @@ from .join import (
 )  # fmt: skip
 from .maps import vectorize
 from .math import (
-    abs, absolute, add, ceil, clip, divide, divide_no_nan, fabs, floor, floor_divide, fmax, fmin, fmod, gcd, hypot,
-    lcm, ldexp, maximum, minimum, mod, multiply, negative, nextafter, power, reciprocal, round, sign, sqrt, square,
-    subtract, true_divide, trunc,
+    abs, absolute, add, clip, divide, divide_no_nan, fabs, floor_divide, fmax, fmin, fmod, gcd, hypot, lcm, ldexp,
+    maximum, minimum, mod, multiply, negative, nextafter, power, reciprocal, sign, sqrt, square, subtract,
+    true_divide,
 )  # fmt: skip
+from .rounding import ceil, floor, round, trunc
 from .matmul import cross, dot, inner, kron, matmul, outer, tensordot, trace, vdot
 from .nanreduce import (
     nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,

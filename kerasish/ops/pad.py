@@ -14,9 +14,10 @@ from ..engine.tensor import as_input
 from .axes import as_int
 from .cast import cast
 from .join import concatenate
-from .math import floor, multiply, round
+from .math import multiply
 from .reduce import max, mean, min
 from .repeat import repeat
+from .rounding import floor, round
 from .slices import basic_slice, basic_slice_op
 from .sort import sort
 

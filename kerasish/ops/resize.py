@@ -19,9 +19,9 @@ from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import as_int, as_ints
 from .cast import cast
-from .math import round
 from .matmul import matmul
 from .pad import pad
+from .rounding import round
 from .saturate import saturate_cast
 from .shape import moveaxis
 from .slices import basic_slice

@@ -17,9 +17,10 @@ from .filters import gaussian_blur
 from .gather import gather_op, take_along_axis_op
 from .inverses import solve
 from .join import concatenate, stack
-from .math import abs, clip, floor, floor_divide, mod, round
+from .math import abs, clip, floor_divide, mod
 from .random import normal
 from .resize import image_axes
+from .rounding import floor, round
 from .shape import broadcast_to, expand_dims, moveaxis, ravel, reshape, squeeze
 
 __all__ = ["affine_transform", "elastic_transform", "map_coordinates", "perspective_transform"]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import kerasish
-from kerasish.ops import activation, bitwise, compare, elementary, math
+from kerasish.ops import activation, bitwise, compare, elementary, math, rounding
 
 pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 
-MODULES = (activation, bitwise, compare, elementary, math)
+MODULES = (activation, bitwise, compare, elementary, math, rounding)
 NAMES = sorted(name for module in MODULES for name in module.__all__)
 ATTRIBUTES = {"threshold": (0.3, -1.0), "clip": (-1, 1)}
 # Their operands are no tensors of one kind.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import kerasish
+from kerasish.engine.naming import reset_uids
 
 MODULES = sorted(["kerasish", *(info.name for info in pkgutil.walk_packages(kerasish.__path__, "kerasish."))])
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
@@ -20,18 +21,18 @@ def examples(name: str) -> list[doctest.DocTest]:
     return [test for test in doctest.DocTestFinder().find(module, name, module) if test.examples]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def fixed_state(tmp_path, monkeypatch):
     """What examples may depend on: print options, the random seed, names counted from the start, an empty folder."""
     monkeypatch.chdir(tmp_path)
-    kerasish.backend.clear_session()
+    reset_uids()
     kerasish.utils.set_random_seed(0)
     with np.printoptions(precision=8, threshold=1000, linewidth=75, suppress=False, legacy=False):
         yield
-    kerasish.backend.clear_session()
 
 
 @pytest.mark.parametrize("name", MODULES)
+@pytest.mark.usefixtures("fixed_state")
 def test_examples(name):
     for test in examples(name):
         report = []

@@ -38,3 +38,26 @@ def invalid(where: str, rule: str, kind: type[Exception] = ValueError, **receive
             parts.append(f"{name}.shape={tuple(shape)}")
     message = f"{where}: {rule}."
     return kind(f"{message} Received: {', '.join(parts)}" if parts else message)
+
+
+def name_layer(error: Exception, layer: str) -> None:
+    """Adds the layer in whose call an op failed to the error's message; the innermost layer's name stays.
+
+    Args:
+        error: an error with a message.
+        layer: the layer's class and name.
+
+    Example:
+
+    >>> from kerasish.engine.errors import name_layer
+    >>> error = ValueError("add: the shapes of the operands must broadcast")
+    >>> name_layer(error, "Add 'join'")
+    >>> name_layer(error, "Functional 'model'")
+    >>> error
+    ValueError("add: the shapes of the operands must broadcast (in Add 'join')")
+    """
+    plain = type(error) in (ValueError, TypeError) and len(error.args) == 1 and isinstance(error.args[0], str)
+    if plain and not getattr(error, "_names_layer", False):
+        error._names_layer = True
+        if layer not in error.args[0]:
+            error.args = (f"{error.args[0]} (in {layer})",)

@@ -39,7 +39,7 @@ def auto_name(prefix: str) -> str:
     return prefix if n == 1 else f"{prefix}_{n - 1}"
 
 
-def _stack() -> list[str]:
+def _stack() -> list[tuple[str, object]]:
     if not hasattr(_state, "scopes"):
         _state.scopes = []
     return _state.scopes
@@ -48,6 +48,10 @@ def _stack() -> list[str]:
 class name_scope:
     """Puts a name in front of the paths of the variables made inside.
 
+    Args:
+        name: the name; without "/".
+        caller: the object that opens the scope, so that it does not stand in a path twice.
+
     >>> import kerasish as keras
     >>> with keras.name_scope("block"):
     ...     v = keras.Variable([1.0], name="scale")
@@ -55,19 +59,25 @@ class name_scope:
     'block/scale'
     """
 
-    def __init__(self, name: str, **kwargs):
+    def __init__(self, name: str, *, caller: object = None, **kwargs):
         if not isinstance(name, str) or "/" in name:
             raise ValueError(f"name_scope: the name is a string without '/'. Received: name={name!r}")
-        self.name = name
+        self.name, self.caller = name, caller
+        self._opened = False
 
     def __enter__(self):
-        _stack().append(self.name)
+        stack = _stack()
+        # What a caller opens inside its own scope is that scope.
+        self._opened = self.caller is None or not stack or stack[-1][1] is not self.caller
+        if self._opened:
+            stack.append((self.name, self.caller))
         return self
 
     def __exit__(self, *exc):
-        _stack().pop()
+        if self._opened:
+            _stack().pop()
 
 
 def current_path() -> str:
     """The open name scopes, joined by '/'."""
-    return "/".join(_stack())
+    return "/".join(name for name, _ in _stack())

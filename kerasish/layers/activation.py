@@ -9,7 +9,7 @@ from ..engine.errors import invalid
 from ..engine.serialization import export
 from .input_spec import InputSpec
 from .layer import Layer
-from .options import options_config, set_options
+from .options import check_axes, check_number, options_config, set_options
 
 
 class ElementwiseLayer(Layer):
@@ -46,12 +46,6 @@ class Activation(ElementwiseLayer):
         return {**super().get_config(), **options_config(self)}
 
 
-def _not_negative(where: str, name: str, value: Any) -> float:
-    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-        raise invalid(where, f"{name} is a number of at least 0", **{name: value})
-    return value
-
-
 @export("keras.layers")
 class ReLU(ElementwiseLayer):
     """max(x, 0), with variations: f(x) = max_value above it, x from threshold on, negative_slope (x - threshold) below.
@@ -71,9 +65,9 @@ class ReLU(ElementwiseLayer):
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         super().__init__(**kwargs)
-        self.max_value = None if max_value is None else _not_negative("ReLU", "max_value", max_value)
-        self.negative_slope = _not_negative("ReLU", "negative_slope", negative_slope)
-        self.threshold = _not_negative("ReLU", "threshold", threshold)
+        self.max_value = None if max_value is None else check_number("ReLU", "max_value", max_value, least=0)
+        self.negative_slope = check_number("ReLU", "negative_slope", negative_slope, least=0)
+        self.threshold = check_number("ReLU", "threshold", threshold, least=0)
 
     def call(self, inputs: Any) -> Any:
         x = inputs
@@ -114,7 +108,7 @@ class LeakyReLU(ElementwiseLayer):
         if "alpha" in kwargs:  # Keras 2's name
             negative_slope = kwargs.pop("alpha")
         super().__init__(**kwargs)
-        self.negative_slope = _not_negative("LeakyReLU", "negative_slope", negative_slope)
+        self.negative_slope = check_number("LeakyReLU", "negative_slope", negative_slope, least=0)
 
     def call(self, inputs: Any) -> Any:
         return ops.leaky_relu(inputs, negative_slope=self.negative_slope)
@@ -148,9 +142,16 @@ class PReLU(ElementwiseLayer):
         )
         self.shared_axes = None
         if shared_axes is not None:
-            self.shared_axes = list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+            shared = check_axes("PReLU", "shared_axes", shared_axes)
+            self.shared_axes = shared if isinstance(shared, list) else [shared]
+            if any(axis < 1 for axis in self.shared_axes):
+                raise invalid("PReLU", "shared axes count from 1, behind the batch", shared_axes=shared_axes)
 
     def build(self, input_shape: Any) -> None:
+        if any(axis >= len(input_shape) for axis in self.shared_axes or ()):
+            raise invalid(
+                "PReLU", "shared_axes are axes of the input", shared_axes=self.shared_axes, input_shape=input_shape
+            )
         shape = list(input_shape[1:])
         for axis in self.shared_axes or ():
             shape[axis - 1] = 1
@@ -188,7 +189,7 @@ class ELU(ElementwiseLayer):
 
     def __init__(self, alpha=1.0, **kwargs):
         super().__init__(**kwargs)
-        self.alpha = alpha
+        self.alpha = check_number("ELU", "alpha", alpha)
 
     def call(self, inputs: Any) -> Any:
         return ops.elu(inputs, alpha=self.alpha)
@@ -211,6 +212,7 @@ class Softmax(ElementwiseLayer):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
+        check_axes("Softmax", "axis", axis)
         self.axis = axis
 
     def call(self, inputs: Any, mask: Any = None) -> Any:

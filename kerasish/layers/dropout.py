@@ -31,7 +31,8 @@ class RandomLayer(ElementwiseLayer):
         setattr(self, self.rate_name, rate)
         self.seed = seed
         if rate > 0:
-            self.seed_generator = random.SeedGenerator(seed)
+            shared = isinstance(seed, random.SeedGenerator)
+            self.seed_generator = seed if shared else random.SeedGenerator(seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if training and getattr(self, self.rate_name) > 0:

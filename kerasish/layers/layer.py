@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 from .. import regularizers
 from ..engine import dtype_policy as policies
 from ..engine import tree
 from ..engine.dtype import FLOATS, is_float_dtype
-from ..engine.errors import invalid
+from ..engine.errors import invalid, name_layer
 from ..engine.naming import current_path, name_scope
 from ..engine.operation import Operation, infer_spec
 from ..engine.serialization import export
@@ -21,6 +22,7 @@ from ..engine.variable import AutocastScope, autocast_dtype
 from .call import CallSignature, context, get_mask, is_tensor_like, set_mask, shapes_for_build, tensor_arguments
 from .input_spec import assert_input_compatibility
 from .state import LayerState
+from .undo import undo_builds
 
 
 def _wrap_build(build: Any) -> Any:
@@ -32,18 +34,21 @@ def _wrap_build(build: Any) -> Any:
         if self._building:  # super().build(...)
             build(self, *args, **kwargs)
             return
-        self._building = True
-        try:
-            with self._open_name_scope():
-                self._path = current_path()
-                build(self, *args, **kwargs)
-        finally:
-            self._building = False
+        self._check_super_called()
         arguments = dict(signature.bind(self, *args, **kwargs).arguments)
         arguments.pop("self", None)
-        self._build_shapes_dict = arguments
-        self.built = True
-        self._lock_state()
+        self._check_build_shape(arguments)
+        with nullcontext() if self.built else undo_builds(self):
+            self._building = True
+            try:
+                with self._open_name_scope():
+                    self._path = current_path()
+                    build(self, *args, **kwargs)
+            finally:
+                self._building = False
+            self._build_shapes_dict = arguments
+            self.built = True
+            self._lock_state()
 
     wrapper._original_signature = signature
     return wrapper
@@ -144,7 +149,9 @@ class Layer(LayerState, Operation):
         self._check_super_called()
         if self._has_unbuilt_sublayers():
             try:
-                infer_spec(self.call, tree.map_shape_structure(lambda s: Symbol(s, self._symbol_dtype()), input_shape))
+                with undo_builds(self), self._open_name_scope():
+                    symbols = tree.map_shape_structure(lambda s: Symbol(s, self._symbol_dtype()), input_shape)
+                    infer_spec(self.call, symbols)
             except Exception as e:
                 raise invalid(
                     f"{type(self).__name__} {self.name!r}",
@@ -158,6 +165,17 @@ class Layer(LayerState, Operation):
             with self._open_name_scope():
                 self._path = current_path()
 
+    def _check_build_shape(self, arguments: dict[str, Any]) -> None:
+        """Refuses a shape for `build` that is none, or that the layer's `input_spec` does not admit."""
+        if self.input_spec is None or "input_shape" not in arguments:
+            return
+        shape = arguments["input_shape"]
+        where = f"{type(self).__name__} {self.name!r}"
+        sizes = [d.__index__() if hasattr(d, "__index__") else d for d in tree.flatten(shape)]
+        if not tree.is_nested(shape) or any(not (d is None or (isinstance(d, int) and d >= 0)) for d in sizes):
+            raise invalid(where, "build takes the shape of the input: a tuple of sizes and None", input_shape=shape)
+        self._assert_input_compatibility(tree.map_shape_structure(lambda s: Symbol(s, self._symbol_dtype()), shape))
+
     def _symbol_dtype(self) -> str:
         return self.input_dtype if is_float_dtype(self.input_dtype) else "float32"
 
@@ -165,7 +183,7 @@ class Layer(LayerState, Operation):
         return any(not layer.built for layer in self._layers)
 
     def _open_name_scope(self) -> name_scope:
-        return name_scope(self.name)
+        return name_scope(self.name, caller=self)
 
     def _lock_state(self) -> None:
         self._tracker.locked = (
@@ -220,6 +238,12 @@ class Layer(LayerState, Operation):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._check_super_called()
+        if self.built:
+            return self._call(args, kwargs)
+        with undo_builds(self):
+            return self._call(args, kwargs)
+
+    def _call(self, args: tuple, kwargs: dict) -> Any:
         signature = self._signature
         convert = self._convert_input_args and not (
             not kwargs
@@ -279,6 +303,9 @@ class Layer(LayerState, Operation):
                     self._add_activity_loss(outputs)
             if previous_mask is not None or self._mask_overridden:
                 self._propagate_mask(first, outputs, previous_mask)
+        except (ValueError, TypeError) as e:
+            name_layer(e, f"{type(self).__name__} {self.name!r}")
+            raise
         finally:
             context.depth -= 1
             context.training = outer_training

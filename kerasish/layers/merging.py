@@ -221,7 +221,9 @@ class Concatenate(Merge):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
-        self.axis = axis
+        if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+            raise invalid("Concatenate", "axis is an integer", kind=TypeError, axis=axis)
+        self.axis = axis.__index__()
 
     def build(self, input_shape: Any) -> None:
         shapes = self.check(input_shape)

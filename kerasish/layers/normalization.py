@@ -11,7 +11,24 @@ from ..engine.errors import invalid
 from ..engine.serialization import export
 from .activation import ElementwiseLayer
 from .input_spec import InputSpec
-from .options import check_count, options_config, refuse, set_options
+from .options import check_axes, check_count, check_number, check_rate, options_config, refuse, set_options
+
+
+def known_sizes(layer: Any, input_shape: Any, axes: Any) -> tuple:
+    """The sizes of a normalization layer's axes, which must be known."""
+    where, rank = type(layer).__name__, len(input_shape)
+    for a in axes:
+        if not -rank <= a < rank:
+            raise invalid(where, f"axis {a} is out of range for an input of rank {rank}", axis=layer.axis)
+    shape = tuple(input_shape[a] for a in axes)
+    if None in shape:
+        raise invalid(where, "the normalized axes must have known sizes", input_shape=input_shape, axis=layer.axis)
+    return shape
+
+
+def sizes_spec(axes: Any, shape: tuple) -> InputSpec:
+    """Demands that inputs have the axes, of these sizes."""
+    return InputSpec(min_ndim=max(a + 1 if a >= 0 else -a for a in axes), axes=dict(zip(axes, shape)))
 
 
 class Normalization(ElementwiseLayer):
@@ -19,7 +36,8 @@ class Normalization(ElementwiseLayer):
 
     def __init__(self, epsilon: float, center: bool, scale: bool, options: dict, **kwargs: Any):
         super().__init__(**kwargs)
-        self.epsilon, self.center, self.scale = epsilon, center, scale
+        self.epsilon = check_number(type(self).__name__, "epsilon", epsilon, least=0)
+        self.center, self.scale = center, scale
         self.gamma = self.beta = None
         set_options(self, **options)
 
@@ -36,19 +54,6 @@ class Normalization(ElementwiseLayer):
                     autocast=False,
                 )
                 setattr(self, name, weight)
-
-    def known(self, input_shape: Any, axes: Any) -> tuple:
-        """The sizes of axes, which must be known."""
-        where = type(self).__name__
-        for a in axes:
-            if not -len(input_shape) <= a < len(input_shape):
-                raise invalid(
-                    where, f"axis {a} is out of range for an input of rank {len(input_shape)}", axis=self.axis
-                )
-        shape = tuple(input_shape[a] for a in axes)
-        if None in shape:
-            raise invalid(where, "the normalized axes must have known sizes", input_shape=input_shape, axis=self.axis)
-        return shape
 
     def get_config(self) -> dict:
         config = {"axis": self.axis, "epsilon": self.epsilon, "center": self.center, "scale": self.scale}
@@ -120,13 +125,12 @@ class BatchNormalization(Normalization):
         refuse("BatchNormalization", renorm=renorm or None, renorm_clipping=renorm_clipping)
         if isinstance(axis, bool) or not isinstance(axis, int):
             raise invalid("BatchNormalization", "axis is an integer", axis=axis)
-        if not 0 <= momentum <= 1:
-            raise invalid("BatchNormalization", "momentum is a number between 0 and 1", momentum=momentum)
-        self.axis, self.momentum, self.synchronized = axis, float(momentum), synchronized
+        self.momentum = float(check_rate("BatchNormalization", "momentum", momentum))
+        self.axis, self.synchronized = axis, synchronized
         self.renorm, self.renorm_clipping, self.renorm_momentum = False, None, renorm_momentum
 
     def build(self, input_shape: Any) -> None:
-        shape = self.known(input_shape, (self.axis,))
+        shape = known_sizes(self, input_shape, (self.axis,))
         self.add_scale_and_offset(shape)
         for name in ("moving_mean", "moving_variance"):
             weight = self.add_weight(
@@ -237,19 +241,15 @@ class LayerNormalization(Normalization):
             **kwargs,
         )
         refuse("LayerNormalization", rms_scaling=rms_scaling or None)
-        if isinstance(axis, (list, tuple)):
-            self.axis = list(axis)
-        elif isinstance(axis, int) and not isinstance(axis, bool):
-            self.axis = axis
-        else:
-            raise invalid("LayerNormalization", "axis is an integer or a list of integers", kind=TypeError, axis=axis)
+        self.axis = check_axes("LayerNormalization", "axis", axis)
         self.autocast = False
 
     def build(self, input_shape: Any) -> None:
         axes = sorted(self.axis) if isinstance(self.axis, (list, tuple)) else [self.axis]
-        shape = self.known(input_shape, axes)
+        shape = known_sizes(self, input_shape, axes)
         self.axis = list(axes)
         self.add_scale_and_offset(shape)
+        self.input_spec = sizes_spec(axes, shape)
 
     def call(self, inputs: Any) -> Any:
         y = ops.layer_normalization(inputs, self.gamma, self.beta, tuple(self.axis), self.epsilon)
@@ -305,10 +305,12 @@ class GroupNormalization(Normalization):
             **kwargs,
         )
         self.groups = groups if groups == -1 else check_count("GroupNormalization", "groups", groups)
+        if isinstance(axis, bool) or not isinstance(axis, int):
+            raise invalid("GroupNormalization", "axis is an integer", axis=axis)
         self.axis = axis
 
     def build(self, input_shape: Any) -> None:
-        (channels,) = self.known(input_shape, (self.axis,))
+        (channels,) = known_sizes(self, input_shape, (self.axis,))
         if self.groups == -1:
             self.groups = channels
         if channels % self.groups:
@@ -356,14 +358,13 @@ class RMSNormalization(ElementwiseLayer):
 
     def __init__(self, axis=-1, epsilon=1e-6, **kwargs):
         super().__init__(**kwargs)
-        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
-        self.epsilon = epsilon
+        self.axis = check_axes("RMSNormalization", "axis", axis)
+        self.epsilon = check_number("RMSNormalization", "epsilon", epsilon, least=0)
 
     def build(self, input_shape: Any) -> None:
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
-        shape = tuple(input_shape[a] for a in axes)
-        if None in shape:
-            raise invalid("RMSNormalization", "the normalized axes must have known sizes", input_shape=input_shape)
+        shape = known_sizes(self, input_shape, axes)
+        self.input_spec = sizes_spec(axes, shape)
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", autocast=False)
 
     def call(self, inputs: Any) -> Any:
@@ -385,9 +386,7 @@ class UnitNormalization(ElementwiseLayer):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(axis, (list, tuple, int)) or isinstance(axis, bool):
-            raise invalid("UnitNormalization", "axis is an integer or a list of integers", kind=TypeError, axis=axis)
-        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+        self.axis = check_axes("UnitNormalization", "axis", axis)
 
     def call(self, inputs: Any) -> Any:
         axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis

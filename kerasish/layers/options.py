@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from .. import activations, constraints, initializers, regularizers
 from ..engine.errors import invalid
@@ -38,15 +41,39 @@ def check_count(where: str, name: str, value: Any) -> int:
     return value.__index__()
 
 
+def check_axes(where: str, name: str, value: Any) -> Any:
+    """An integer, or a list of integers from a list or tuple of them.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    several = isinstance(value, (list, tuple))
+    if any(isinstance(a, bool) or not hasattr(a, "__index__") for a in (value if several else [value])):
+        raise invalid(where, f"{name} is an integer or a list of integers", kind=TypeError, **{name: value})
+    return [a.__index__() for a in value] if several else value.__index__()
+
+
+def check_number(where: str, name: str, value: Any, least: float = -math.inf, top: float = math.inf) -> float:
+    """A number in [least, top].
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, np.number):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= top:
+        within = f" between {least:g} and {top:g}" if top < math.inf else f" of at least {least:g}"
+        raise invalid(where, f"{name} is a number{within if least > -math.inf else ''}", **{name: value})
+    return value
+
+
 def check_rate(where: str, name: str, value: Any, top: float = 1.0) -> float:
     """A number in [0, top].
 
     Raises:
         ValueError: for anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= top:
-        raise invalid(where, f"{name} is a number between 0 and {top:g}", **{name: value})
-    return value
+    return check_number(where, name, value, 0.0, top)
 
 
 def refuse(where: str, **given: Any) -> None:

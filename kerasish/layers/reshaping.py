@@ -71,10 +71,13 @@ class Reshape(Layer):
 
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
-        target = tuple(target_shape)
+        if not isinstance(target_shape, (list, tuple)) or not all(hasattr(d, "__index__") for d in target_shape):
+            raise invalid("Reshape", "target_shape is a tuple of integers", target_shape=target_shape)
+        target = tuple(d.__index__() for d in target_shape)
         if any(d < -1 or d == 0 for d in target) or target.count(-1) > 1:
             raise invalid("Reshape", "target_shape has positive integers and at most one -1", target_shape=target_shape)
         self.target_shape = target
+        self.input_spec = InputSpec(min_ndim=1)
 
     def _target(self, input_shape: tuple) -> tuple:
         """The target with -1 worked out, where the sizes of a sample are known."""
@@ -123,6 +126,8 @@ class Permute(Layer):
 
     def __init__(self, dims, **kwargs):
         super().__init__(**kwargs)
+        if not isinstance(dims, (list, tuple)) or not all(hasattr(d, "__index__") for d in dims):
+            raise invalid("Permute", "dims is a tuple of integers", dims=dims)
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise invalid("Permute", "dims is an order of the numbers from 1 to the rank of a sample", dims=dims)

@@ -60,16 +60,16 @@ class LayerState:
             if "_tracker" not in self.__dict__:
                 self._initialize_tracker()
             old = self.__dict__.get(name)
-            if old is not value and isinstance(old, _TRACKED):
-                self._tracker.untrack(old)
-            value = self._tracker.track(value)
+            if old is not value:
+                value = self._tracker.track(value)
+                self._tracker.release(old)
         self.__dict__[name] = value
 
     def __delattr__(self, name: str) -> None:
         value = self.__dict__.get(name)
-        for v in tree.flatten(value):
-            self._tracker.untrack(v)
         object.__delattr__(self, name)
+        if name not in _UNTRACKED:
+            self._tracker.release(value)
 
     # -- making variables -------------------------------------------------------------------------------------------
 
@@ -106,15 +106,16 @@ class LayerState:
         dtype = standardize_dtype(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if is_float_dtype(dtype) else "zeros"
-        variable = Variable(
-            initializers.get(initializer),
-            shape=shape,
-            dtype=dtype,
-            trainable=trainable,
-            autocast=autocast,
-            aggregation=aggregation,
-            name=name,
-        )
+        with self._open_name_scope():
+            variable = Variable(
+                initializers.get(initializer),
+                shape=shape,
+                dtype=dtype,
+                trainable=trainable,
+                autocast=autocast,
+                aggregation=aggregation,
+                name=name,
+            )
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
@@ -145,7 +146,7 @@ class LayerState:
         )
 
     def _track_variable(self, variable: Variable) -> None:
-        self._tracker.track(variable)
+        self._tracker.note(variable)
         if not self.trainable:
             variable.trainable = False
 
@@ -328,4 +329,3 @@ class LayerState:
 
 # The mechanism's own lists stay plain lists.
 _UNTRACKED = frozenset(("_losses", "_inbound_nodes", "_init_arguments", "_build_shapes_dict", "input_spec"))
-_TRACKED = (Variable, LayerState, Metric, SeedGenerator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -19,34 +20,68 @@ class Tracker:
         self.routes = routes
         self.locked: str | None = None
         self._ids: dict[str, set[int]] = {name: set() for name in routes}
+        self._holders: Counter[int] = Counter()  # by identity: in how many attributes and places of containers
 
-    def track(self, value: Any) -> Any:
-        """Notes a value, and what lists, tuples and dicts contain; gives back what is to be stored."""
-        if isinstance(value, (TrackedList, TrackedDict)):
-            return value
+    def note(self, value: Any) -> bool:
+        """Lists a value, of a type that there is a list for, without anything that holds it.
+
+        Raises:
+            ValueError: for a new value when the tracker is locked.
+        """
+        if any(id(value) in ids for ids in self._ids.values()):
+            return True  # a variable stays in its list when it is frozen
         for name, (predicate, found) in self.routes.items():
             if predicate(value):
-                if id(value) not in self._ids[name]:
-                    if self.locked:
-                        raise ValueError(self.locked)
-                    self._ids[name].add(id(value))
-                    found.append(value)
-                return value
+                if self.locked:
+                    raise ValueError(self.locked)
+                self._ids[name].add(id(value))
+                found.append(value)
+                return True
+        return False
+
+    def track(self, value: Any) -> Any:
+        """Notes what an attribute will hold, and what lists, tuples and dicts contain; gives back what to store."""
+        if self.note(value):
+            self._holders[id(value)] += 1
+            return value
         kind = type(value)
         if kind is tuple:
             return tuple(self.track(v) for v in value)
-        if kind is list:
+        if kind is list or kind is TrackedList:
             return TrackedList(value, self)
-        if kind is dict:
+        if kind is dict or kind is TrackedDict:
             return TrackedDict(value, self)
         return value
 
+    def release(self, value: Any) -> None:
+        """Forgets a value, and what it contains, that an attribute held, unless something else holds it too."""
+        if isinstance(value, (list, tuple, dict)):
+            for v in value.values() if isinstance(value, dict) else value:
+                self.release(v)
+        elif self._holders.get(id(value), 0) > 1:
+            self._holders[id(value)] -= 1
+        else:
+            self.untrack(value)
+
     def untrack(self, value: Any) -> None:
         """Forgets a value."""
+        self._holders.pop(id(value), None)
         for name, (_, found) in self.routes.items():
             if id(value) in self._ids[name]:
                 self._ids[name].discard(id(value))
                 found[:] = [v for v in found if v is not value]
+
+    def snapshot(self) -> tuple:
+        """What is tracked now, for `restore`."""
+        found = {name: (set(self._ids[name]), list(values)) for name, (_, values) in self.routes.items()}
+        return self.locked, self._holders.copy(), found
+
+    def restore(self, snapshot: tuple) -> None:
+        """Tracks what was tracked when the snapshot was taken."""
+        self.locked, self._holders, found = snapshot
+        for name, (ids, values) in found.items():
+            self._ids[name] = ids
+            self.routes[name][1][:] = values
 
 
 @register_tree_node_class
@@ -62,7 +97,7 @@ class TrackedList(list):
 
     def _out(self, value: Any) -> None:
         if self.tracker:
-            self.tracker.untrack(value)
+            self.tracker.release(value)
 
     def append(self, value):
         super().append(self._in(value))
@@ -78,22 +113,17 @@ class TrackedList(list):
         return self
 
     def __setitem__(self, index, value):
-        if isinstance(index, slice):
-            for old in self[index]:
-                self._out(old)
-            super().__setitem__(index, [self._in(v) for v in value])
-        else:
-            self._out(self[index])
-            super().__setitem__(index, self._in(value))
+        old = self[index]
+        super().__setitem__(index, [self._in(v) for v in value] if isinstance(index, slice) else self._in(value))
+        self._out(old)
 
     def __delitem__(self, index):
-        for old in self[index] if isinstance(index, slice) else [self[index]]:
-            self._out(old)
+        old = self[index]
         super().__delitem__(index)
+        self._out(old)
 
     def remove(self, value):
-        self._out(value)
-        super().remove(value)
+        del self[self.index(value)]
 
     def pop(self, index=-1):
         value = super().pop(index)
@@ -101,9 +131,9 @@ class TrackedList(list):
         return value
 
     def clear(self):
-        for value in self:
-            self._out(value)
+        old = list(self)
         super().clear()
+        self._out(old)
 
     def tree_flatten(self):
         return list(self), None
@@ -125,14 +155,18 @@ class TrackedDict(dict):
         super().__init__({k: tracker.track(v) for k, v in dict(values).items()} if tracker else values)
 
     def __setitem__(self, key, value):
-        if key in self and self.tracker:
-            self.tracker.untrack(self[key])
+        old = self.get(key)
         super().__setitem__(key, self.tracker.track(value) if self.tracker else value)
+        self._out(old)
 
     def __delitem__(self, key):
-        if self.tracker:
-            self.tracker.untrack(self[key])
+        old = self[key]
         super().__delitem__(key)
+        self._out(old)
+
+    def _out(self, value: Any) -> None:
+        if self.tracker:
+            self.tracker.release(value)
 
     def update(self, *args, **kwargs):
         for k, v in dict(*args, **kwargs).items():
@@ -144,15 +178,15 @@ class TrackedDict(dict):
         return self[key]
 
     def pop(self, key, *default):
+        held = key in self
         value = super().pop(key, *default)
-        if self.tracker:
-            self.tracker.untrack(value)
+        if held:
+            self._out(value)
         return value
 
     def popitem(self):
         key, value = super().popitem()
-        if self.tracker:
-            self.tracker.untrack(value)
+        self._out(value)
         return key, value
 
     def clear(self):

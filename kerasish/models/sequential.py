@@ -65,11 +65,17 @@ class Sequential(Model):
         if isinstance(layer, InputLayer) and self._layers and isinstance(self._layers[0], InputLayer):
             raise invalid(where, f"the model has an input of shape {self._layers[0].batch_shape} already")
         # The list itself is the order: a layer added twice stands in it twice.
+        before = self.built, self._functional
         self._layers.append(layer)
-        if rebuild:
-            self._maybe_rebuild()
-        else:
+        if not rebuild:
             self._forget()
+            return
+        try:
+            self._maybe_rebuild()
+        except Exception:
+            self._layers.pop()
+            self.built, self.__dict__["_functional"] = before
+            raise
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Takes the last layer off and returns it."""

@@ -263,6 +263,10 @@ class Layer(LayerState, Operation):
                         argument=x,
                         type=type(x).__name__,
                     )
+        training = kwargs.get("training") if kwargs else None
+        if "training" in kwargs and "training" not in signature.named and not signature.varkw:
+            # A call without this argument hands the flag on to the layers inside.
+            kwargs = {k: v for k, v in kwargs.items() if k != "training"}
         bound = signature.bind(args, kwargs, f"{type(self).__name__} {self.name!r}")
         first = bound.get(signature.first) if signature.first is not None else next(iter(bound.values()), None)
         if self.input_spec is not None:
@@ -275,7 +279,7 @@ class Layer(LayerState, Operation):
         outer_training = context.training
         if outermost:
             self._clear_losses()
-        training = bound.get("training")
+        training = bound.get("training", training)
         if training is None:
             training = outer_training if outer_training is not None else signature.defaults.get("training")
         extra = {}

@@ -133,6 +133,8 @@ class Sequential(Model):
 
     def _first_dtype(self) -> str:
         first = self._layers[0]
+        if isinstance(first, Sequential) and first._functional is None:
+            return first._first_dtype() if first._layers else first.input_dtype
         if isinstance(first, (Functional, Sequential)):
             return first.inputs[0].dtype
         return first.input_dtype

@@ -86,7 +86,7 @@ def draw(history: dict, images: np.ndarray, labels: np.ndarray, guesses: np.ndar
 def main() -> float:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--data", help="path of mnist.npz")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output")
     args = parser.parse_args()
@@ -97,7 +97,9 @@ def main() -> float:
 
     model = convnet()
     model.summary()
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    steps = args.epochs * int(0.9 * len(x_train)) // args.batch_size
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, decay_steps=steps)
+    model.compile(optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(
         prepare(x_train),
         y_train,

@@ -10,7 +10,6 @@ from .. import metrics as metrics_module
 from ..engine import tree
 from ..engine.errors import invalid
 from ..engine.op import get_op
-from ..engine.symbol import Symbol
 from ..engine.tensor import to_tensor
 
 
@@ -359,8 +358,3 @@ class CompileMetrics:
                     seen[name] += 1
                     results[f"{name}_{n}" if n else name] = m.result()
         return results
-
-
-def is_symbolic(x: Any) -> bool:
-    """Whether a structure holds symbols."""
-    return any(isinstance(v, Symbol) for v in tree.flatten(x))

@@ -428,7 +428,7 @@ class custom_gradient:
         inputs = [flat_args[k] for k in positions]
         # Fresh identities: the ops inside the function stay on the tape (grad may use what they made), but the result
         # is reached only through the custom rule.
-        outputs = [Tensor(t.data, t.dtype) if isinstance(t, Tensor) else t for t in tree.flatten(result)]
+        outputs = [t.renewed() if isinstance(t, Tensor) else t for t in tree.flatten(result)]
 
         def rule(ctx: Context, *grads: Tensor | None) -> list[Tensor | None]:
             given = grad_fn(*grads)

@@ -19,7 +19,7 @@ from .spec import Spec
 from .symbol import Node, Symbol
 from .tensor import Tensor, to_tensor
 
-KINDS = ("elementwise", "reduce", "view", "anchor", "opaque")
+KINDS = ("elementwise", "reduce", "view", "anchor", "opaque", "check")
 _registry: dict[str, Op] = {}
 
 
@@ -71,8 +71,8 @@ class Op:
     """One op declaration; calling it is `apply`. Made by `define_op`, which documents the fields."""
 
     __slots__ = (
-        "epilogue", "flops", "grad", "infer", "inplace", "input_names", "kernel", "kind", "lead", "name", "output_names",
-        "saved_inputs", "saved_outputs", "scratch", "simplify", "variadic",
+        "epilogue", "flops", "grad", "infer", "inplace", "input_names", "kernel", "kind", "lead", "name",
+        "output_names", "saved_inputs", "saved_outputs", "scratch", "simplify", "variadic",
     )  # fmt: skip
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
@@ -97,6 +97,7 @@ _DEFAULT_FLOPS = {
     "view": lambda specs, outs, attrs: 0,
     "anchor": lambda specs, outs, attrs: _size(outs),
     "opaque": lambda specs, outs, attrs: _size(outs),
+    "check": lambda specs, outs, attrs: 0,
 }
 
 
@@ -129,7 +130,8 @@ def define_op(
         saves: names of the inputs and outputs that the gradient reads.
         outputs: names of the outputs.
         inplace: (input, output) pairs that may share memory.
-        kind: elementwise, reduce, view, anchor (matmul, convolution: what others fuse into) or opaque.
+        kind: elementwise, reduce, view, anchor (matmul, convolution: what others fuse into), opaque, or check (its
+            call may refuse the data, and so is made even where nobody needs the result).
         scratch: bytes of working memory from Specs, for a host kernel; a C kernel states its own in the registry.
         flops: flops(input_specs, output_specs, attributes) -> floating-point operations of one call (a multiply-add is
             two); by default one per element of the output, of the input for a reduction, none for a view.
@@ -266,12 +268,13 @@ def run_host(op: Op, plan: _Plan, arrays: list[np.ndarray], attrs: dict) -> list
     return outs
 
 
-def index_error(op: Op, error: Any, array: np.ndarray) -> Exception:
-    """The error for an index in the data that is out of range; `array` is the input that holds it."""
+def index_error(op: Op, attrs: dict, error: Any, array: np.ndarray) -> Exception:
+    """The error for an index in the data that is out of range; `array` is the input that holds it. A check says by its
+    attribute `where` for whom it checks."""
     position = tuple(int(p) for p in np.unravel_index(error.position, array.shape)) or error.position
     name = op.argument(error.input)
     rule = f"every value of `{name}` must lie in [0, {error.limit})"
-    return invalid(op.name, rule, value=error.value, position=position, **{name: array})
+    return invalid(attrs.get("where", op.name), rule, value=error.value, position=position, **{name: array})
 
 
 def execute(op: Op, arrays: list[np.ndarray], attrs: dict, plan: _Plan) -> list[np.ndarray]:
@@ -281,7 +284,7 @@ def execute(op: Op, arrays: list[np.ndarray], attrs: dict, plan: _Plan) -> list[
         try:
             core.run(plan.kernel, tuple(arrays), outs, plan.i, plan.f, op.name)
         except core.IndexOutOfRange as e:
-            raise index_error(op, e, arrays[e.input]) from None
+            raise index_error(op, attrs, e, arrays[e.input]) from None
         return outs
     if op.kernel is None:
         return [arrays[0].reshape(plan.allocate[0][0])]

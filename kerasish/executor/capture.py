@@ -149,6 +149,8 @@ class Capture:
         if traced:
             call = Call(op, [self.value_of(t) for t in tensors], attrs, plan, self._layer())
             self.graph.calls.append(call)
+            if op.kind == "check":
+                self.graph.checks += call.outputs
             outs = [Traced(self, v) for v in call.outputs]
             if state.tapes and self.backward_of is None:
                 for t in outs:
@@ -173,11 +175,6 @@ class Capture:
     def leave_backward(self) -> None:
         """The end of what `enter_backward` began."""
         self.backward_of = None
-
-    def check(self, tensor: Tensor) -> None:
-        """Keeps the call that made a tensor although nothing needs the result: it may refuse the data."""
-        if isinstance(tensor, Traced):
-            self.graph.checks.append(tensor.value)
 
     def finish(self, outputs: list[Tensor]) -> Graph:
         """The graph, once the step's Python has run."""

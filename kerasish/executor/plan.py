@@ -115,8 +115,13 @@ class MemoryPlan:
                 buffer = None
                 taken = {id(self._buffers[id(o)]) for o in call.outputs[:position]}
                 for other in self._overwritable(call, position):
-                    candidate = self._buffers[id(other)]
-                    if candidate.slot is None and candidate.end == k and id(candidate) not in taken:
+                    candidate = self._buffers.get(id(other))  # None: what a block keeps to itself
+                    if (
+                        candidate is not None
+                        and candidate.slot is None
+                        and candidate.end == k
+                        and id(candidate) not in taken
+                    ):
                         buffer = candidate
                         buffer.end = end
                         break

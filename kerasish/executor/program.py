@@ -194,7 +194,7 @@ class Executable:
         x = call.inputs[failed.error.input]
         slot = self._place(x)[0] if id(x.root) in self.plan._buffers else 0
         array = buffers[slot - 1].reshape(x.spec.shape) if slot else _Unseen(x.spec)
-        return index_error(call.op, failed.error, array)
+        return index_error(call.op, call.attrs, failed.error, array)
 
 
 class _Unseen:

@@ -11,6 +11,7 @@ from .. import constraints, initializers, regularizers
 from ..engine import tree
 from ..engine.dtype import FLOATS, is_float_dtype, standardize_dtype
 from ..engine.errors import invalid
+from ..engine.op import state
 from ..engine.spec import standardize_shape
 from ..engine.symbol import Symbol
 from ..engine.tensor import Tensor
@@ -18,6 +19,12 @@ from ..engine.variable import Variable
 from ..metrics import Metric
 from ..random import SeedGenerator
 from .tracker import Tracker
+
+
+class changes:
+    """Counts the changes to attributes of layers, so that a program captured before one is not used after it."""
+
+    count = 0
 
 
 def unique(items: Iterable[Any]) -> list:
@@ -53,6 +60,11 @@ class LayerState:
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _UNTRACKED and self.__dict__.get(name) is not value:
+            if state.capture is not None:
+                state.capture.refuse(f"{type(self).__name__} sets its attribute {name!r} while it is called")
+            changes.count += 1
+            self.__dict__["_changes"] = changes.count
         if isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
             return

@@ -15,6 +15,8 @@ from ..engine.operation import infer_spec
 from ..engine.spec import Spec
 from ..engine.tape import GradientTape
 from ..engine.tensor import Tensor, to_tensor
+from ..executor import CompiledFunction, Slot
+from ..layers.state import changes
 
 
 def first_length(x: Any) -> int:
@@ -40,6 +42,12 @@ def _dtype(v: Any) -> str:
 
 def _usable(structure: Any) -> bool:
     return all(v is not None for v in tree.flatten(structure))
+
+
+def scalar_logs(structure: Any) -> list[int]:
+    """Positions of the outputs that are logs and losses of outputs, as far as all of them are scalars: what many
+    batches at once report of each."""
+    return [x.index for x in tree.flatten(structure) if isinstance(x, Slot)]
 
 
 class Steps:
@@ -187,22 +195,79 @@ class Steps:
         x, _, _ = unpack_x_y_sample_weight(data)
         return self._forward(x, training=False)
 
+    # -- compiled steps ---------------------------------------------------------------------------------------------
+
+    def _step_and_losses(self, data: Any) -> tuple:
+        """A training step's logs, and the loss of each output, which the report of a NaN names."""
+        logs = self.train_step(data)
+        return logs, [] if self._compile_loss is None else [v for _, v in self._compile_loss.last]
+
+    def _compiled_step(self, fn: Any, name: str, warmup: int = 0) -> CompiledFunction:
+        return CompiledFunction(
+            fn,
+            f"{name} of {self.name!r}",
+            warmup=warmup,
+            version=self._version,
+            after_capture=self._clear_losses,
+            log=scalar_logs if name == "train_step" else None,
+        )
+
+    def _version(self) -> Any:
+        """Changes when an attribute of the model or of a layer in it does."""
+        seen, version = self._seen_version
+        if seen != changes.count:
+            version = tuple([x.__dict__.get("_changes", 0) for x in self._flatten_layers()])
+            self.__dict__["_seen_version"] = changes.count, version
+        return version
+
+    @property
+    def _compiles(self) -> bool:
+        return self._jit_compile is not False and not self._run_eagerly
+
     def make_train_function(self, force: bool = False) -> Any:
         """The function that runs `steps_per_execution` batches of training; called with a list of batches."""
         if self.train_function is None or force:
-            self.__dict__["train_function"] = self._over_batches(lambda batch: self.train_step(batch))
+            if not self._compiles:
+                function = self._over_batches(lambda batch: self.train_step(_tensors(batch)))
+            else:
+                step = self._compiled_step(self._step_and_losses, "train_step")
+
+                def one(batch: Any) -> Any:
+                    logs, losses = step(batch if step.refusal is None else _tensors(batch))
+                    if self._compile_loss is not None:
+                        self._compile_loss.keep(losses)
+                    return logs
+
+                function = self._over_batches(one)
+                function.compiled = step
+            self.__dict__["train_function"] = function
         return self.train_function
 
     def make_test_function(self, force: bool = False) -> Any:
         """The same for evaluation."""
         if self.test_function is None or force:
-            self.__dict__["test_function"] = self._over_batches(lambda batch: self.test_step(batch))
+            if self._compiles:
+                step = self._compiled_step(lambda batch: self.test_step(_tensors(batch)), "test_step")
+            else:
+
+                def step(batch: Any) -> Any:
+                    return self.test_step(_tensors(batch))
+
+            self.__dict__["test_function"] = self._over_batches(step)
         return self.test_function
 
     def make_predict_function(self, force: bool = False) -> Any:
         """The same for prediction; gives the outputs of each batch."""
         if self.predict_function is None or force:
-            self.__dict__["predict_function"] = lambda batches: [self.predict_step(_tensors(b)) for b in batches]
+
+            def step(batch: Any) -> Any:
+                return self.predict_step(_tensors(batch))
+
+            if self._compiles:
+                step = self._compiled_step(step, "predict_step", warmup=1)
+            function = lambda batches: [step(b) for b in batches]  # noqa: E731
+            function.compiled = step if self._compiles else None
+            self.__dict__["predict_function"] = function
         return self.predict_function
 
     @staticmethod
@@ -210,7 +275,7 @@ class Steps:
         def run(batches: list) -> Any:
             logs: Any = {}
             for batch in batches:
-                logs = step(_tensors(batch))
+                logs = step(batch)
             return logs
 
         return run

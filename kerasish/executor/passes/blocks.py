@@ -1,9 +1,9 @@
 """Blocks: chains of elementwise and row-wise calls become one loop over blocks of rows, which stay in cache.
 
 A call can run on a block of rows when every row of its outputs depends on the same row of its inputs. What a row is, a
-group of calls agrees on: the leading dimensions whose sizes multiply to `rows`. Elementwise ops qualify at any number of
-leading dimensions that no operand is broadcast over in part; other ops say how many (`lead`). Within a block the kernels
-are those that would run alone, on the same numbers in the same order, so no bit of any result changes.
+group of calls agrees on: the leading dimensions whose sizes multiply to `rows`. Elementwise ops qualify at any number
+of leading dimensions that no operand is broadcast over in part; other ops say how many (`lead`). Within a block the
+kernels are those that would run alone, on the same numbers in the same order, so no bit of any result changes.
 """
 
 from __future__ import annotations

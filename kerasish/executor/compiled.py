@@ -1,0 +1,294 @@
+"""Compiled functions: a function of tensors with a Program for each combination of shapes and dtypes of its arguments."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._core import core
+from ..engine import tree
+from ..engine.op import state
+from ..engine.spec import Spec
+from ..engine.symbol import Symbol
+from ..engine.tensor import Tensor, to_tensor
+from .capture import NotCapturable, Slot, capture
+from .graph import Graph
+from .passes import BrokenGraph
+from .program import Executable, compile_graph
+
+CAPACITY = 16  # programs that a function keeps; the one least recently used goes first
+TRIES = 2  # captures that may fail before a function is left to run op by op
+
+
+class NotCompiledWarning(UserWarning):
+    """A step cannot be compiled and runs op by op: slower, with the same results."""
+
+
+class _Generation:
+    """Counts what makes every program stale: another instruction set."""
+
+    number = 0
+
+    @classmethod
+    def advance(cls) -> None:
+        cls.number += 1
+
+
+core.on_isa_change(_Generation.advance)
+
+
+class Compiled:
+    """One program of a function, and how its result is put together.
+
+    Attributes:
+        executable: the Executable.
+        structure: the result with Slots in place of tensors.
+        version: what `version()` of the function gave when it was captured.
+    """
+
+    def __init__(self, executable: Executable, structure: Any, version: Any):
+        self.executable, self.structure, self.version = executable, structure, version
+        self.generation = _Generation.number
+
+    def result(self, arrays: Sequence[np.ndarray]) -> Any:
+        """The function's result for the outputs of a run."""
+        structure = self.structure
+        if structure.__class__ is Slot:
+            return Tensor(arrays[structure.index])
+        return tree.map_structure(lambda x: Tensor(arrays[x.index]) if isinstance(x, Slot) else x, structure)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> Any:
+        """Runs the program on arrays of its Specs."""
+        return self.result(self.executable.run(inputs))
+
+
+def _token(x: Any) -> Any:
+    """The containers of a structure as something that can be compared."""
+    if isinstance(x, dict):
+        keys = list(x) if type(x) is not dict else sorted(x, key=str)
+        return (type(x), *((k, _token(x[k])) for k in keys))
+    if isinstance(x, (list, tuple)):
+        return (type(x), *map(_token, x))
+    return None if not tree.is_nested(x) else (type(x), len(tree.flatten(x)))
+
+
+def same_graph(a: Graph, b: Graph) -> bool:
+    """Whether two captures have come to the same computation, constants included."""
+
+    def described(g: Graph) -> list:
+        number: dict[int, Any] = {id(x): ("input", k) for k, x in enumerate(g.inputs)}
+        number.update({id(x): ("variable", id(x.variable)) for x in g.variables})
+        rows = []
+
+        def of(x: Any) -> Any:
+            return (x.spec, x.data.tobytes()) if x.data is not None else number[id(x)]
+
+        for k, call in enumerate(g.calls):
+            rows.append((call.op, [of(x) for x in call.inputs], call.attrs))
+            number.update({id(x): (k, j) for j, x in enumerate(call.outputs)})
+        rows.append([of(x) for x in g.outputs])
+        rows.append([(number[id(v)], of(x)) for v, x in g.updates])
+        return rows
+
+    return len(a.calls) == len(b.calls) and described(a) == described(b)
+
+
+class CompiledFunction:
+    """A function that runs as a Program in C where its Python is a pure function of shapes and dtypes.
+
+    For each combination of argument shapes, dtypes and other values, the Python runs (twice, to see that it does the
+    same each time) without computing anything, the op calls it makes become a Program, and later calls run that. Where
+    it looks at values of tensors or differs from one time to the next, it is called as it is, and a warning says why,
+    once.
+
+    Args:
+        fn: the function.
+        name: what the warning calls it.
+        warmup: calls with new shapes that run as they are before a program is made.
+        version: function whose result tells whether what fn reads besides its arguments has changed since.
+        after_capture: called when a capture has ended, to drop what it has left behind.
+        log: function of the captured structure -> positions of outputs that several batches log.
+        watch: see `run_passes`.
+    """
+
+    def __init__(
+        self,
+        fn: Callable,
+        name: str | None = None,
+        *,
+        warmup: int = 0,
+        version: Callable | None = None,
+        after_capture: Callable | None = None,
+        log: Callable[[Any], Sequence[int]] | None = None,
+        watch: Callable[[str, Graph], None] | None = None,
+    ):
+        functools.update_wrapper(self, fn, updated=())
+        self.fn = fn
+        self.name = name or getattr(fn, "__name__", "function")
+        self.refusal: str | None = None
+        self._warmup, self._version, self._after, self._log, self._watch = warmup, version, after_capture, log, watch
+        self._programs: OrderedDict[Any, Compiled | int] = OrderedDict()
+        self._failures = 0
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.refusal is not None or state.capture is not None or state.tapes:
+            return self.fn(*args, **kwargs)
+        leaves = tree.flatten((args, kwargs))
+        key, arrays = self._key(args, kwargs, leaves)
+        compiled = None if key is None else self._find(key, args, kwargs)
+        if compiled is None:
+            return self.fn(*args, **kwargs)
+        return compiled.run(arrays)
+
+    def prepare(self, *args: Any, **kwargs: Any) -> Compiled | None:
+        """The program for these arguments (Specs may stand for tensors), made where there is none; None where the
+        function cannot be compiled."""
+        if self.refusal is not None or state.capture is not None or state.tapes:
+            return None
+        key, _ = self._key(args, kwargs, tree.flatten((args, kwargs)))
+        return None if key is None else self._find(key, args, kwargs, warm=True)
+
+    def forget(self) -> None:
+        """Drops all programs."""
+        with self._lock:
+            self._programs.clear()
+
+    def _key(self, args: tuple, kwargs: dict, leaves: list) -> tuple[Any, list]:
+        key: list = [_token(args), _token(kwargs) if kwargs else None]
+        arrays = []
+        for x in leaves:
+            if isinstance(x, Tensor):
+                if hasattr(x, "_keras_mask"):
+                    return None, arrays
+                key.append((x.shape, x.dtype))
+                arrays.append(x.data)
+            elif isinstance(x, (np.ndarray, np.generic)):
+                if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
+                    return None, arrays
+                t = to_tensor(x)
+                key.append((t.shape, t.dtype))
+                arrays.append(t.data)
+            elif isinstance(x, Spec):
+                key.append((x.shape, x.dtype))
+            elif isinstance(x, Symbol):
+                return None, arrays
+            elif isinstance(x, (bool, int, float, str, type(None))):
+                key.append((type(x), x))
+            else:
+                key.append(x)
+        try:
+            hash(key := tuple(key))
+        except TypeError:
+            return None, arrays
+        return key, arrays
+
+    def _find(self, key: Any, args: tuple, kwargs: dict, warm: bool = False) -> Compiled | None:
+        found = self._programs.get(key)
+        if found.__class__ is Compiled and found.generation == _Generation.number:
+            if self._version is None or found.version == self._version():
+                return found
+            found = self._warmup
+        with self._lock:
+            if isinstance(found, int):
+                seen = found
+            else:
+                seen = self._warmup if found is not None else 0
+            if seen < self._warmup and not warm:
+                self._put(key, seen + 1)
+                return None
+            compiled = self._compile(args, kwargs)
+            if compiled is not None:
+                self._put(key, compiled)
+            return compiled
+
+    def _put(self, key: Any, entry: Compiled | int) -> None:
+        self._programs[key] = entry
+        self._programs.move_to_end(key)
+        while len(self._programs) > CAPACITY:
+            self._programs.popitem(last=False)
+
+    def _compile(self, args: tuple, kwargs: dict) -> Compiled | None:
+        def spec(x: Any) -> Any:
+            if isinstance(x, (np.ndarray, np.generic)):
+                x = to_tensor(x)
+            return Spec(tuple(x.shape), x.dtype) if isinstance(x, Tensor) else x
+
+        args, kwargs = tree.map_structure(spec, (args, kwargs))
+        version = None if self._version is None else self._version()
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                graph, structure = capture(self.fn, args, kwargs)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                again, _ = capture(self.fn, args, kwargs)
+            if not same_graph(graph, again):
+                raise NotCapturable("its Python computes something else each time it is called")
+            log = self._log(structure) if self._log is not None else ()
+            compiled = Compiled(compile_graph(graph, self._watch, log), structure, version)
+        except NotCapturable as e:
+            self._failed(str(e))
+            return None
+        except BrokenGraph:
+            raise
+        except Exception as e:
+            # What is wrong with the arguments says the function itself, when it is called as it is.
+            self._failed(f"{type(e).__name__}: {e}", wrong_call=True)
+            return None
+        finally:
+            if self._after is not None:
+                self._after()
+        for w in caught:
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+        return compiled
+
+    def _failed(self, why: str, wrong_call: bool = False) -> None:
+        """Leaves the function as it is for good, or for this call where the next may do better: variables that the
+        first call makes are there for the second."""
+        self._failures += 1
+        if self._failures < TRIES and (wrong_call or why.startswith("the Variable")):
+            return
+        self.refusal = why
+        warnings.warn(
+            f"{self.name} runs op by op, because it cannot be compiled: {why}. The results are the same; "
+            "jit_compile=False says that this is meant.",
+            NotCompiledWarning,
+            stacklevel=5,
+        )
+
+
+def function(fn: Callable | None = None, *, jit_compile: bool = True) -> Any:
+    """Compiles a function of tensors: a step of a custom training loop runs as one Program in C.
+
+    The function may use layers, models, losses, `GradientTape`, optimizers, metrics and ops; Variables that it reads
+    and assigns are those of the program. Python in it runs when a program is made, once for each combination of
+    shapes and dtypes, so it must not depend on values; a function that does runs as it is, with a warning.
+
+    Args:
+        fn: the function; without it, a decorator.
+        jit_compile: False leaves the function as it is.
+
+    Returns:
+        A function with the same arguments and results.
+
+    >>> import kerasish as keras
+    >>> w = keras.Variable([1.0, 2.0])
+    >>> @keras.function
+    ... def step(x):
+    ...     with keras.GradientTape() as tape:
+    ...         loss = keras.ops.sum(keras.ops.square(w - x))
+    ...     w.assign_sub(0.25 * tape.gradient(loss, w))
+    ...     return loss
+    >>> float(step(keras.ops.zeros((2,)))), float(step(keras.ops.zeros((2,))))
+    (5.0, 1.25)
+    """
+    if fn is None:
+        return lambda f: function(f, jit_compile=jit_compile)
+    return CompiledFunction(fn) if jit_compile else fn

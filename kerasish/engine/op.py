@@ -71,7 +71,7 @@ class Op:
     """One op declaration; calling it is `apply`. Made by `define_op`, which documents the fields."""
 
     __slots__ = (
-        "epilogue", "flops", "grad", "infer", "inplace", "input_names", "kernel", "kind", "lead", "name",
+        "compose", "epilogue", "flops", "grad", "infer", "inplace", "input_names", "kernel", "kind", "lead", "name",
         "output_names", "saved_inputs", "saved_outputs", "scratch", "simplify", "variadic",
     )  # fmt: skip
 
@@ -117,6 +117,7 @@ def define_op(
     lead: Callable | None = None,
     epilogue: str | tuple[str, ...] = (),
     simplify: Callable | None = None,
+    compose: Callable | None = None,
 ) -> Op:
     """Declares an op and puts it into the registry.
 
@@ -141,7 +142,10 @@ def define_op(
         epilogue: of an anchor, the elementwise functions of its output that its kernel computes while the tile is in
             registers, by name (they are passed as its attribute `activation`); of an elementwise op, its name there.
         simplify: simplify(input_specs, output_specs, attributes, constants) -> the position of an input that the
-            output equals bit for bit, or None. constants holds the values of inputs that are known, else None.
+            output equals, or None. constants holds the values of inputs that are known, else None. It may assume that
+            the input has the output's Spec.
+        compose: of an op that only moves elements: compose(attributes, attributes) -> the attributes of one call that
+            does what two in a row do.
     """
     if name in _registry:
         raise RuntimeError(f"op {name!r} is declared twice")
@@ -155,7 +159,7 @@ def define_op(
     op.output_names = tuple(outputs.split())
     op.infer, op.kernel, op.grad, op.inplace, op.kind, op.scratch = infer, kernel, grad, inplace, kind, scratch
     op.flops = flops or _DEFAULT_FLOPS[kind]
-    op.lead, op.epilogue, op.simplify = lead, epilogue, simplify
+    op.lead, op.epilogue, op.simplify, op.compose = lead, epilogue, simplify, compose
     saved = saves.split()
     unknown = set(saved) - set(op.input_names) - set(op.output_names)
     if unknown:

@@ -85,7 +85,13 @@ def _attr(name: str):
     return lambda specs, attrs: (attrs[name],)
 
 
-relu_op = unary("relu", lambda x: np.maximum(x, 0), lambda ctx, g: relu_grad_op(g, ctx.outputs[0]), saves="y")
+relu_op = unary(
+    "relu",
+    lambda x: np.maximum(x, 0),
+    lambda ctx, g: relu_grad_op(g, ctx.outputs[0]),
+    saves="y",
+    epilogue="relu",
+)
 relu6_op = unary("relu6", None, lambda ctx, g: _inside(ctx.inputs[0], 0.0, 6.0, g), saves="x")
 leaky_relu_op = unary(
     "leaky_relu",

@@ -10,6 +10,7 @@ from .constants import fold_constants
 from .cse import share_common_calls
 from .dead import drop_dead_calls
 from .epilogue import fuse_epilogues
+from .layout import cancel_moves
 from .own import own_results
 from .schedule import fallible_first
 from .simplify import simplify
@@ -21,6 +22,7 @@ PASSES: tuple[Callable[[Graph], None], ...] = (
     drop_dead_calls,
     fold_constants,
     simplify,
+    cancel_moves,
     share_common_calls,
     fuse_epilogues,
     drop_dead_calls,

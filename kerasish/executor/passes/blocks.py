@@ -18,7 +18,8 @@ MOST_CALLS = 24
 FEWEST_ROWS, SMALL = 16, 1 << 15  # a large array in few rows would not share out over the cores
 BLOCK = Op()  # what a block has in place of a declaration
 BLOCK.name, BLOCK.kind, BLOCK.kernel = "block", "block", "block"
-BLOCK.inplace, BLOCK.scratch, BLOCK.grad, BLOCK.lead, BLOCK.simplify, BLOCK.epilogue = (), None, None, None, None, ()
+BLOCK.inplace = BLOCK.epilogue = ()
+BLOCK.scratch = BLOCK.grad = BLOCK.lead = BLOCK.simplify = BLOCK.compose = None
 BLOCK.flops = lambda specs, outs, attrs: sum(o.size or 0 for o in outs)
 
 

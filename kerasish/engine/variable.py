@@ -109,7 +109,7 @@ class Variable(Operators):
         self.shape = value.shape
         self.dtype = value.dtype
         if state.capture is not None:
-            state.capture.refuse(f"the Variable {self.path!r} is made within the step")
+            state.capture.refuse_variable(self.path)
         self._held = Tensor(np.array(value.data, order="C"), value.dtype)
 
     @property

@@ -19,6 +19,8 @@ from ..engine.symbol import Symbol
 from ..engine.tensor import Tensor, _next_uid, to_tensor
 from .graph import Call, Graph, Value
 
+MAKES_VARIABLE = "the step makes the Variable"
+
 
 class NotCapturable(RuntimeError):
     """The Python of a step is not a pure function of shapes and dtypes; the text says what it does."""
@@ -96,6 +98,10 @@ class Capture:
         value = Value(spec)
         self.graph.inputs.append(value)
         return Traced(self, value)
+
+    def refuse_variable(self, path: str) -> None:
+        """Called by a Variable that is made while a step is captured."""
+        self.refuse(f"{MAKES_VARIABLE} {path!r}")
 
     # -- variables --------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Compiled functions: a function of tensors with a Program for each combination of shapes and dtypes of its arguments."""
+"""Compiled functions: a function of tensors, with a Program for each combination of shapes and dtypes it is given."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from ..engine.op import state
 from ..engine.spec import Spec
 from ..engine.symbol import Symbol
 from ..engine.tensor import Tensor, to_tensor
-from .capture import NotCapturable, Slot, capture
+from .capture import MAKES_VARIABLE, NotCapturable, Slot, capture
 from .graph import Graph
 from .passes import BrokenGraph
 from .program import Executable, compile_graph
 
 CAPACITY = 16  # programs that a function keeps; the one least recently used goes first
-TRIES = 2  # captures that may fail before a function is left to run op by op
 
 
 class NotCompiledWarning(UserWarning):
@@ -134,7 +133,8 @@ class CompiledFunction:
         self.refusal: str | None = None
         self._warmup, self._version, self._after, self._log, self._watch = warmup, version, after_capture, log, watch
         self._programs: OrderedDict[Any, Compiled | int] = OrderedDict()
-        self._failures = 0
+        self._suspect: str | None = None
+        self._forgiven: set[str] = set()
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -144,7 +144,10 @@ class CompiledFunction:
         key, arrays = self._key(args, kwargs, leaves)
         compiled = None if key is None else self._find(key, args, kwargs)
         if compiled is None:
-            return self.fn(*args, **kwargs)
+            out = self.fn(*args, **kwargs)
+            if self._suspect is not None:  # the arguments are in order, then, and it is the capture that is not
+                self._refuse(self._suspect)
+            return out
         return compiled.run(arrays)
 
     def prepare(self, *args: Any, **kwargs: Any) -> Compiled | None:
@@ -234,28 +237,27 @@ class CompiledFunction:
             log = self._log(structure) if self._log is not None else ()
             compiled = Compiled(compile_graph(graph, self._watch, log), structure, version)
         except NotCapturable as e:
-            self._failed(str(e))
+            if str(e) in self._forgiven or not str(e).startswith(MAKES_VARIABLE):
+                self._refuse(str(e))
+            self._forgiven.add(str(e))  # variables that the first call makes are there for the second
             return None
         except BrokenGraph:
             raise
         except Exception as e:
-            # What is wrong with the arguments says the function itself, when it is called as it is.
-            self._failed(f"{type(e).__name__}: {e}", wrong_call=True)
+            # If the arguments are wrong, the function itself says so when it is called as it is.
+            self._suspect = f"{type(e).__name__}: {e}"
             return None
         finally:
             if self._after is not None:
                 self._after()
+        self._suspect = None
         for w in caught:
             warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
         return compiled
 
-    def _failed(self, why: str, wrong_call: bool = False) -> None:
-        """Leaves the function as it is for good, or for this call where the next may do better: variables that the
-        first call makes are there for the second."""
-        self._failures += 1
-        if self._failures < TRIES and (wrong_call or why.startswith("the Variable")):
-            return
+    def _refuse(self, why: str) -> None:
         self.refusal = why
+        self._suspect = None
         warnings.warn(
             f"{self.name} runs op by op, because it cannot be compiled: {why}. The results are the same; "
             "jit_compile=False says that this is meant.",

@@ -160,10 +160,9 @@ class MemoryPlan:
         out = call.outputs[position]
         if call.parts is None:
             return _pairs(call, position)
-        for rows, body in call.parts:
-            at = next((k for k, c in enumerate(body) if any(x is out for x in c.outputs)), None)
-            if at is not None:
-                break
+        rows, body, at = next(
+            (rows, body, k) for rows, body in call.parts for k, c in enumerate(body) if any(x is out for x in c.outputs)
+        )
         maker = body[at]
         candidates = _pairs(maker, next(k for k, x in enumerate(maker.outputs) if x is out))
         earlier, others = body[: at + 1], [c for c in call.body if not any(c is b for b in body[: at + 1])]

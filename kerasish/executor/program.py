@@ -98,17 +98,23 @@ class Executable:
 
     # -- running ----------------------------------------------------------------------------------------------------
 
-    def run(self, inputs: Sequence[np.ndarray], times: np.ndarray | None = None) -> list[np.ndarray]:
+    def run(
+        self,
+        inputs: Sequence[np.ndarray],
+        outputs: list[np.ndarray] | None = None,
+        times: np.ndarray | None = None,
+    ) -> list[np.ndarray]:
         """Runs the step once.
 
         Args:
             inputs: C-contiguous arrays of the inputs' Specs.
+            outputs: C-contiguous arrays of the outputs' Specs to write to; by default new ones.
             times: see `core.Program.run`.
 
         Returns:
             The outputs. Variables have their new values; after an error, all have the old ones.
         """
-        return self._run(list(inputs), times=times)
+        return self._run(list(inputs), outputs=outputs, times=times)
 
     def run_batches(
         self, feeds: Sequence[np.ndarray], rows: np.ndarray | None, batches: int, batch_rows: int
@@ -136,7 +142,7 @@ class Executable:
                 return self._run_locked(buffers, batches, **how)
         return self._run_locked(buffers, batches, **how)
 
-    def _run_locked(self, buffers: list, batches: int, **how: Any) -> list[np.ndarray]:
+    def _run_locked(self, buffers: list, batches: int, outputs: list | None = None, **how: Any) -> list[np.ndarray]:
         first = self._first_variable
         held = [v._held for v in self._variables]
         buffers += [t.data for t in held]
@@ -144,7 +150,8 @@ class Executable:
         buffers += self._constants
         new = [core.empty(s.shape, s.dtype) for s in self._new_specs]
         buffers += new
-        outputs = [core.empty(s.shape, s.dtype) for s, _ in self._out_specs]
+        if outputs is None:
+            outputs = [core.empty(s.shape, s.dtype) for s, _ in self._out_specs]
         buffers += outputs
         del held
         done = batches

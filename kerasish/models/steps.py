@@ -10,12 +10,14 @@ import numpy as np
 from ..data import unpack_x_y_sample_weight
 from ..engine import tree
 from ..engine.errors import invalid
-from ..engine.op import get_op
-from ..engine.operation import infer_spec
+from ..engine.op import get_op, state
+from ..engine.operation import infer_spec, tracing
 from ..engine.spec import Spec
 from ..engine.tape import GradientTape
 from ..engine.tensor import Tensor, to_tensor
+from ..engine.variable import autocast_dtype
 from ..executor import CompiledFunction, Slot
+from ..layers.call import context, get_mask, set_mask
 from ..layers.state import changes
 
 
@@ -83,6 +85,41 @@ class Steps:
         """Sets all metrics back."""
         for m in self.metrics:
             m.reset_state()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._calls_compiled():
+            function = self._call_function
+            if function is None:
+                function = self._compiled_step(self._call_with_masks, "call", warmup=1)
+                self.__dict__["_call_function"] = function
+            if function.refusal is None:
+                outputs, masks = function(*args, **kwargs)
+                if masks is not None:
+                    for x, mask in zip(tree.flatten(outputs), masks):
+                        if mask is not None:
+                            set_mask(x, mask)
+                return outputs
+        return super().__call__(*args, **kwargs)
+
+    def _calls_compiled(self) -> bool:
+        """Whether a call of the model itself may run as a program: nobody records, captures or casts around it."""
+        return (
+            self.built
+            and context.depth == 0
+            and state.capture is None
+            and not state.tapes
+            and not tracing.depth
+            and self._compiles
+            and autocast_dtype() is None
+            and context.training is None
+        )
+
+    def _call_with_masks(self, *args: Any, **kwargs: Any) -> tuple:
+        outputs = super().__call__(*args, **kwargs)
+        if state.capture is not None and any(x._losses for x in self._flatten_layers()):
+            state.capture.refuse("the call adds losses, which are read after it")
+        masks = [get_mask(x) for x in tree.flatten(outputs)]
+        return outputs, None if all(m is None for m in masks) else masks
 
     # -- one step ---------------------------------------------------------------------------------------------------
 
@@ -212,6 +249,10 @@ class Steps:
             log=scalar_logs if name == "train_step" else None,
         )
 
+    def _compile_loss_keeps(self, losses: list) -> None:
+        if self._compile_loss is not None:
+            self._compile_loss.keep(losses)
+
     def _version(self) -> Any:
         """Changes when an attribute of the model or of a layer in it does."""
         seen, version = self._seen_version
@@ -234,8 +275,7 @@ class Steps:
 
                 def one(batch: Any) -> Any:
                     logs, losses = step(batch if step.refusal is None else _tensors(batch))
-                    if self._compile_loss is not None:
-                        self._compile_loss.keep(losses)
+                    self._compile_loss_keeps(losses)
                     return logs
 
                 function = self._over_batches(one)
@@ -253,7 +293,9 @@ class Steps:
                 def step(batch: Any) -> Any:
                     return self.test_step(_tensors(batch))
 
-            self.__dict__["test_function"] = self._over_batches(step)
+            function = self._over_batches(step)
+            function.compiled = step if self._compiles else None
+            self.__dict__["test_function"] = function
         return self.test_function
 
     def make_predict_function(self, force: bool = False) -> Any:

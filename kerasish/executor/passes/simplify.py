@@ -9,7 +9,7 @@ from ..graph import Graph, Value
 
 
 def simplify(graph: Graph) -> None:
-    """Puts the input in place of the output where an op says that they are equal, and drops views that change nothing."""
+    """Puts the input in place of the output where an op says that they are equal; drops views that change nothing."""
     substitutes: dict[int, Value] = {}
     kept = []
     for call in graph.calls:

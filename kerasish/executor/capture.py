@@ -85,6 +85,7 @@ class Capture:
         self._constants: dict[int, Value] = {}
         self._keep: list[Tensor] = []  # whose uids are in _constants
         self._variables: dict[int, list] = {}  # id -> [Variable, its first value, the tensor it holds now]
+        self._first: dict[int, Tensor] = {}  # id of a Variable -> the tensor it held before the step
         self._layer_of: dict[int, str] = {}
         self.backward_of: str | None = None
 
@@ -112,13 +113,38 @@ class Capture:
             held = variable._held
             value = Value(Spec(held.shape, held.dtype), variable=variable)
             self.graph.variables.append(value)
-            entry = self._variables[id(variable)] = [variable, value, Traced(self, value)]
+            self._first[id(variable)] = Traced(self, value)
+            entry = self._variables[id(variable)] = [variable, value, self._first[id(variable)]]
         return entry[2]
 
     def write(self, variable: Any, tensor: Tensor) -> None:
         """Makes a Variable hold another tensor from this point on."""
         self.read(variable)
         self._variables[id(variable)][2] = tensor
+
+    def branches(self, select: Callable, *functions: Callable) -> list:
+        """Captures functions of which a run will follow one, each from the state that there is now.
+
+        Args:
+            select: function (tensor, tensor, ...) -> the tensor of the function that is followed; used for each
+                Variable that they leave with different values.
+            functions: without arguments.
+
+        Returns:
+            Their results.
+        """
+        before = {k: entry[2] for k, entry in self._variables.items()}
+        results, states = [], []
+        for fn in functions:
+            results.append(fn())
+            states.append({k: entry[2] for k, entry in self._variables.items()})
+            for k, entry in self._variables.items():
+                entry[2] = before.setdefault(k, self._first[k])
+        for k, entry in self._variables.items():
+            after = [s.get(k, entry[2]) for s in states]
+            if any(t is not entry[2] for t in after):
+                entry[2] = select(*after)
+        return results
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
@@ -153,6 +179,8 @@ class Capture:
             tensors.append(x)
         plan = plan_for(op, tensors, attrs)
         if traced:
+            if any(None in s.shape for s in plan.out_specs):
+                self.refuse(f"the shape of the result of {op.name} depends on the data")
             call = Call(op, [self.value_of(t) for t in tensors], attrs, plan, self._layer())
             self.graph.calls.append(call)
             if op.kind == "check":

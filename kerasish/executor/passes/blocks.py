@@ -117,15 +117,15 @@ def fuse_blocks(graph: Graph) -> None:
         todo = [x.call]
         while todo:
             call = todo.pop()
-            if call is None or id(call) in seen or position[id(call)] < earliest:
+            if call is None or id(call) in seen:
                 continue
             group = group_of.get(id(call))
             if group is target:
                 return True
-            for c in group.calls if group is not None else (call,):
-                if id(c) not in seen:
-                    seen.add(id(c))
-                    todo += [v.call for v in c.inputs]
+            members = group.calls if group is not None else [call]  # a group runs as one, with all that it needs
+            seen.update(id(c) for c in members)
+            if position[id(members[-1])] > earliest:
+                todo += [v.call for c in members for v in c.inputs]
         return False
 
     for call in graph.calls:

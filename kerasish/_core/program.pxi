@@ -182,7 +182,7 @@ cdef class Program:
 
     cdef void *_take(self, size_t bytes) except NULL:
         """Zeroed memory that lives as long as the program."""
-        block = bytearray(max(bytes, 1) + 64)
+        block = bytearray(<Py_ssize_t>bytes + 65)
         self.blocks_of_memory.append(block)
         cdef char *p = block
         return <void *>((<size_t>p + 63) & ~<size_t>63)

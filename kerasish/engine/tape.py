@@ -254,6 +254,7 @@ class GradientTape:
     def _backward(self, targets: list[Tensor], seeds: list, sources: list) -> list[Tensor | None]:
         """Walks the record backwards; sums, in a fixed order, what arrives at each tensor."""
         add = get_op("add")
+        capture = state.capture
         grads: dict[int, Tensor] = {}
 
         def arrive(uid: int, g: Tensor) -> None:
@@ -293,10 +294,14 @@ class GradientTape:
                     grads.pop(u, None)
             saved_needs = ctx.needs
             ctx.needs = tuple([n and u in reaching for u, n in zip(ctx.in_uids, saved_needs)])
+            if capture is not None:
+                capture.enter_backward(ctx.out_uids[0])
             try:
                 results = ctx.gradients(outs)
             finally:
                 needs, ctx.needs = ctx.needs, saved_needs
+                if capture is not None:
+                    capture.leave_backward()
             for uid, need, g, spec in zip(ctx.in_uids, needs, results, ctx.specs):
                 if need and g is not None:
                     if tuple(g.shape) != spec.shape:

@@ -13,13 +13,14 @@ import numpy as np
 
 from .._core import core
 from ..engine import tree
+from ..engine.errors import invalid
 from ..engine.op import state
 from ..engine.spec import Spec
 from ..engine.symbol import Symbol
 from ..engine.tensor import Tensor, to_tensor
 from .capture import MAKES_VARIABLE, NotCapturable, Slot, capture
 from .graph import Graph
-from .passes import BrokenGraph
+from .passes import BrokenGraph, run_passes
 from .program import Executable, compile_graph
 
 CAPACITY = 16  # programs that a function keeps; the one least recently used goes first
@@ -54,17 +55,35 @@ class Compiled:
     def __init__(self, executable: Executable, structure: Any, version: Any):
         self.executable, self.structure, self.version = executable, structure, version
         self.generation = _Generation.number
+        self._build = _builder(structure)
 
     def result(self, arrays: Sequence[np.ndarray]) -> Any:
         """The function's result for the outputs of a run."""
-        structure = self.structure
-        if structure.__class__ is Slot:
-            return Tensor(arrays[structure.index])
-        return tree.map_structure(lambda x: Tensor(arrays[x.index]) if isinstance(x, Slot) else x, structure)
+        return self._build(arrays)
 
     def run(self, inputs: Sequence[np.ndarray]) -> Any:
         """Runs the program on arrays of its Specs."""
         return self.result(self.executable.run(inputs))
+
+
+def _builder(structure: Any) -> Callable[[Sequence[np.ndarray]], Any]:
+    """A function that puts a result together from the outputs' arrays; plain containers without a general walk."""
+    kind = structure.__class__
+    if kind is Slot:
+        k = structure.index
+        return lambda arrays: Tensor(arrays[k])
+    if kind in (tuple, list):
+        parts = [_builder(x) for x in structure]
+        return lambda arrays: kind([part(arrays) for part in parts])
+    if kind is dict:
+        items = [(key, _builder(x)) for key, x in structure.items()]
+        return lambda arrays: {key: part(arrays) for key, part in items}
+    if not tree.is_nested(structure):
+        return lambda arrays: structure
+    return lambda arrays: tree.map_structure(lambda x: Tensor(arrays[x.index]) if isinstance(x, Slot) else x, structure)
+
+
+_LEAVES = (Tensor, np.ndarray, bool, int, float, str, type(None))
 
 
 def _token(x: Any) -> Any:
@@ -75,6 +94,12 @@ def _token(x: Any) -> Any:
     if isinstance(x, (list, tuple)):
         return (type(x), *map(_token, x))
     return None if not tree.is_nested(x) else (type(x), len(tree.flatten(x)))
+
+
+def _spec(x: Any) -> Any:
+    if isinstance(x, (np.ndarray, np.generic)):
+        x = to_tensor(x)
+    return Spec(tuple(x.shape), x.dtype) if isinstance(x, Tensor) else x
 
 
 def same_graph(a: Graph, b: Graph) -> bool:
@@ -140,8 +165,7 @@ class CompiledFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.refusal is not None or state.capture is not None or state.tapes:
             return self.fn(*args, **kwargs)
-        leaves = tree.flatten((args, kwargs))
-        key, arrays = self._key(args, kwargs, leaves)
+        key, arrays = self._key(args, kwargs)
         compiled = None if key is None else self._find(key, args, kwargs)
         if compiled is None:
             out = self.fn(*args, **kwargs)
@@ -155,16 +179,29 @@ class CompiledFunction:
         function cannot be compiled."""
         if self.refusal is not None or state.capture is not None or state.tapes:
             return None
-        key, _ = self._key(args, kwargs, tree.flatten((args, kwargs)))
+        key, _ = self._key(args, kwargs)
         return None if key is None else self._find(key, args, kwargs, warm=True)
+
+    @property
+    def seconds(self) -> float:
+        """Time that was spent in the programs which are kept."""
+        return sum(c.executable.seconds for c in self._programs.values() if isinstance(c, Compiled))
 
     def forget(self) -> None:
         """Drops all programs."""
         with self._lock:
             self._programs.clear()
 
-    def _key(self, args: tuple, kwargs: dict, leaves: list) -> tuple[Any, list]:
-        key: list = [_token(args), _token(kwargs) if kwargs else None]
+    def _key(self, args: tuple, kwargs: dict) -> tuple[Any, list]:
+        """What a program is found by, and the arrays that it is run on."""
+        leaves = [*args, *(kwargs[k] for k in sorted(kwargs))]
+        for x in leaves:
+            if x.__class__ not in _LEAVES:
+                leaves = tree.flatten((args, kwargs))
+                key: list = [_token(args), _token(kwargs)]
+                break
+        else:
+            key = [len(args), *sorted(kwargs)]
         arrays = []
         for x in leaves:
             if isinstance(x, Tensor):
@@ -218,12 +255,7 @@ class CompiledFunction:
             self._programs.popitem(last=False)
 
     def _compile(self, args: tuple, kwargs: dict) -> Compiled | None:
-        def spec(x: Any) -> Any:
-            if isinstance(x, (np.ndarray, np.generic)):
-                x = to_tensor(x)
-            return Spec(tuple(x.shape), x.dtype) if isinstance(x, Tensor) else x
-
-        args, kwargs = tree.map_structure(spec, (args, kwargs))
+        args, kwargs = tree.map_structure(_spec, (args, kwargs))
         version = None if self._version is None else self._version()
         try:
             with warnings.catch_warnings(record=True) as caught:
@@ -264,6 +296,48 @@ class CompiledFunction:
             NotCompiledWarning,
             stacklevel=5,
         )
+
+
+def show_passes(fn: Callable, *args: Any, form: str = "text", print_fn: Callable[[str], Any] | None = print) -> list:
+    """Captures a function and shows its graph before the first pass and after each one that has changed it.
+
+    Args:
+        fn: the function, such as `model.train_step`.
+        args: its arguments; arrays, tensors or Specs.
+        form: "text" or "dot" (the language of Graphviz).
+        print_fn: called with a headline and each graph; None prints nothing.
+
+    Returns:
+        Pairs (name of the pass, graph), beginning with "capture".
+
+    Raises:
+        ValueError: for another form.
+        NotCapturable: where the function cannot be captured.
+
+    >>> import kerasish as keras
+    >>> from kerasish.engine.spec import Spec
+    >>> from kerasish.executor import show_passes
+    >>> shown = show_passes(lambda x: keras.ops.exp(x * 1.0), Spec((2,), "float32"), print_fn=None)
+    >>> [name for name, _ in shown]
+    ['capture', 'simplify']
+    """
+    if form not in ("text", "dot"):
+        raise invalid("show_passes", 'form is "text" or "dot"', form=form)
+    shown: list[tuple[str, str]] = []
+
+    def watch(name: str, graph: Graph) -> None:
+        now = graph.text() if form == "text" else graph.dot()
+        if not shown or graph.text() != last[0]:
+            shown.append((name, now))
+        last[0] = graph.text()
+
+    last = [""]
+
+    graph, _ = capture(fn, tree.map_structure(_spec, args))
+    run_passes(graph, watch)
+    for name, now in shown if print_fn is not None else ():
+        print_fn(f"-- {name}\n{now}\n")
+    return shown
 
 
 def function(fn: Callable | None = None, *, jit_compile: bool = True) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from math import prod
 from sys import getrefcount
@@ -31,6 +32,7 @@ class Executable:
     Attributes:
         plan: the MemoryPlan.
         program: the core's Program.
+        seconds: time spent in the program so far.
     """
 
     def __init__(self, graph: Graph, log: Sequence[int] = ()):
@@ -42,6 +44,7 @@ class Executable:
         self._hosts: dict[int, Call] = {}
         self._steps: list[Call] = []
         self._write_lock = threading.Lock()
+        self.seconds = 0.0
         for x in graph.inputs:
             self._slot(x)
         for x in graph.variables:
@@ -61,6 +64,11 @@ class Executable:
         self._out_specs = [(x.root.spec, x.spec.shape) for x in graph.outputs]
         self._new_specs = [x.spec for x in self._new]
         self.program = self._build(log)
+
+    @property
+    def steps(self) -> list[Call]:
+        """The calls that are steps of the program (views are not), in order."""
+        return self._steps
 
     # -- building ---------------------------------------------------------------------------------------------------
 
@@ -155,6 +163,7 @@ class Executable:
         buffers += outputs
         del held
         done = batches
+        started = time.perf_counter()
         try:
             self.program.run(buffers, self._run_host if self._hosts else None, batches, **how)
         except core.StepFailed as e:
@@ -166,6 +175,7 @@ class Executable:
             done = getattr(e, "batches_done", 0)
             raise
         finally:
+            self.seconds += time.perf_counter() - started
             if done:
                 for k in copied:
                     self._variables[k]._held = Tensor(buffers[first + k])

@@ -42,6 +42,8 @@ class LayerState:
     """Mixin of Layer: everything that concerns its variables and sub-layers."""
 
     _tracker: Tracker
+    # Attributes that no computation depends on.
+    _loop_attributes: frozenset[str] = frozenset()
 
     def _initialize_tracker(self) -> None:
         if "_tracker" in self.__dict__:
@@ -60,7 +62,7 @@ class LayerState:
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _UNTRACKED and self.__dict__.get(name) is not value:
+        if name not in self._loop_attributes and self.__dict__.get(name) is not value:
             if state.capture is not None:
                 state.capture.refuse(f"{type(self).__name__} sets its attribute {name!r} while it is called")
             changes.count += 1

@@ -177,6 +177,9 @@ static int overlap_pays(int64_t groups, int64_t met, int64_t source, int64_t tap
   return 1.15 * overlap < patches;
 }
 
+#include "direct_plan.h"
+#include "outer_plan.h"
+
 static overlap_cells all_cells(const conv_job *j) {
   overlap_cells c = {.j = *j};
   for (int d = 0; d < 3; ++d) {
@@ -193,16 +196,22 @@ static int few_filters(const conv_job *j, int64_t groups) {
 
 #define KR_REAL 32
 #include "base/real.h"
+#include "conv/lanes.h"
 #include "gemm/pack.h"
 #include "conv_packers.h"
 #include "conv_overlap.h"
+#include "conv_direct.h"
+#include "conv_outer.h"
 #include "conv_passes.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
+#include "conv/lanes.h"
 #include "gemm/pack.h"
 #include "conv_packers.h"
 #include "conv_overlap.h"
+#include "conv_direct.h"
+#include "conv_outer.h"
 #include "conv_passes.h"
 
 #define CONV_ENTRIES(DTYPE, SUFFIX)                                                           \

@@ -26,6 +26,10 @@ static KR_FN(gemm_args) KR_FN(conv_product)(const kr_call *call, conv_job *j) {
                             .activation = call->n_i > 9 ? (int)call->i[9] : GEMM_LINEAR};
 }
 
+static size_t KR_FN(scratch_of)(const KR_FN(gemm_args) * g, int threads) {
+  return KR_FN(gemm_scratch)(g->batch, g->m, g->n, g->k, threads);
+}
+
 static int KR_FN(conv_overlaps)(const kr_call *call, const KR_FN(gemm_args) * g, const conv_job *j, overlap *o) {
   const int64_t source = product(j->p.in), taps = product(j->size);
   *o = (overlap){.src = j->p.src,
@@ -66,6 +70,7 @@ static size_t KR_FN(conv_scratch)(const kr_call *c) {
   const KR_FN(gemm_args) g = KR_FN(conv_product)(c, &j);
   if (kr_size(&c->out[0]) == 0) return 0;
   if (KR_FN(conv_overlaps)(c, &g, &j, &o)) return KR_FN(overlap_scratch)(&o);
+  if (!runs_directly(&j)) return KR_FN(scratch_of)(&g, c->threads);
   direct_job d = KR_FN(conv_directly)(c, &j);
   return KR_FN(direct_plan)(&d, c->threads, NULL);
 }
@@ -79,16 +84,23 @@ static kr_status KR_FN(conv)(const kr_call *c) {
     const overlap_cells cells = all_cells(&j);
     for (int64_t image = 0; image < o.images; image += o.chunk)
       KR_FN(overlap_add)(&o, &cells, image, KR_FN(overlap_multiply)(&o, image, 0));
-  } else {
+  } else if (runs_directly(&j)) {
     direct_job d = KR_FN(conv_directly)(c, &j);
     KR_FN(direct)(&d, c->threads, c->scratch);
+  } else {
+    KR_FN(gemm)(&g, c->threads, c->scratch);
   }
   return KR_OK;
 }
 
 /* ---- gradient to the kernel ------------------------------------------------------------------------------------- */
 
-/* For few filters, its transpose: a panel of columns of g, one of columns of patches. */
+static void KR_FN(columns_of_patches)(const void *ctx, int64_t group, int64_t row, int64_t rows, int64_t k0, int64_t kc,
+                                      real *dst) {
+  KR_FN(pack_columns)(&((const conv_job *)ctx)->p, group, row, rows, rows, k0, kc, dst);
+}
+
+/* The same two matrices the other way round, for few filters: a panel of columns of g, one of columns of patches. */
 static void KR_FN(columns_of_g)(const void *ctx, KR_UNUSED int64_t group, int64_t row, int64_t rows, int64_t k0,
                                 int64_t kc, real *dst) {
   const conv_job *j = ctx;
@@ -106,17 +118,26 @@ static conv_job KR_FN(grad_kernel_job)(const kr_call *call) {
   return forward_job(&w, x, dk, g->data);
 }
 
-static KR_FN(gemm_args) KR_FN(few_filters_product)(const kr_call *call, const conv_job *j) {
-  const int64_t rows = product(j->size) * j->p.group_c;
-  return (KR_FN(gemm_args)){.batch = 1,
-                            .m = j->filters,
-                            .n = rows,
-                            .k = call->in[0].shape[0] * product(j->p.cells),
-                            .pack_a = KR_FN(columns_of_g),
-                            .pack_b = KR_FN(patches_as_columns),
-                            .ctx = j,
-                            .c = call->scratch,
-                            .ldc = rows};
+/* The packed product; that of few filters goes to scratch, transposed. */
+static KR_FN(gemm_args) KR_FN(grad_kernel_product)(const kr_call *call, const conv_job *j) {
+  const int64_t groups = group_count(&call->in[0], &call->out[0]), rows = product(j->size) * j->p.group_c;
+  KR_FN(gemm_args)
+  g = {.batch = groups, .k = call->in[0].shape[0] * product(j->p.cells), .ctx = j, .c_batch = j->group_filters};
+  if (few_filters(j, groups)) {
+    g.m = j->filters;
+    g.n = g.ldc = rows;
+    g.pack_a = KR_FN(columns_of_g);
+    g.pack_b = KR_FN(patches_as_columns);
+    g.c = call->scratch;
+  } else {
+    g.m = rows;
+    g.n = j->group_filters;
+    g.ldc = j->filters;
+    g.pack_a = KR_FN(columns_of_patches);
+    g.pack_b = KR_FN(rows_of_filters);
+    g.c = call->out[0].data;
+  }
+  return g;
 }
 
 static outer_job KR_FN(grad_kernel_directly)(const kr_call *call, const conv_job *j) {
@@ -129,9 +150,10 @@ static outer_job KR_FN(grad_kernel_directly)(const kr_call *call, const conv_job
 static size_t KR_FN(conv_grad_kernel_scratch)(const kr_call *c) {
   if (kr_size(&c->in[1]) == 0 || kr_size(&c->out[0]) == 0) return 0;
   const conv_job j = KR_FN(grad_kernel_job)(c);
-  if (few_filters(&j, group_count(&c->in[0], &c->out[0]))) {
-    const KR_FN(gemm_args) g = KR_FN(few_filters_product)(c, &j);
-    return (size_t)kr_round_up(g.m * g.n, 16) * sizeof(real) + KR_FN(gemm_scratch)(1, g.m, g.n, g.k, c->threads);
+  const int few = few_filters(&j, group_count(&c->in[0], &c->out[0]));
+  if (few || !runs_outer(&j)) {
+    const KR_FN(gemm_args) g = KR_FN(grad_kernel_product)(c, &j);
+    return (few ? (size_t)kr_round_up(g.m * g.n, 16) * sizeof(real) : 0) + KR_FN(scratch_of)(&g, c->threads);
   }
   outer_job o = KR_FN(grad_kernel_directly)(c, &j);
   return KR_FN(outer_plan)(&o, c->threads, NULL);
@@ -145,19 +167,38 @@ static kr_status KR_FN(conv_grad_kernel)(const kr_call *c) {
     return KR_OK;
   }
   const conv_job j = KR_FN(grad_kernel_job)(c);
-  if (!few_filters(&j, group_count(&c->in[0], &c->out[0]))) {
+  const int few = few_filters(&j, group_count(&c->in[0], &c->out[0]));
+  if (!few && runs_outer(&j)) {
     outer_job o = KR_FN(grad_kernel_directly)(c, &j);
     KR_FN(outer)(&o, c->threads, c->scratch);
     return KR_OK;
   }
-  const KR_FN(gemm_args) g = KR_FN(few_filters_product)(c, &j);
-  KR_FN(gemm)(&g, c->threads, (real *)c->scratch + kr_round_up(g.m * g.n, 16));
+  const KR_FN(gemm_args) g = KR_FN(grad_kernel_product)(c, &j);
+  KR_FN(gemm)(&g, c->threads, (real *)c->scratch + (few ? kr_round_up(g.m * g.n, 16) : 0));
+  if (!few) return KR_OK;
   for (int64_t col = 0; col < g.n; ++col)
     for (int64_t f = 0; f < g.m; ++f) *dk++ = g.c[f * g.n + col];
   return KR_OK;
 }
 
 /* ---- gradient to the input -------------------------------------------------------------------------------------- */
+
+/* The packed product, for stride 1, where there is one residue and its cells are those of dx. */
+static KR_FN(gemm_args) KR_FN(grad_input_product)(const kr_call *call, const window *w, conv_job *j) {
+  const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
+  int64_t cell[3];
+  *j = phase_job(w, 0, g, k, dx, cell);
+  return (KR_FN(gemm_args)){.batch = group_count(dx, k),
+                            .m = w->n * product(j->p.cells),
+                            .n = j->kernel_c,
+                            .k = product(j->p.taps) * j->group_filters,
+                            .pack_a = KR_FN(rows_of_patches),
+                            .pack_b = KR_FN(turned_kernel),
+                            .ctx = j,
+                            .c = dx->data,
+                            .ldc = dx->shape[dx->ndim - 1],
+                            .c_batch = j->kernel_c};
+}
 
 /* The convolution of g for one residue: its cells are apart in dx. */
 static direct_job KR_FN(phase_directly)(const kr_call *call, const window *w, int64_t phase) {
@@ -217,7 +258,11 @@ static size_t KR_FN(conv_grad_input_scratch)(const kr_call *call) {
   const window w = conv_window(call->i, dx, k, g);
   overlap o;
   size_t most = 0;
+  if (kr_size(dx) == 0) return 0;
   if (KR_FN(grad_input_overlaps)(call, &w, &o)) return KR_FN(overlap_scratch)(&o);
+  conv_job j;
+  const KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
+  if (phase_count(&w) == 1 && !runs_directly(&j)) return KR_FN(scratch_of)(&a, call->threads);
   for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
     direct_job d = KR_FN(phase_directly)(call, &w, phase);
     const size_t bytes = KR_FN(direct_plan)(&d, call->threads, NULL);
@@ -233,6 +278,12 @@ static kr_status KR_FN(conv_grad_input)(const kr_call *call) {
   overlap o;
   if (KR_FN(grad_input_overlaps)(call, &w, &o)) {
     KR_FN(grad_input_by_overlap)(call, &w, &o);
+    return KR_OK;
+  }
+  conv_job j;
+  const KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
+  if (phase_count(&w) == 1 && !runs_directly(&j)) {
+    KR_FN(gemm)(&a, call->threads, call->scratch);
     return KR_OK;
   }
   for (int64_t phase = 0; phase < phase_count(&w); ++phase) {

@@ -6,6 +6,8 @@
 enum {
   DIRECT_WORK = 4000000,     /* flops that make a task */
   DIRECT_PANELS = 768 << 10, /* bytes of packed kernel that a task works through at a time: they stay in L2 */
+  DIRECT_BLOCK = 8,          /* tiles of cells at most that a panel of it meets at a time, */
+  DIRECT_L1 = 32 << 10,      /* and bytes of the panel and of the cells' patches, each of which takes a third of it */
   DIRECT_SLICE = 512,        /* rows of the kernel that a packing task packs; elements of a run at most */
   DIRECT_CLIPPED = 32 /* up to so many channels, runs of whole lines are clipped at the border, not cut into taps */
 };
@@ -29,15 +31,30 @@ typedef struct {
   const void *bias;
   int biased, relu, turned; /* turned: the kernel is packed with its channels as columns */
 
-  int64_t rows, k, tiles, panels, row_tasks, col_tasks, together;
+  int64_t rows, k, tiles, panels, row_tasks, col_tasks, together, block;
   void *packed, *start, *own;
-  int64_t own_bytes, table_bytes;
+  int64_t own_bytes, table_bytes, table_runs, clipped;
   direct_list taps, lines; /* the runs tap by tap; line by line, where lines are whole */
 } direct_job;
 
 static int64_t count_runs(const patches *p, int line) {
   const int64_t length = line ? p->taps[2] * p->c : p->group_c;
   return p->taps[0] * p->taps[1] * (line ? 1 : p->taps[2]) * kr_ceil_div(length, DIRECT_SLICE);
+}
+
+/* Tasks of one group.  Each reads its rows of the source and its columns of the kernel: cells are shared out first,
+ * since a task's own part of x is small, unless the kernel does not stay in L2 and is read anew by each. */
+static void direct_partition(direct_job *d, int64_t panel_bytes, int64_t source_bytes) {
+  const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns / DIRECT_WORK;
+  const int64_t tasks = (int64_t)fmin(fmax(work, 1), 64), rows = kr_min(tasks, kr_max(1, d->tiles));
+  const int64_t cols = kr_min(tasks, kr_max(1, d->panels)), kernel_bytes = d->panels * panel_bytes;
+  if (kernel_bytes > DIRECT_PANELS && (double)rows * (double)kernel_bytes > (double)cols * (double)source_bytes) {
+    d->col_tasks = cols;
+    d->row_tasks = kr_max(1, kr_min(rows, tasks / cols));
+  } else {
+    d->row_tasks = rows;
+    d->col_tasks = kr_max(1, kr_min(cols, kr_min(tasks, 16) / rows));
+  }
 }
 
 /* The next `bytes` of scratch, or NULL where only the size is wanted. */

@@ -19,9 +19,7 @@ test: build
 	$(PYTHON) -m pytest
 
 bench: build
-	$(PYTHON) benchmarks/peak.py
-	$(PYTHON) benchmarks/conv.py
-	$(PYTHON) benchmarks/elementwise.py
+	$(PYTHON) benchmarks/roofline.py
 
 # The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a
 # copy of the tree, so that the extension in use stays as it is.

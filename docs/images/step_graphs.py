@@ -1,6 +1,6 @@
 """Draws the graphs of docs/compiled_step.md: the training step of a small model, as captured and as it runs.
 
-    python docs/images/step_graphs.py      # needs Graphviz' `dot`
+python docs/images/step_graphs.py      # needs Graphviz' `dot`
 """
 
 import subprocess

@@ -71,6 +71,7 @@ max_pool_op = define_op(
     grad=(lambda ctx, g, _: max_pool_grad_op(ctx.outputs[1], g, sizes=ctx.specs[0].shape[1:-1], **ctx.attrs),),
     saves="place",
     kind="reduce",
+    traits={"chooses": (0, 0, 1)},
 )
 
 # The maximum's place does not move under a small change of x, so both ops below are linear in their second input, and
@@ -83,6 +84,7 @@ max_pool_grad_op = define_op(
     grad=(None, lambda ctx, u: max_pool_pick_op(ctx.inputs[0], u, **_without_sizes(ctx.attrs))),
     saves="place",
     outputs="dx",
+    traits={"routes": (0, 1)},
 )
 max_pool_pick_op = define_op(
     "max_pool_pick",

@@ -19,7 +19,8 @@ FEWEST_ROWS, SMALL = 16, 1 << 15  # a large array in few rows would not share ou
 BLOCK = Op()  # what a block has in place of a declaration
 BLOCK.name, BLOCK.kind, BLOCK.kernel = "block", "block", "block"
 BLOCK.inplace = BLOCK.epilogue = ()
-BLOCK.scratch = BLOCK.grad = BLOCK.lead = BLOCK.simplify = BLOCK.compose = None
+BLOCK.scratch = BLOCK.grad = BLOCK.lead = BLOCK.simplify = BLOCK.compose = BLOCK.recompute = None
+BLOCK.traits = {}
 BLOCK.flops = lambda specs, outs, attrs: sum(o.size or 0 for o in outs)
 
 

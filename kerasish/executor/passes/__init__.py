@@ -55,7 +55,7 @@ def run_passes(graph: Graph, watch: Callable[[str, Graph], None] | None = None) 
         watch("capture", graph)
     for one in PASSES:
         one(graph)
-        verify(graph, one.__name__)
+        verify(graph, one.__name__, infer=one is PASSES[-1])
         if watch is not None:
             watch(one.__name__, graph)
     return graph

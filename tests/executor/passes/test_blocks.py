@@ -1,6 +1,5 @@
 """Blocks and sweeps: which calls run together, and which must not."""
 
-import numpy as np
 import pytest
 
 import kerasish as keras
@@ -9,11 +8,7 @@ from kerasish.engine.spec import Spec
 from kerasish.executor import capture
 from kerasish.executor.passes import drop_dead_calls, fuse_blocks, share_common_calls, sweep, verify
 from kerasish.executor.passes.blocks import MOST_CALLS, in_order, is_whole, leading, possible_rows, row_counts
-from tests.executor.compare import check_step, specs
-
-
-def f32(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
+from tests.executor.compare import check_step, f32, specs
 
 
 def fused(fn, *args, passes=(drop_dead_calls, share_common_calls, fuse_blocks)):

@@ -161,28 +161,21 @@ class Executable:
         if outputs is None:
             outputs = [core.empty(s.shape, s.dtype) for s, _ in self._out_specs]
         buffers += outputs
+        # What the variables hold after an odd and after an even number of batches: each batch exchanges a pair's
+        # buffers.  The core makes them hold it, so that Ctrl-C cannot come between two of them.
+        commit = [(self._variables[k], t, t) for k in copied for t in (Tensor(buffers[first + k]),)]
+        for at, array in zip(self._renewed_at, new):
+            commit.append((self._variables[at], Tensor(array), Tensor(buffers[first + at]) if batches > 1 else None))
         del held
-        done = batches
         started = time.perf_counter()
         try:
-            self.program.run(buffers, self._run_host if self._hosts else None, batches, **how)
+            self.program.run(buffers, self._run_host if self._hosts else None, batches, commit=commit, **how)
         except core.StepFailed as e:
-            done = e.done
             error = self._named(e, buffers)
-            error.batches_done = done
+            error.batches_done = e.batches_done
             raise error from None
-        except BaseException as e:
-            done = getattr(e, "batches_done", 0)
-            raise
         finally:
             self.seconds += time.perf_counter() - started
-            if done:
-                for k in copied:
-                    self._variables[k]._held = Tensor(buffers[first + k])
-                # An odd number of exchanges leaves the newest value in the second buffer of each pair.
-                for at, array in zip(self._renewed_at, new):
-                    newest = array if done % 2 else buffers[first + at]
-                    self._variables[at]._held = Tensor(newest)
         return [a.reshape(shape) if a.shape != shape else a for a, (_, shape) in zip(outputs, self._out_specs)]
 
     def _own(self, held: list, buffers: list, batches: int) -> list[int]:

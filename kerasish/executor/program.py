@@ -22,6 +22,20 @@ BLOCK_BYTES = 1 << 17  # what a block of rows may take in all: a share of L2, wh
 SMALL_BYTES = 1 << 17  # a step that touches less is not worth waking a worker
 
 
+def _own_counts() -> tuple[int, int]:
+    """What getrefcount says in `_own` of a tensor and an array that nobody else has; newer Pythons count an argument
+    less often."""
+    array = np.empty(0)
+    held, buffers = [Tensor(array)], [array]
+    variable = held[0]  # noqa: F841
+    del array
+    array = buffers[0]
+    return getrefcount(held[0]), getrefcount(array)
+
+
+_OWN_TENSOR, _OWN_ARRAY = _own_counts()
+
+
 class Executable:
     """A captured and optimized step that can run; any number of threads may do so at once.
 
@@ -182,10 +196,15 @@ class Executable:
         """Copies the values that will be overwritten and that somebody else may be looking at; returns whose."""
         first, copied = self._first_variable, []
         for k in [*self._inplace, *(self._renewed_at if batches > 1 else ())]:
-            # Ours: the variable and `held` have the tensor, the tensor and `buffers` the array, and the counting adds
-            # one.  A read-only array is a constant that others share.
+            # Ours: the variable and `held` have the tensor, the tensor and `buffers` the array.  A view shows memory
+            # that others may know by another name, and a read-only array is a constant that others share.
             array = buffers[first + k]
-            if getrefcount(held[k]) > 3 or getrefcount(array) > 4 or not array.flags.writeable:
+            if (
+                getrefcount(held[k]) > _OWN_TENSOR
+                or getrefcount(array) > _OWN_ARRAY
+                or isinstance(array.base, np.ndarray)
+                or not array.flags.writeable
+            ):
                 fresh = core.empty(array.shape, held[k].dtype)
                 fresh[...] = array
                 buffers[first + k] = fresh

@@ -64,3 +64,14 @@ def check_step(fn: Callable, args: Sequence, variables: Sequence = (), steps: in
         assert_same_bits(compiled.run(arrays), result, f"step {k}, result")
         assert_same_bits([v.numpy() for v in variables], values, f"step {k}, variable")
     return compiled
+
+
+def programs(function) -> list[Compiled]:
+    """The programs that a CompiledFunction keeps."""
+    return [c for c in function._programs.values() if isinstance(c, Compiled)]
+
+
+def compiles(function, n: int = 1) -> bool:
+    """Asserts that a CompiledFunction has not been given up and has so many programs."""
+    assert function.refusal is None and len(programs(function)) == n
+    return True

@@ -6,6 +6,7 @@
  * table of arrays of its own.
  */
 #define _GNU_SOURCE
+#include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -196,6 +197,14 @@ static void bring_batch(kr_run *r, int64_t batch) {
   if (r->n_feeds > 0) kr_parallel(r->threads, tasks, gather_rows, &g);
 }
 
+static double half(uint16_t h) {
+  int exponent = h >> 10 & 31, digits = h & 1023;
+  double size = exponent == 31 ? (digits ? NAN : INFINITY)
+                : exponent     ? ldexp(digits + 1024, exponent - 25)
+                               : ldexp(digits, -24);
+  return h >> 15 ? -size : size;
+}
+
 static double number(const kr_array *a) {
   switch (a->dtype) {
     case KR_BOOL:
@@ -207,6 +216,7 @@ static double number(const kr_array *a) {
     case KR_U32: return *(const uint32_t *)a->data;
     case KR_I64: return (double)*(const int64_t *)a->data;
     case KR_U64: return (double)*(const uint64_t *)a->data;
+    case KR_F16: return half(*(const uint16_t *)a->data);
     case KR_F32: return *(const float *)a->data;
     default: return *(const double *)a->data;
   }

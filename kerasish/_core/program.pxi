@@ -76,12 +76,12 @@ class StepFailed(Exception):
     Attributes:
         step, part, inner: which step; within blocks, which part and which of its calls.
         error: the IndexOutOfRange.
-        done: batches finished before it.
+        batches_done: batches finished before it.
     """
 
-    def __init__(self, step, part, inner, error, done):
+    def __init__(self, step, part, inner, error, batches_done):
         super().__init__(str(error))
-        self.step, self.part, self.inner, self.error, self.done = step, part, inner, error, done
+        self.step, self.part, self.inner, self.error, self.batches_done = step, part, inner, error, batches_done
 
 
 @cython.final
@@ -257,7 +257,7 @@ cdef class Program:
         return b
 
     def run(self, list buffers, host=None, int64_t batches=1, int64_t batch_rows=0, tuple feeds=(), rows=None,
-            log=None, times=None):
+            log=None, times=None, commit=()):
         """Runs the steps for one batch or several.
 
         Args:
@@ -268,9 +268,13 @@ cdef class Program:
             rows: int64 array of batches * batch_rows row numbers (checked); None: rows in order from the first.
             log: float64 array (batches, taps) that receives the taps.
             times: int64 array of n_steps + 1 that receives clock readings in ns (of the last batch).
+            commit: (variable, tensor after an odd number of finished batches, tensor after an even one) of what the
+                variables hold when the run ends, also by an error. No Python code runs in between, so a signal
+                finds either all of them or none.
 
         Raises:
-            StepFailed: an index in the data is out of range; `done` batches were finished.
+            StepFailed: an index in the data is out of range.
+            Exception: what a host kernel has raised. The `batches_done` of either says how many were finished.
         """
         cdef kr_run r
         cdef cnp.ndarray x
@@ -278,17 +282,18 @@ cdef class Program:
         cdef kr_status status
         cdef _Host h = None
         cdef void *arena = NULL
-        cdef kr_feed feed[64]
+        cdef kr_feed *feed
         memset(&r, 0, sizeof(r))
-        if len(buffers) != n or len(feeds) > 64:
-            raise ValueError(f"a run brings {n} buffers and at most 64 feeds. Received: {len(buffers)}, {len(feeds)}")
-        cdef size_t table = self.p.n_arrays * sizeof(kr_array)
-        cdef char *own = <char *>malloc(table + (n + 1) * sizeof(void *))
+        if len(buffers) != n:
+            raise ValueError(f"a run brings {n} buffers. Received: {len(buffers)}")
+        cdef size_t table = self.p.n_arrays * sizeof(kr_array), slots = (n + 1) * sizeof(void *)
+        cdef char *own = <char *>malloc(table + slots + len(feeds) * sizeof(kr_feed))
         if own == NULL:
             raise MemoryError()
         try:
             r.arrays = <kr_array *>own
             r.slots = <char **>(own + table)
+            feed = <kr_feed *>(own + table + slots)
             memcpy(r.arrays, self.p.arrays, table)
             for k in range(n):
                 x = buffers[k]
@@ -322,13 +327,16 @@ cdef class Program:
             r.scratch = <char *>arena + ((self.arena + 63) & ~<int64_t>63)
             with nogil:
                 status = kr_program_run(&self.p, &r)
+            if r.done > 0:
+                for variable, odd, even in commit:
+                    variable._held = odd if r.done & 1 else even
         finally:
             kr_free(arena)
             free(own)
         if status == KR_OK:
             return
         if h is not None and h.error is not None:
-            h.error.kerasish_batches_done = r.done
+            h.error.batches_done = r.done
             raise h.error
         if status == KR_EINDEX:
             e = IndexOutOfRange(r.failure.error.input, r.failure.error.position, r.failure.error.value,

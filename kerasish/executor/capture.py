@@ -19,7 +19,7 @@ from ..engine.symbol import Symbol
 from ..engine.tensor import Tensor, _next_uid, to_tensor
 from .graph import Call, Graph, Value
 
-MAKES_VARIABLE = "the step makes the Variable"
+MAKES_VARIABLE, BUILDS_LAYER = "the step makes the Variable", "the step builds the layer"
 
 
 class NotCapturable(RuntimeError):
@@ -103,6 +103,12 @@ class Capture:
     def refuse_variable(self, path: str) -> None:
         """Called by a Variable that is made while a step is captured."""
         self.refuse(f"{MAKES_VARIABLE} {path!r}")
+
+    def refuse_attribute(self, layer: Any, name: str) -> None:
+        """Called by a layer whose attribute is set while a step is captured."""
+        if not layer.__dict__.get("built"):
+            self.refuse(f"{BUILDS_LAYER} {layer.__dict__.get('name', type(layer).__name__)!r}")
+        self.refuse(f"{type(layer).__name__} sets its attribute {name!r} while it is called")
 
     # -- variables --------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import warnings
@@ -18,12 +19,13 @@ from ..engine.op import state
 from ..engine.spec import Spec
 from ..engine.symbol import Symbol
 from ..engine.tensor import Tensor, to_tensor
-from .capture import MAKES_VARIABLE, NotCapturable, Slot, capture
+from .capture import BUILDS_LAYER, MAKES_VARIABLE, NotCapturable, Slot, capture
 from .graph import Graph
 from .passes import BrokenGraph, run_passes
 from .program import Executable, compile_graph
 
 CAPACITY = 16  # programs that a function keeps; the one least recently used goes first
+FORGIVEN = 8  # variables and layers that calls may make before the function counts as one that makes them each time
 
 
 class NotCompiledWarning(UserWarning):
@@ -78,6 +80,8 @@ def _builder(structure: Any) -> Callable[[Sequence[np.ndarray]], Any]:
     if kind is dict:
         items = [(key, _builder(x)) for key, x in structure.items()]
         return lambda arrays: {key: part(arrays) for key, part in items}
+    if isinstance(structure, np.ndarray):
+        return lambda arrays: structure.copy()  # the caller may change what he gets
     if not tree.is_nested(structure):
         return lambda arrays: structure
     return lambda arrays: tree.map_structure(lambda x: Tensor(arrays[x.index]) if isinstance(x, Slot) else x, structure)
@@ -96,9 +100,15 @@ def _token(x: Any) -> Any:
     return None if not tree.is_nested(x) else (type(x), len(tree.flatten(x)))
 
 
+def _tensor(x: Any) -> Any:
+    """An array or NumPy's number as a tensor; what kernels have no dtype for, and anything else, as it is."""
+    if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiub" and x.dtype.itemsize <= 8:
+        return to_tensor(x)
+    return x
+
+
 def _spec(x: Any) -> Any:
-    if isinstance(x, (np.ndarray, np.generic)):
-        x = to_tensor(x)
+    x = _tensor(x)
     return Spec(tuple(x.shape), x.dtype) if isinstance(x, Tensor) else x
 
 
@@ -121,6 +131,22 @@ def same_graph(a: Graph, b: Graph) -> bool:
         return rows
 
     return len(a.calls) == len(b.calls) and described(a) == described(b)
+
+
+def same_result(a: Any, b: Any) -> bool:
+    """Whether what two captures return beside tensors is the same, as far as it is made of numbers and strings."""
+
+    def same(x: Any, y: Any) -> bool:
+        if isinstance(x, Slot):
+            return isinstance(y, Slot) and x.index == y.index
+        if isinstance(x, (np.ndarray, np.generic)):
+            return isinstance(y, type(x)) and x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+        if isinstance(x, (bool, int, float, str, type(None))):
+            return type(x) is type(y) and (x == y or (x != x and y != y))
+        return True
+
+    a, b = tree.flatten(a), tree.flatten(b)
+    return len(a) == len(b) and all(map(same, a, b))
 
 
 class CompiledFunction:
@@ -164,15 +190,23 @@ class CompiledFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.refusal is not None or state.capture is not None or state.tapes:
-            return self.fn(*args, **kwargs)
+            return self._as_it_is(args, kwargs)
         key, arrays = self._key(args, kwargs)
         compiled = None if key is None else self._find(key, args, kwargs)
         if compiled is None:
-            out = self.fn(*args, **kwargs)
+            out = self._as_it_is(args, kwargs)
             if self._suspect is not None:  # the arguments are in order, then, and it is the capture that is not
                 self._refuse(self._suspect)
             return out
         return compiled.run(arrays)
+
+    def _as_it_is(self, args: tuple, kwargs: dict) -> Any:
+        """The function's own result, for tensors as in a program: with arrays, Python's operators would be NumPy's."""
+        for x in [*args, *kwargs.values()]:
+            if x.__class__ is not Tensor:
+                args, kwargs = tree.map_structure(_tensor, (args, kwargs))
+                break
+        return self.fn(*args, **kwargs)
 
     def prepare(self, *args: Any, **kwargs: Any) -> Compiled | None:
         """The program for these arguments (Specs may stand for tensors), made where there is none; None where the
@@ -210,16 +244,18 @@ class CompiledFunction:
                 key.append((x.shape, x.dtype))
                 arrays.append(x.data)
             elif isinstance(x, (np.ndarray, np.generic)):
-                if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
+                t = _tensor(x)
+                if t is x:
                     return None, arrays
-                t = to_tensor(x)
                 key.append((t.shape, t.dtype))
                 arrays.append(t.data)
             elif isinstance(x, Spec):
                 key.append((x.shape, x.dtype))
             elif isinstance(x, Symbol):
                 return None, arrays
-            elif isinstance(x, (bool, int, float, str, type(None))):
+            elif isinstance(x, float):
+                key.append((type(x), x.hex()))  # 0.0 and -0.0 are equal and not the same; NaN is the same and not equal
+            elif isinstance(x, (bool, int, str, type(None))):
                 key.append((type(x), x))
             else:
                 key.append(x)
@@ -233,6 +269,8 @@ class CompiledFunction:
         found = self._programs.get(key)
         if found.__class__ is Compiled and found.generation == _Generation.number:
             if self._version is None or found.version == self._version():
+                if len(self._programs) > 1:
+                    self._use(key)
                 return found
             found = self._warmup
         with self._lock:
@@ -247,6 +285,10 @@ class CompiledFunction:
             if compiled is not None:
                 self._put(key, compiled)
             return compiled
+
+    def _use(self, key: Any) -> None:
+        with contextlib.suppress(KeyError):  # another thread has put it out
+            self._programs.move_to_end(key)
 
     def _put(self, key: Any, entry: Compiled | int) -> None:
         self._programs[key] = entry
@@ -263,15 +305,17 @@ class CompiledFunction:
                 graph, structure = capture(self.fn, args, kwargs)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                again, _ = capture(self.fn, args, kwargs)
-            if not same_graph(graph, again):
+                again, other = capture(self.fn, args, kwargs)
+            if not (same_graph(graph, again) and same_result(structure, other)):
                 raise NotCapturable("its Python computes something else each time it is called")
             log = self._log(structure) if self._log is not None else ()
             compiled = Compiled(compile_graph(graph, self._watch, log), structure, version)
         except NotCapturable as e:
-            if str(e) in self._forgiven or not str(e).startswith(MAKES_VARIABLE):
-                self._refuse(str(e))
-            self._forgiven.add(str(e))  # variables that the first call makes are there for the second
+            why = str(e)
+            makes = why.startswith((MAKES_VARIABLE, BUILDS_LAYER))
+            if not makes or why in self._forgiven or len(self._forgiven) == FORGIVEN:
+                self._refuse(why)
+            self._forgiven.add(why)  # what the first call makes is there for the second
             return None
         except BrokenGraph:
             raise

@@ -22,6 +22,20 @@ BLOCK_BYTES = 1 << 17  # what a block of rows may take in all: a share of L2, wh
 SMALL_BYTES = 1 << 17  # a step that touches less is not worth waking a worker
 
 
+def _own_counts() -> tuple[int, int]:
+    """What getrefcount says in `_own` of a tensor and an array that nobody else has; newer Pythons count an argument
+    less often."""
+    array = np.empty(0)
+    held, buffers = [Tensor(array)], [array]
+    variable = held[0]  # noqa: F841
+    del array
+    array = buffers[0]
+    return getrefcount(held[0]), getrefcount(array)
+
+
+_OWN_TENSOR, _OWN_ARRAY = _own_counts()
+
+
 class Executable:
     """A captured and optimized step that can run; any number of threads may do so at once.
 
@@ -161,38 +175,36 @@ class Executable:
         if outputs is None:
             outputs = [core.empty(s.shape, s.dtype) for s, _ in self._out_specs]
         buffers += outputs
+        # What the variables hold after an odd and after an even number of batches: each batch exchanges a pair's
+        # buffers.  The core makes them hold it, so that Ctrl-C cannot come between two of them.
+        commit = [(self._variables[k], t, t) for k in copied for t in (Tensor(buffers[first + k]),)]
+        for at, array in zip(self._renewed_at, new):
+            commit.append((self._variables[at], Tensor(array), Tensor(buffers[first + at]) if batches > 1 else None))
         del held
-        done = batches
         started = time.perf_counter()
         try:
-            self.program.run(buffers, self._run_host if self._hosts else None, batches, **how)
+            self.program.run(buffers, self._run_host if self._hosts else None, batches, commit=commit, **how)
         except core.StepFailed as e:
-            done = e.done
             error = self._named(e, buffers)
-            error.batches_done = done
+            error.batches_done = e.batches_done
             raise error from None
-        except BaseException as e:
-            done = getattr(e, "batches_done", 0)
-            raise
         finally:
             self.seconds += time.perf_counter() - started
-            if done:
-                for k in copied:
-                    self._variables[k]._held = Tensor(buffers[first + k])
-                # An odd number of exchanges leaves the newest value in the second buffer of each pair.
-                for at, array in zip(self._renewed_at, new):
-                    newest = array if done % 2 else buffers[first + at]
-                    self._variables[at]._held = Tensor(newest)
         return [a.reshape(shape) if a.shape != shape else a for a, (_, shape) in zip(outputs, self._out_specs)]
 
     def _own(self, held: list, buffers: list, batches: int) -> list[int]:
         """Copies the values that will be overwritten and that somebody else may be looking at; returns whose."""
         first, copied = self._first_variable, []
         for k in [*self._inplace, *(self._renewed_at if batches > 1 else ())]:
-            # Ours: the variable and `held` have the tensor, the tensor and `buffers` the array, and the counting adds
-            # one.  A read-only array is a constant that others share.
+            # Ours: the variable and `held` have the tensor, the tensor and `buffers` the array.  A view shows memory
+            # that others may know by another name, and a read-only array is a constant that others share.
             array = buffers[first + k]
-            if getrefcount(held[k]) > 3 or getrefcount(array) > 4 or not array.flags.writeable:
+            if (
+                getrefcount(held[k]) > _OWN_TENSOR
+                or getrefcount(array) > _OWN_ARRAY
+                or isinstance(array.base, np.ndarray)
+                or not array.flags.writeable
+            ):
                 fresh = core.empty(array.shape, held[k].dtype)
                 fresh[...] = array
                 buffers[first + k] = fresh

@@ -64,7 +64,7 @@ class LayerState:
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._loop_attributes and self.__dict__.get(name) is not value:
             if state.capture is not None:
-                state.capture.refuse(f"{type(self).__name__} sets its attribute {name!r} while it is called")
+                state.capture.refuse_attribute(self, name)
             changes.count += 1
             self.__dict__["_changes"] = changes.count
         if isinstance(getattr(type(self), name, None), property):

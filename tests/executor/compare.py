@@ -9,7 +9,12 @@ import numpy as np
 from kerasish.engine import tree
 from kerasish.engine.spec import Spec
 from kerasish.engine.tensor import Tensor, to_tensor
-from kerasish.executor import Compiled, capture, compile_graph
+from kerasish.executor import Compiled, Executable, capture, compile_graph
+
+
+def f32(*shape, seed=0):
+    """Normal random numbers."""
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def specs(args):
@@ -20,6 +25,11 @@ def program(fn: Callable, args: Sequence, **how) -> Compiled:
     """The program of fn for arrays like args."""
     graph, structure = capture(fn, specs(tuple(args)))
     return Compiled(compile_graph(graph, **how), structure, None)
+
+
+def executable(fn: Callable, *args, log: Sequence[int] = ()) -> Executable:
+    """The Executable of fn for arrays like args."""
+    return program(fn, args, log=log).executable
 
 
 def leaves(result) -> list[np.ndarray]:
@@ -54,3 +64,14 @@ def check_step(fn: Callable, args: Sequence, variables: Sequence = (), steps: in
         assert_same_bits(compiled.run(arrays), result, f"step {k}, result")
         assert_same_bits([v.numpy() for v in variables], values, f"step {k}, variable")
     return compiled
+
+
+def programs(function) -> list[Compiled]:
+    """The programs that a CompiledFunction keeps."""
+    return [c for c in function._programs.values() if isinstance(c, Compiled)]
+
+
+def compiles(function, n: int = 1) -> bool:
+    """Asserts that a CompiledFunction has not been given up and has so many programs."""
+    assert function.refusal is None and len(programs(function)) == n
+    return True

@@ -112,21 +112,30 @@ def fuse_blocks(graph: Graph) -> None:
     """Groups calls with their producers, as far as they have a row count in common and no other call comes between."""
     position = {id(c): k for k, c in enumerate(graph.calls)}
     group_of: dict[int, _Group] = {}
+    groups: list[_Group] = []  # in the order of their first calls
 
-    def reaches(x: Value, target: _Group, earliest: int, seen: set[int]) -> bool:
+    def floor(target: _Group) -> int:
+        """A position such that no call before it depends on a group's call, or a mate of one, behind it."""
+        lowest = position[id(target.calls[0])]
+        for group in reversed(groups):
+            first, last = position[id(group.calls[0])], position[id(group.calls[-1])]
+            if first < lowest < last:  # who needs its early calls waits for its late ones too
+                lowest = first
+        return lowest
+
+    def reaches(x: Value, target: _Group, lowest: int, seen: set[int]) -> bool:
         """Whether a value depends on a call of a group."""
         todo = [x.call]
         while todo:
             call = todo.pop()
-            if call is None or id(call) in seen:
+            if call is None or id(call) in seen or position[id(call)] < lowest:
                 continue
             group = group_of.get(id(call))
             if group is target:
                 return True
             members = group.calls if group is not None else [call]  # a group runs as one, with all that it needs
             seen.update(id(c) for c in members)
-            if position[id(members[-1])] > earliest:
-                todo += [v.call for c in members for v in c.inputs]
+            todo += [v.call for c in members for v in c.inputs]
         return False
 
     for call in graph.calls:
@@ -140,10 +149,10 @@ def fuse_blocks(graph: Graph) -> None:
                 continue
             if sum(not c.is_view for c in group.calls) >= MOST_CALLS:
                 continue
-            earliest = min(position[id(c)] for c in group.calls)
             seen: set[int] = set()
             others = [v for v in call.inputs if v.call is not None and group_of.get(id(v.call)) is not group]
-            if any(reaches(v, group, earliest, seen) for v in others):
+            lowest = floor(group) if others else 0
+            if any(reaches(v, group, lowest, seen) for v in others):
                 continue
             if max(group.rows & rows) < FEWEST_ROWS and max(v.spec.size for v in call.outputs) > SMALL:
                 continue
@@ -151,6 +160,7 @@ def fuse_blocks(graph: Graph) -> None:
             break
         if joined is None:
             group_of[id(call)] = _Group(call, rows)
+            groups.append(group_of[id(call)])
         else:
             joined.calls.append(call)
             joined.rows &= rows

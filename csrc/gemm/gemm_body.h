@@ -49,7 +49,7 @@ static size_t KR_FN(product_scratch)(const product_shape *s, int threads) {
   skinny_plan p;
   narrow_plan narrow;
   if (plan_skinny(s, &p)) return KR_FN(skinny_scratch)(&p);
-  if (plan_narrow(s, &narrow)) return KR_FN(narrow_scratch)(&narrow);
+  if (plan_narrow(s, &narrow)) return KR_FN(narrow_scratch)(&narrow, threads);
   return KR_FN(gemm_scratch)(s->batch.total, s->m.total, s->n.total, s->k.total, threads);
 }
 

@@ -20,18 +20,23 @@ enum {
 
 typedef struct {
   int kind;
-  int64_t m, n, k, x1_step, x2_step; /* from one row (by columns: one k) to the next, in elements */
-  int64_t tiles, tasks, parts;       /* tiles of rows, and tasks over them; over k */
+  int64_t batch, m, n, k, x1_step, x2_step; /* from one row (by columns: one k) to the next, in elements */
+  int64_t tiles, tasks, parts;              /* tiles of rows, and tasks over them; over k */
+  int64_t batch_tasks;                      /* > 0: each task computes whole products */
 } narrow_plan;
 
 static int plan_narrow(const product_shape *s, narrow_plan *p) {
-  if (s->batch.total != 1 || s->m.ndim != 1 || s->n.ndim != 1 || s->k.ndim != 1 || s->m.total < NARROW_LEAST_M)
+  if (s->m.ndim != 1 || s->n.ndim != 1 || s->k.ndim != 1 || s->m.total < NARROW_LEAST_M || s->batch.total == 0)
     return 0;
-  *p = (narrow_plan){.m = s->m.total, .n = s->n.total, .k = s->k.total, .parts = 1};
+  *p = (narrow_plan){.batch = s->batch.total, .m = s->m.total, .n = s->n.total, .k = s->k.total, .parts = 1};
   p->tiles = kr_ceil_div(p->m, DIRECT_ROWS);
   const double work = 2.0 * (double)p->m * (double)p->n * (double)p->k / NARROW_WORK;
   const int64_t tasks = (int64_t)fmin(fmax(work, 1), 64);
   p->tasks = kr_min(tasks, p->tiles);
+  if (p->batch > 1) {
+    p->batch_tasks = kr_max(1, kr_min(p->batch, (int64_t)fmin((double)p->batch * work, 256)));
+    p->tasks = 1;
+  }
   if (s->k.a[0] == 1 && p->n <= NARROW_ROWS_MOST && p->k <= NARROW_MOST_K) {
     p->kind = NARROW_BY_ROWS;
     p->x1_step = s->m.a[0];
@@ -41,7 +46,7 @@ static int plan_narrow(const product_shape *s, narrow_plan *p) {
     p->kind = NARROW_BY_COLUMNS;
     p->x1_step = s->k.a[0];
     p->x2_step = s->k.b[0];
-    if (p->tiles < 16)
+    if (p->tiles < 16 && p->batch == 1)
       p->parts = kr_max(1, kr_min(kr_min(NARROW_PARTS, tasks / p->tasks),
                                   kr_min(p->k / NARROW_CELLS, NARROW_PARTIAL / (p->m * p->n))));
     return 1;

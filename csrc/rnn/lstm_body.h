@@ -23,9 +23,9 @@ static void KR_FN(lstm_data)(KR_FN(job) * j, const kr_call *c, int grad) {
   j->states_ld = sequences ? j->s.units : j->reserve_ld;
 }
 
-/* The gates of one vector of units: x of the four gates lies `n` apart, their sums V_LANES apart in the tile. */
-KR_INLINE void KR_FN(lstm_gates)(const real *x, const real *tile, int64_t n, int64_t left, real *keep, vreal *h,
-                                 vreal *c) {
+/* The gates of one vector of units, into `keep`, and c: x of the four gates lies `n` apart, their sums V_LANES apart in
+ * the tile. */
+KR_INLINE vreal KR_FN(lstm_gates)(const real *x, const real *tile, int64_t n, int64_t left, real *keep, vreal c) {
   vreal i = v_sigmoid(v_add(KR_FN(ld)(x, left), v_load(tile)));
   vreal f = v_sigmoid(v_add(KR_FN(ld)(x + n, left), v_load(tile + V_LANES)));
   vreal g = v_tanh(v_add(KR_FN(ld)(x + 2 * n, left), v_load(tile + 2 * V_LANES)));
@@ -34,8 +34,7 @@ KR_INLINE void KR_FN(lstm_gates)(const real *x, const real *tile, int64_t n, int
   KR_FN(st)(keep + n, f, left);
   KR_FN(st)(keep + 2 * n, g, left);
   KR_FN(st)(keep + 3 * n, o, left);
-  *c = v_fma(i, g, v_mul(f, *c));
-  *h = v_mul(o, v_tanh(*c));
+  return v_fma(i, g, v_mul(f, c));
 }
 
 static void KR_FN(lstm_block)(void *arg, int64_t block, int worker) {
@@ -50,16 +49,29 @@ static void KR_FN(lstm_block)(void *arg, int64_t block, int worker) {
   for (int64_t step = 0; step < s->time; ++step) {
     const int64_t t = time_of(s, step);
     for (int64_t q = 0; q < n; q += V_LANES) {
+      for (int64_t r = 0; r < rows; ++r) { /* what the gates will read arrives while the product runs */
+        const int64_t b = block * s->block + r;
+        KR_FN(prefetch)(j->x + (b * s->time + t) * 4 * n + q, n, 4);
+      }
       KR_FN(multiply)(w, q / V_LANES, now, width, rows, tile);
+      /* First c of all samples, then h: the tanh of c would otherwise stand at the end of one long chain, which the CPU
+       * cannot overlap with the next sample's. */
       for (int64_t r = 0; r < rows; ++r) {
-        const int64_t b = block * s->block + r, at = b * s->time + step;
-        real *keep = j->reserve + at * j->reserve_ld + q;
-        vreal h = v_load(now + r * width + q), c = v_load(cell + r * width + q), old_h = h, old_c = c;
-        KR_FN(lstm_gates)(j->x + (b * s->time + t) * 4 * n + q, tile + r * TILE, n, n - q, keep, &h, &c);
-        if (skipped(s, b, t)) h = old_h, c = old_c;
-        v_store(next + r * width + q, h);
+        const int64_t b = block * s->block + r;
+        real *keep = j->reserve + (b * s->time + step) * j->reserve_ld + q;
+        vreal old = v_load(cell + r * width + q);
+        vreal c = KR_FN(lstm_gates)(j->x + (b * s->time + t) * 4 * n + q, tile + r * TILE, n, n - q, keep, old);
+        if (skipped(s, b, t)) c = old;
         v_store(cell + r * width + q, c);
         KR_FN(st)(keep + 4 * n, c, n - q);
+      }
+      for (int64_t r = 0; r < rows; ++r) {
+        const int64_t b = block * s->block + r, at = b * s->time + step;
+        vreal h = v_load(now + r * width + q);
+        if (!skipped(s, b, t))
+          h = v_mul(KR_FN(ld)(j->reserve + at * j->reserve_ld + 3 * n + q, n - q),
+                    v_tanh(v_load(cell + r * width + q)));
+        v_store(next + r * width + q, h);
         KR_FN(st)(j->states + at * j->states_ld + q, h, n - q);
       }
     }

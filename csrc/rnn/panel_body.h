@@ -39,17 +39,13 @@ typedef void (*KR_FN(micro_fn))(int64_t kc, const real *a, int64_t lda, const re
     KR_FN(micro)(rows, nv, kc, a, lda, b, tile, first);                                                     \
   }
 #define MICROS(rows) MICRO(rows, 1) MICRO(rows, 2) MICRO(rows, 3) MICRO(rows, 4)
-#define NAMES(rows) {KR_FN(micro_##rows##_1), KR_FN(micro_##rows##_2), KR_FN(micro_##rows##_3), KR_FN(micro_##rows##_4)}
-#if defined(KR_FOR_AVX512) || defined(KR_FOR_NEON)
-MICROS(1)
-MICROS(2)
-MICROS(3) MICROS(4) MICROS(5) MICROS(6) static const KR_FN(micro_fn)
-    KR_FN(micros)[MR][NV] = {NAMES(1), NAMES(2), NAMES(3), NAMES(4), NAMES(5), NAMES(6)};
-#else
-MICROS(1) MICROS(2) MICROS(3) static const KR_FN(micro_fn) KR_FN(micros)[MR][NV] = {NAMES(1), NAMES(2), NAMES(3)};
-#endif
+EACH_ROWS(MICROS)
 #undef MICRO
 #undef MICROS
+
+#define NAMES(rows) \
+  {KR_FN(micro_##rows##_1), KR_FN(micro_##rows##_2), KR_FN(micro_##rows##_3), KR_FN(micro_##rows##_4)},
+static const KR_FN(micro_fn) KR_FN(micros)[MR][NV] = {EACH_ROWS(NAMES)};
 #undef NAMES
 
 /* A part of the recurrent kernel, as it is multiplied: columns [from, from + gates units) of u, forwards; or, transposed,

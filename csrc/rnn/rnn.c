@@ -37,13 +37,15 @@
 enum { NV = 4 };
 #if defined(KR_FOR_AVX512) || defined(KR_FOR_NEON)
 enum { MR = 6 };
+#define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #else
 enum { MR = 3 };
+#define EACH_ROWS(X) X(1) X(2) X(3)
 #endif
 enum {
   KC = 128,       /* rows of a panel of the recurrent kernel that pass through L1 at a time */
   BLOCK = 8,      /* samples of a task */
-  WIDE = 24,      /* the same where the recurrent kernel does not fit into L2, to read it less often */
+  WIDE = 32,      /* the same where the recurrent kernel does not fit into L2, to read it less often */
   LARGE = 1 << 18 /* elements of such a kernel */
 };
 

@@ -87,6 +87,11 @@ static void KR_FN(put_rows)(const KR_FN(job) * j, int64_t block, const real *src
     memcpy(dst + (block * j->s.block + r) * n, src + r * j->width, (size_t)n * sizeof(real));
 }
 
+/* Asks for `count` cache lines, `ld` elements apart. */
+KR_INLINE void KR_FN(prefetch)(const real *p, int64_t ld, int count) {
+  for (int k = 0; k < count; ++k) __builtin_prefetch(p + k * ld);
+}
+
 /* ---- the gradient to the recurrent kernel ------------------------------------------------------------------------ */
 
 /* du[:, columns] = sum over samples and steps of a' d.  d has one row for each sample and time; a one for each sample and

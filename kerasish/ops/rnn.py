@@ -40,6 +40,7 @@ def gru_step(
     reset_after: bool,
     activation: Callable = tanh,
     recurrent_activation: Callable = sigmoid,
+    masks: Any = None,
 ) -> Any:
     """The new state from the projection x of the gates z, r, n side by side.
 
@@ -49,19 +50,23 @@ def gru_step(
         u: (units, 3 units), the recurrent kernel.
         bias: (3 units,), added to the products with u, or None.
         reset_after: whether r multiplies the product of the state or the state itself.
+        masks: three masks (batch, units), by which the state is multiplied for the product of each gate, or None.
     """
     xz, xr, xn = split(x, 3, axis=-1)
-    if reset_after:
+    hz, hr, hn = (h, h, h) if masks is None else [multiply(h, m) for m in masks]
+    if reset_after and masks is None:
         q = matmul(h, u)
         qz, qr, qn = split(q if bias is None else add(q, bias), 3, axis=-1)
     else:
         uz, ur, un = split(u, 3, axis=-1)
-        qz, qr = matmul(h, uz), matmul(h, ur)
+        qz, qr = matmul(hz, uz), matmul(hr, ur)
+        qn = matmul(hn, un) if reset_after else None
         if bias is not None:
             bz, br, bn = split(bias, 3, axis=-1)
-            qz, qr, xn = add(qz, bz), add(qr, br), add(xn, bn)
+            qz, qr = add(qz, bz), add(qr, br)
+            qn, xn = (add(qn, bn), xn) if reset_after else (None, add(xn, bn))
     z, r = recurrent_activation(add(xz, qz)), recurrent_activation(add(xr, qr))
-    n = activation(add(xn, multiply(r, qn) if reset_after else matmul(multiply(r, h), un)))
+    n = activation(add(xn, multiply(r, qn) if reset_after else matmul(multiply(r, hn), un)))
     return add(multiply(z, h), multiply(subtract(1.0, z), n))
 
 

@@ -12,7 +12,7 @@ from ..ops.matmul import matmul_bias
 from ..ops.rnn import gru_op, lstm_op, run_fused, simple_rnn_op
 from .input_spec import InputSpec
 from .options import options_config
-from .rnn import RNN
+from .rnn import RNN, of_cell
 from .rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 
 _TANH, _SIGMOID = (activations.tanh, ops.tanh), (activations.sigmoid, ops.sigmoid)
@@ -97,16 +97,12 @@ class FusedRNN(RNN):
         return cls(**config)
 
 
-def _of_cell(name: str) -> property:
-    return property(lambda self: getattr(self.cell, name), doc=f"The cell's `{name}`.")
-
-
 for _name in (
     "units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
     "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint", "recurrent_constraint",
     "bias_constraint", "dropout", "recurrent_dropout",
 ):  # fmt: skip
-    setattr(FusedRNN, _name, _of_cell(_name))
+    setattr(FusedRNN, _name, of_cell(_name))
 
 
 @export("keras.layers")
@@ -120,8 +116,8 @@ class SimpleRNN(FusedRNN):
         kernel_initializer, recurrent_initializer, bias_initializer: initial values.
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, recurrent_constraint, bias_constraint: applied after each update.
-        dropout, recurrent_dropout: shares of the inputs and of the states that are dropped in training, the same ones in
-            every step.
+        dropout, recurrent_dropout: shares of the inputs and of the states that are dropped in training, the same ones
+            in every step.
         return_sequences, return_state, go_backwards, stateful, unroll: see RNN.
         seed: of the dropout; an integer or None.
 
@@ -185,13 +181,13 @@ class GRU(FusedRNN):
         kernel_initializer, recurrent_initializer, bias_initializer: initial values.
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, recurrent_constraint, bias_constraint: applied after each update.
-        dropout, recurrent_dropout: shares of the inputs and of the states that are dropped in training, the same ones in
-            every step.
+        dropout, recurrent_dropout: shares of the inputs and of the states that are dropped in training, the same ones
+            in every step.
         seed: of the dropout; an integer or None.
         return_sequences, return_state, go_backwards, stateful, unroll: see RNN.
         reset_after: whether the reset gate multiplies the state after the recurrent product; see GRUCell.
-        use_cudnn: "auto" for the fused kernels wherever they do; True to be told where they do not; False for the general
-            way.
+        use_cudnn: "auto" for the fused kernels wherever they do; True to be told where they do not; False for the
+            general way.
 
     Input: (batch, time, features); output: (batch, time, units) with return_sequences, else (batch, units).
 
@@ -237,8 +233,8 @@ class GRU(FusedRNN):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "units", "kwargs", "__class__")}
         super().__init__(units, arguments, **kwargs)
 
-    recurrent_activation = _of_cell("recurrent_activation")
-    reset_after = _of_cell("reset_after")
+    recurrent_activation = of_cell("recurrent_activation")
+    reset_after = of_cell("reset_after")
 
     def fused(self, inputs: Any, states: list, **options: Any) -> tuple:
         cell = self.cell
@@ -269,12 +265,12 @@ class LSTM(FusedRNN):
         unit_forget_bias: whether the forget gate's bias begins with ones.
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, recurrent_constraint, bias_constraint: applied after each update.
-        dropout, recurrent_dropout: shares of the inputs and of the states that are dropped in training, the same ones in
-            every step.
+        dropout, recurrent_dropout: shares of the inputs and of the states that are dropped in training, the same ones
+            in every step.
         seed: of the dropout; an integer or None.
         return_sequences, return_state, go_backwards, stateful, unroll: see RNN.
-        use_cudnn: "auto" for the fused kernels wherever they do; True to be told where they do not; False for the general
-            way.
+        use_cudnn: "auto" for the fused kernels wherever they do; True to be told where they do not; False for the
+            general way.
 
     Input: (batch, time, features); output: (batch, time, units) with return_sequences, else (batch, units). The states
     are h, which is also the output, and the cell state c.
@@ -321,8 +317,8 @@ class LSTM(FusedRNN):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "units", "kwargs", "__class__")}
         super().__init__(units, arguments, **kwargs)
 
-    recurrent_activation = _of_cell("recurrent_activation")
-    unit_forget_bias = _of_cell("unit_forget_bias")
+    recurrent_activation = of_cell("recurrent_activation")
+    unit_forget_bias = of_cell("unit_forget_bias")
 
     def fused(self, inputs: Any, states: list, **options: Any) -> tuple:
         x = self._projection(inputs, self.cell.bias)

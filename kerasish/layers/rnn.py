@@ -205,7 +205,8 @@ class RNN(Layer):
         output = (batch, time, size) if self.return_sequences else (batch, size)
         if not self.return_state:
             return output
-        return output, *[[(batch, n) for n in s] if isinstance(s, (list, tuple)) else (batch, s) for s in self.state_size]
+        states = [[(batch, n) for n in s] if isinstance(s, (list, tuple)) else (batch, s) for s in self.state_size]
+        return (output, *states)
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
         mask = tree.flatten(mask)[0] if self.return_sequences else None
@@ -341,3 +342,8 @@ class RNN(Layer):
 def first_of(shape: Any, input_shape: Any) -> Any:
     """The shape under its own name or under Keras's general one."""
     return input_shape if shape is None else shape
+
+
+def of_cell(name: str) -> property:
+    """A layer's attribute that is its cell's."""
+    return property(lambda self: getattr(self.cell, name), doc=f"The cell's `{name}`.")

@@ -16,8 +16,8 @@ from .options import check_count, check_number, options_config, set_options
 class DropoutCell(Layer):
     """Base of cells that drop inputs and states while training, by the same masks in every step of a sequence.
 
-    Subclasses have `dropout`, `recurrent_dropout` and `seed_generator`. A mask is drawn when a step first asks for it, and
-    kept until it is reset; the layer that runs a cell over a sequence resets it afterwards.
+    Subclasses have `dropout`, `recurrent_dropout` and `seed_generator`. A mask is drawn when a step first asks for it,
+    and kept until it is reset; the layer that runs a cell over a sequence resets it afterwards.
     """
 
     dropout_mask_count: int | None = None  # masks for the gates one by one; None: one for all
@@ -55,8 +55,7 @@ class DropoutCell(Layer):
 
 
 class GatedCell(DropoutCell):
-    """Base of SimpleRNNCell, GRUCell and LSTMCell: a kernel, a recurrent kernel and a bias, with the gates' columns side
-    by side."""
+    """Base of SimpleRNNCell, GRUCell and LSTMCell: kernel, recurrent kernel and bias have the gates side by side."""
 
     gates = 1
 

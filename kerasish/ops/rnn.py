@@ -25,9 +25,11 @@ from .shape import expand_dims
 # ---- one step, from ordinary ops --------------------------------------------------------------------------------
 
 
-def lstm_step(sums: Any, c: Any, activation: Callable = tanh, recurrent_activation: Callable = sigmoid) -> tuple:
-    """The new states (h, c) from c and the sums of the gates i, f, g, o, which lie side by side."""
-    i, f, g, o = split(sums, 4, axis=-1)
+def lstm_step(
+    sums: Any, c: Any, activation: Callable = tanh, recurrent_activation: Callable = sigmoid, axis: int = -1
+) -> tuple:
+    """The new states (h, c) from c and the sums of the gates i, f, g, o, which lie side by side along an axis."""
+    i, f, g, o = split(sums, 4, axis=axis)
     c = add(multiply(recurrent_activation(f), c), multiply(recurrent_activation(i), activation(g)))
     return multiply(recurrent_activation(o), activation(c)), c
 

@@ -381,6 +381,24 @@ def test_time_distributed_hands_masks_on():
     assert (y != layer(x).numpy()).any()
 
 
+# -- ConvLSTM
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_conv_lstm_masks_states_and_dropout(data_format):
+    shape = (2, 4, 5, 6, 3) if data_format == "channels_last" else (2, 4, 3, 5, 6)
+    x, mask = data(*shape), lengths(4, 4, 2)
+    layer = L.ConvLSTM2D(3, 2, data_format=data_format, return_state=True, dropout=0.3, recurrent_dropout=0.3, seed=1)
+    y, h, c = layer(x, mask=mask)
+    short = layer(x[1:, :2])
+    for a, b in zip((y, h, c), short):
+        np.testing.assert_allclose(a.numpy()[1:], b.numpy(), rtol=1e-5, atol=1e-6)
+    again = layer(x, initial_state=[h, c])[0].numpy()
+    assert (again != y.numpy()).any()
+    assert (layer(x, training=True)[0].numpy() != layer(x)[0].numpy()).any()
+    assert infer_spec(layer.call, Spec((None, *shape[1:]), "float32"))[0].shape == (None, *y.shape[1:])
+
+
 # -- gradients of gradients
 
 

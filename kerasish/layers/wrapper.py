@@ -7,8 +7,26 @@ from typing import Any
 from .. import ops
 from ..engine.errors import invalid
 from ..engine.serialization import deserialize_keras_object, export, serialize_keras_object
+from .conv import Conv1D, Conv2D, Conv3D
+from .conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
+from .dense import Dense
+from .depthwise import DepthwiseConv1D, DepthwiseConv2D
 from .layer import Layer
+from .normalization import LayerNormalization
+from .pooling import AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D
+from .reshaping import Flatten
 from .rnn import takes_training
+from .separable import SeparableConv1D, SeparableConv2D
+
+# Layers for which a step of a sample is as good as a sample: no state changes, nothing random happens, and samples do
+# not meet.  All steps are then one call, which is what the kernels are fast at.
+_SAMPLEWISE = frozenset(
+    (
+        Dense, Conv1D, Conv2D, Conv3D, Conv1DTranspose, Conv2DTranspose, Conv3DTranspose, DepthwiseConv1D,
+        DepthwiseConv2D, SeparableConv1D, SeparableConv2D, AveragePooling1D, AveragePooling2D, AveragePooling3D,
+        MaxPooling1D, MaxPooling2D, MaxPooling3D, LayerNormalization, Flatten,
+    )
+)  # fmt: skip
 
 
 @export("keras.layers")
@@ -99,7 +117,12 @@ class TimeDistributed(Wrapper):
         self._step_shape(tuple(inputs.shape))
         if mask is not None:
             self._check_mask(inputs, mask)
-        time = inputs.shape[1]
+        batch, time, *rest = inputs.shape
+        if type(self.layer) in _SAMPLEWISE and None not in rest and (batch is None or time is None or batch * time):
+            y = self.layer.call(ops.reshape(inputs, (-1, *rest)))
+            if time is not None or batch is not None:
+                shape = (-1, time) if time is not None else (batch, -1)
+                return ops.reshape(y, (*shape, *y.shape[1:]))
         if not time:
             raise invalid(
                 f"TimeDistributed {self.name!r}",

@@ -372,6 +372,35 @@ def test_time_distributed():
     np.testing.assert_array_equal(dropout(x).numpy(), x)
 
 
+SAMPLEWISE = [
+    *((lambda r=r, n=n: getattr(L, n)(3, 2), r) for r in (1, 2, 3) for n in (f"Conv{r}D", f"Conv{r}DTranspose")),
+    *((lambda r=r: getattr(L, f"SeparableConv{r}D")(3, 2), r) for r in (1, 2)),
+    *((lambda r=r: getattr(L, f"DepthwiseConv{r}D")(2), r) for r in (1, 2)),
+    *((lambda r=r, n=n: getattr(L, f"{n}Pooling{r}D")(2), r) for r in (1, 2, 3) for n in ("Max", "Average")),
+    (lambda: L.Dense(3), 1), (lambda: L.LayerNormalization(), 1), (lambda: L.Flatten(), 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make, rank", SAMPLEWISE)
+def test_time_distributed_in_one_call(make, rank, monkeypatch):
+    """Where all steps can be one call, the result is that of one call for each step."""
+    layer = L.TimeDistributed(make())
+    x = data(2, 3, *(4,) * rank, 5)
+    fast = layer(x).numpy()
+    monkeypatch.setattr("kerasish.layers.wrapper._SAMPLEWISE", frozenset())
+    np.testing.assert_allclose(layer(x).numpy(), fast, rtol=1e-6, atol=1e-6)
+    monkeypatch.undo()
+    for shape in ((None, 3), (2, None)):
+        y = infer_spec(layer.call, Spec((*shape, *x.shape[2:]), "float32"))
+        assert y.shape == (*shape, *fast.shape[2:])
+
+
+def test_every_samplewise_layer_is_tested():
+    from kerasish.layers.wrapper import _SAMPLEWISE
+
+    assert {type(make()) for make, _ in SAMPLEWISE} == _SAMPLEWISE
+
+
 def test_time_distributed_hands_masks_on():
     inner = L.LSTM(3)
     layer = L.TimeDistributed(inner)

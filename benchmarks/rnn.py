@@ -64,6 +64,7 @@ def ours(s: Shape, data) -> dict:
         op, rest = rnn.lstm_op, (u, h0, h0)
     elif s.kind == "simple_rnn":
         op, rest = rnn.simple_rnn_op, (u, h0)
+        attrs["activation"] = "tanh"
     else:
         op, rest = rnn.gru_op, (u, bias, h0)
         attrs["reset_after"] = s.kind == "gru"

@@ -3,7 +3,7 @@
  * The projection x of the inputs (a product over all steps at once, bias included) comes ready; these kernels add the
  * product of the state with the recurrent kernel, step after step, and apply the gates.  S is the sigmoid.
  *
- *   simple_rnn       in x, u, h0[, mask]              out y, reserve         h = tanh(x + h' u)
+ *   simple_rnn       in x, u, h0[, mask]              out y, reserve         h = act(x + h' u)
  *   lstm             in x, u, h0, c0[, mask]          out y, c, reserve      c = f c' + i g, h = o tanh(c) with
  *                    i, f, o = S(x + h' u), g = tanh(x + h' u); the columns of x and u are i, f, g, o
  *   gru              in x, u, bias, h0[, mask]        out y, reserve         h = z h' + (1 - z) n with z, r = S(x + q)
@@ -18,7 +18,8 @@
  *   y        sequences: (batch, time, units), the state after each step, in the order of the steps; else (batch, units),
  *            the last one.  c: the last cell state.  g and gc: gradients to y and c
  *   reserve  what the gradient needs of the steps, as integers of real's width, so that nobody takes it for values
- *   i[0]     sequences      i[1]    reverse: steps go from the last time to the first      i[2]    gru: reset_after
+ *   i[0]     sequences      i[1]    reverse: steps go from the last time to the first
+ *   i[2]     gru: reset_after; simple_rnn: act, 0 for tanh, 1 for relu, 2 for none
  *
  * (S. Hochreiter, J. Schmidhuber, Long short-term memory, 1997; K. Cho et al., Learning phrase representations using
  * RNN encoder-decoder, 2014; reset_after: the variant of cuDNN.)
@@ -52,7 +53,7 @@ enum {
 typedef struct {
   int64_t batch, time, units, gates;
   int64_t block, blocks; /* samples of a task; tasks */
-  int sequences, reverse, reset_after;
+  int sequences, reverse, reset_after, activation;
   const unsigned char *mask; /* NULL: no step is skipped */
 } sequence;
 
@@ -64,10 +65,13 @@ static sequence sequence_of(const kr_call *c, int mask) {
   s.blocks = kr_ceil_div(s.batch, s.block);
   s.sequences = c->i[0] != 0;
   s.reverse = c->i[1] != 0;
-  s.reset_after = c->n_i > 2 && c->i[2] != 0;
+  s.reset_after = c->i[2] != 0;
+  s.activation = (int)c->i[2];
   s.mask = c->n_in > mask ? c->in[mask].data : NULL;
   return s;
 }
+
+enum { TANH, RELU, LINEAR };
 
 /* The position in time of a step. */
 KR_INLINE int64_t time_of(const sequence *s, int64_t step) { return s->reverse ? s->time - 1 - step : step; }

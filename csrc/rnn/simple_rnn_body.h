@@ -18,6 +18,17 @@ static void KR_FN(simple_rnn_data)(KR_FN(job) * j, const kr_call *c, int grad) {
   j->states_ld = j->s.units;
 }
 
+KR_INLINE vreal KR_FN(activate)(const sequence *s, vreal x) {
+  if (s->activation == TANH) return v_tanh(x);
+  return s->activation == RELU ? v_select(v_lt(x, v_zero()), v_zero(), x) : x; /* keeps NaN */
+}
+
+/* The gradient to the sum, from the state. */
+KR_INLINE vreal KR_FN(activate_grad)(const sequence *s, vreal h, vreal g) {
+  if (s->activation == TANH) return v_mul(g, v_fnma(h, h, v_set1(1)));
+  return s->activation == RELU ? v_select(v_gt(h, v_zero()), g, v_zero()) : g;
+}
+
 static void KR_FN(simple_rnn_block)(void *arg, int64_t block, int worker) {
   const KR_FN(job) *j = arg;
   const sequence *s = &j->s;
@@ -35,7 +46,8 @@ static void KR_FN(simple_rnn_block)(void *arg, int64_t block, int worker) {
         real *state = j->states + (b * s->time + step) * n;
         for (int64_t q = panel * wide; q < kr_min(n, (panel + 1) * wide); q += V_LANES) {
           vreal v = v_load(h + r * width + q);
-          if (!skipped(s, b, t)) v = v_tanh(v_add(KR_FN(ld)(x + q, n - q), v_load(tile + r * TILE + q - panel * wide)));
+          if (!skipped(s, b, t))
+            v = KR_FN(activate)(s, v_add(KR_FN(ld)(x + q, n - q), v_load(tile + r * TILE + q - panel * wide)));
           v_store(next + r * width + q, v);
           KR_FN(st)(state + q, v, n - q);
         }
@@ -63,7 +75,7 @@ static void KR_FN(simple_rnn_grad_block)(void *arg, int64_t block, int worker) {
       for (int64_t q = 0; q < n; q += V_LANES) {
         vreal g = v_load(dh + r * width + q), h = KR_FN(ld)(j->states + at * n + q, n - q);
         if (s->sequences) g = v_add(g, KR_FN(ld)(j->g + at * n + q, n - q));
-        vreal z = skip ? v_zero() : v_mul(g, v_fnma(h, h, v_set1(1)));
+        vreal z = skip ? v_zero() : KR_FN(activate_grad)(s, h, g);
         v_store(dh + r * width + q, g);
         v_store(d + r * width + q, z);
         KR_FN(st)(j->dx + (b * s->time + t) * n + q, z, n - q);

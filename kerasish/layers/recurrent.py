@@ -15,6 +15,11 @@ from .options import options_config
 from .rnn import RNN, of_cell
 from .rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 
+_SIMPLE = {
+    **dict.fromkeys((activations.tanh, ops.tanh), "tanh"),
+    **dict.fromkeys((activations.relu, ops.relu), "relu"),
+    activations.linear: "linear",
+}
 _TANH, _SIGMOID = (activations.tanh, ops.tanh), (activations.sigmoid, ops.sigmoid)
 _OWN = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
 
@@ -22,8 +27,8 @@ _OWN = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll"
 class FusedRNN(RNN):
     """Base of SimpleRNN, GRU and LSTM: a layer with a cell of its own, whose whole sequence is one kernel.
 
-    The kernels have the default activations, and drop inputs but not states. Everything else takes the general way,
-    step by step, with the same result.
+    The kernels have the default activations (SimpleRNN's also relu and none), and drop inputs but not states.
+    Everything else takes the general way, step by step, with the same result.
     """
 
     cell_class: Any
@@ -47,13 +52,16 @@ class FusedRNN(RNN):
     def _fuses(self, mask: Any, training: Any) -> bool:
         """Whether the kernel computes what this call asks for."""
         cell = self.cell
-        if self.use_cudnn is False or cell.activation not in _TANH:
+        if self.use_cudnn is False or not self._has_activation():
             return False
         if getattr(cell, "recurrent_activation", _SIGMOID[0]) not in _SIGMOID:
             return False
         if training and (cell.recurrent_dropout or (cell.dropout and cell.dropout_mask_count)):
             return False  # masks on the states, or other ones on the inputs for each gate
         return mask is None or (not self.unroll and len(mask.shape) == 2)
+
+    def _has_activation(self) -> bool:
+        return self.cell.activation in _TANH
 
     def fused(self, inputs: Any, states: list, **options: Any) -> tuple:
         """The whole sequence by the kernel; `options` are those of `run_fused`."""
@@ -163,7 +171,11 @@ class SimpleRNN(FusedRNN):
 
     def fused(self, inputs: Any, states: list, **options: Any) -> tuple:
         x = self._projection(inputs, self.cell.bias)
-        return run_fused(simple_rnn_op, x, [self.cell.recurrent_kernel], states, **options)
+        activation = _SIMPLE[self.cell.activation]
+        return run_fused(simple_rnn_op, x, [self.cell.recurrent_kernel], states, activation=activation, **options)
+
+    def _has_activation(self) -> bool:
+        return self.cell.activation in _SIMPLE
 
     def get_config(self) -> dict:
         return {k: v for k, v in super().get_config().items() if k != "seed"}  # as in Keras

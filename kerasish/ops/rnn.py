@@ -11,7 +11,7 @@ from ..engine.errors import invalid
 from ..engine.op import C, define_op
 from ..engine.spec import Spec
 from ..engine.tape import GradientTape
-from .activation import sigmoid
+from .activation import relu, sigmoid
 from .cast import cast
 from .compare import where as choose
 from .creation import zeros_like
@@ -176,8 +176,13 @@ def _outputs(x: Spec, n: int | None, sequences: bool, kept: int) -> tuple[Spec, 
     return y, Spec((size if kept else 0,), "int32" if x.dtype == "float32" else "int64")
 
 
+# The activations of a simple recurrent layer that its kernel has, by their numbers in it.
+SIMPLE_ACTIVATIONS = {"tanh": tanh, "relu": relu, "linear": lambda x: x}
+
+
 def _numbers(specs: tuple[Spec, ...], a: dict) -> tuple:
-    return int(a["sequences"]), int(a["reverse"]), int(a.get("reset_after", False))
+    variant = list(SIMPLE_ACTIVATIONS).index(a["activation"]) if "activation" in a else a.get("reset_after", False)
+    return int(a["sequences"]), int(a["reverse"]), int(variant)
 
 
 def _flops(specs: tuple[Spec, ...], outs: tuple[Spec, ...], attrs: dict) -> int:
@@ -188,7 +193,11 @@ def _grad_flops(specs: tuple[Spec, ...], outs: tuple[Spec, ...], attrs: dict) ->
     return 2 * _flops(specs, outs, attrs)
 
 
-def _simple_rnn_infer(x: Spec, u: Spec, h0: Spec, *mask: Spec, sequences: bool, reverse: bool) -> tuple:
+def _simple_rnn_infer(
+    x: Spec, u: Spec, h0: Spec, *mask: Spec, sequences: bool, reverse: bool, activation: str
+) -> tuple:
+    if activation not in SIMPLE_ACTIVATIONS:
+        raise invalid("simple_rnn", f"the activation is one of {', '.join(SIMPLE_ACTIVATIONS)}", activation=activation)
     return _outputs(x, _check("simple_rnn", x, u, 1, {"h0": h0}, None, mask), sequences, 0)
 
 
@@ -213,7 +222,7 @@ def _run(step: Callable, x: Any, states: list, mask: tuple, a: dict) -> tuple:
 
 def _simple_rnn_composed(x: Any, u: Any, h0: Any, *mask: Any, **a: Any) -> list:
     def step(x, states):
-        h = tanh(add(x, matmul(states[0], u)))
+        h = SIMPLE_ACTIVATIONS[a["activation"]](add(x, matmul(states[0], u)))
         return h, [h]
 
     return [_run(step, x, [h0], mask, a)[0]]

@@ -9,12 +9,20 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def simple_rnn_step(x, u, h):
+ACTIVATIONS = {
+    "tanh": (np.tanh, lambda y: 1 - y * y),
+    "relu": (lambda x: np.maximum(x, 0), lambda y: (y > 0).astype(y.dtype)),
+    "linear": (lambda x: x, np.ones_like),
+}
+
+
+def simple_rnn_step(x, u, h, activation="tanh"):
     """The state after a step, and what maps its gradient to those of (x's columns, u, h)."""
-    y = np.tanh(x + h @ u)
+    f, slope = ACTIVATIONS[activation]
+    y = f(x + h @ u)
 
     def back(g):
-        z = g * (1 - y * y)
+        z = g * slope(y)
         return z, h.T @ z, z @ u.T
 
     return y, back
@@ -69,10 +77,10 @@ def keep(mask, t, new, old):
     return new if mask is None else np.where(mask[:, t, None], new, old)
 
 
-def simple_rnn(x, u, h0, mask=None, sequences=True, reverse=False):
+def simple_rnn(x, u, h0, mask=None, sequences=True, reverse=False, activation="tanh"):
     h, ys = h0, []
     for t in times(x, reverse):
-        h = keep(mask, t, simple_rnn_step(x[:, t], u, h)[0], h)
+        h = keep(mask, t, simple_rnn_step(x[:, t], u, h, activation)[0], h)
         ys.append(h)
     return np.stack(ys, 1) if sequences else h
 
@@ -119,8 +127,11 @@ def backwards(x, params, states, step, grads, mask, sequences, reverse):
     return (dx, *dparams, *d)
 
 
-def simple_rnn_grad(x, u, h0, g, mask=None, sequences=True, reverse=False):
-    return backwards(x, [u], [h0], simple_rnn_step, [g], mask, sequences, reverse)
+def simple_rnn_grad(x, u, h0, g, mask=None, sequences=True, reverse=False, activation="tanh"):
+    def step(*args):
+        return simple_rnn_step(*args, activation)
+
+    return backwards(x, [u], [h0], step, [g], mask, sequences, reverse)
 
 
 def lstm_grad(x, u, h0, c0, g, gc, mask=None, sequences=True, reverse=False):

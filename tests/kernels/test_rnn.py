@@ -23,7 +23,7 @@ SHAPES = [
 class Call:
     """One call of a kernel and of its gradient."""
 
-    def __init__(self, cell, shape, dtype, mask, sequences, reverse, reset_after=True):
+    def __init__(self, cell, shape, dtype, mask, sequences, reverse, variant=True):
         batch, time, n = shape
         gates = GATES[cell]
         self.cell, self.dtype, self.shape, self.sequences = cell, dtype, shape, sequences
@@ -37,10 +37,12 @@ class Call:
         self.grads = [values(self.y_shape, dtype, 7)]
         if cell == "lstm":
             self.grads.append(values((batch, n), dtype, 8))
-        self.i = (int(sequences), int(reverse)) + ((int(reset_after),) if cell == "gru" else ())
+        self.i = (int(sequences), int(reverse), int(variant))
         self.attrs = dict(sequences=sequences, reverse=reverse)
         if cell == "gru":
-            self.attrs["reset_after"] = reset_after
+            self.attrs["reset_after"] = variant
+        elif cell == "simple_rnn":
+            self.attrs["activation"] = list(recurrent.ACTIVATIONS)[variant]
         kept = {"simple_rnn": 0, "lstm": 5, "gru": 4}[cell] + (not sequences)
         self.reserve = (batch * time * n * kept,), "int32" if dtype == "float32" else "int64"
 
@@ -68,50 +70,51 @@ class Call:
             np.testing.assert_allclose(a, b, rtol=RTOL[self.dtype], atol=RTOL[self.dtype] * scale)
 
 
-VARIANTS = [("simple_rnn", True), ("lstm", True), ("gru", True), ("gru", False)]
+# What i[2] says: reset_after, or the activation.
+VARIANTS = [("simple_rnn", 0), ("simple_rnn", 1), ("simple_rnn", 2), ("lstm", 0), ("gru", 1), ("gru", 0)]
 
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize(("cell", "reset_after"), VARIANTS)
-def test_values_and_gradients(cell, reset_after, dtype, isa):
+@pytest.mark.parametrize(("cell", "variant"), VARIANTS)
+def test_values_and_gradients(cell, variant, dtype, isa):
     for k, shape in enumerate(SHAPES):
         for sequences in (True, False):
             if shape[1] == 0 and sequences:
                 continue
             call = Call(cell, shape, dtype, mask=k % 2 == 1, sequences=sequences, reverse=k % 3 == 1,
-                        reset_after=reset_after)  # fmt: skip
+                        variant=variant)  # fmt: skip
             *out, reserve = run(*call.forward(), isa=isa)
             call.check(out, call.reference(grad=False))
             call.check(run(*call.backward(out[0], reserve), isa=isa), call.reference(grad=True))
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize(("cell", "reset_after"), VARIANTS)
+@pytest.mark.parametrize(("cell", "variant"), VARIANTS)
 @pytest.mark.parametrize("mask", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("sequences", [False, True])
-def test_every_combination(sequences, reverse, mask, cell, reset_after, isa):
-    call = Call(cell, (5, 6, 9), "float64", mask, sequences, reverse, reset_after)
+def test_every_combination(sequences, reverse, mask, cell, variant, isa):
+    call = Call(cell, (5, 6, 9), "float64", mask, sequences, reverse, variant)
     *out, reserve = run(*call.forward(), isa=isa)
     call.check(out, call.reference(grad=False))
     call.check(run(*call.backward(out[0], reserve), isa=isa), call.reference(grad=True))
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize(("cell", "reset_after"), VARIANTS)
-def test_same_bits_at_any_thread_count(cell, reset_after, isa):
+@pytest.mark.parametrize(("cell", "variant"), VARIANTS)
+def test_same_bits_at_any_thread_count(cell, variant, isa):
     for shape in ((37, 4, 20), (64, 3, 40)):
-        call = Call(cell, shape, "float32", True, False, False, reset_after)
+        call = Call(cell, shape, "float32", True, False, False, variant)
         same_bits_at_any_thread_count(*call.forward(), isa=isa)
         y, *_, reserve = run(*call.forward(), isa=isa)
         same_bits_at_any_thread_count(*call.backward(y, reserve), isa=isa)
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize(("cell", "reset_after"), VARIANTS)
-def test_a_sample_has_the_same_bits_in_any_batch(cell, reset_after, isa):
-    call = Call(cell, (19, 3, 21), "float32", True, True, False, reset_after)
+@pytest.mark.parametrize(("cell", "variant"), VARIANTS)
+def test_a_sample_has_the_same_bits_in_any_batch(cell, variant, isa):
+    call = Call(cell, (19, 3, 21), "float32", True, True, False, variant)
     whole = run(*call.forward(), isa=isa)[0]
     name, ins, outs, i = call.forward()
     batch = len(call.x)
@@ -122,10 +125,10 @@ def test_a_sample_has_the_same_bits_in_any_batch(cell, reset_after, isa):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize(("cell", "reset_after"), VARIANTS)
-def test_what_stands_in_skipped_steps_does_not_matter(cell, reset_after, isa):
+@pytest.mark.parametrize(("cell", "variant"), VARIANTS)
+def test_what_stands_in_skipped_steps_does_not_matter(cell, variant, isa):
     """Also NaN, and backwards too."""
-    call = Call(cell, (5, 6, 9), "float32", True, True, False, reset_after)
+    call = Call(cell, (5, 6, 9), "float32", True, True, False, variant)
     y, *_, reserve = run(*call.forward(), isa=isa)
     grads = run(*call.backward(y, reserve), isa=isa)
     call.x[~call.mask[0]] = np.nan

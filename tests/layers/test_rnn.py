@@ -44,11 +44,12 @@ def flat(x):
 # -- the fused way and the general one
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "GRU before"])
+@pytest.mark.parametrize("kind", [*KINDS, "GRU before", "SimpleRNN relu"])
 @pytest.mark.parametrize("mask", [None, lengths(6, 6, 3, 0), np.random.default_rng(1).random((3, 6)) < 0.5])
 def test_fused_and_general_agree(kind, mask):
     """Outputs, states and all gradients, in every combination of what a layer returns."""
-    name, extra = kind.split()[0], {"reset_after": False} if " " in kind else {}
+    name, _, variant = kind.partition(" ")
+    extra = {"before": {"reset_after": False}, "relu": {"activation": "relu"}}.get(variant, {})
     x, first = data(3, 6, 4), [data(3, 5, seed=2 + k) for k in range(1 + (name == "LSTM"))]
     for sequences, backwards, zeros, bias in itertools.product((True, False), repeat=4):
         options = dict(
@@ -86,7 +87,8 @@ def test_what_is_fused(kind, monkeypatch):
     assert runs() == runs(mask=mask) == runs(unroll=True) == runs(go_backwards=True, return_sequences=True) == 1
     assert runs(True, dropout=0.5) == 1
     assert runs(dropout=0.5, recurrent_dropout=0.5) == 1  # nothing is dropped outside training
-    assert runs(True, recurrent_dropout=0.5) == runs(activation="relu") == runs(mask=mask, unroll=True) == 0
+    assert runs(True, recurrent_dropout=0.5) == runs(activation="elu") == runs(mask=mask, unroll=True) == 0
+    assert runs(activation="relu") == runs(activation=None) == (kind == "SimpleRNN")
     if kind != "SimpleRNN":
         assert runs(use_cudnn=False) == runs(recurrent_activation="relu") == 0
         assert runs(True, dropout=0.5, implementation=1) == 0

@@ -198,7 +198,9 @@ def test_shapes_that_the_ops_refuse():
     fails("gru: the recurrent bias is (9,). Received: bias.shape=(3,), recurrent_kernel.shape=(3, 9)",
           lambda: gru_op.infer(spec(2, 5, 9), spec(3, 9), spec(3), h, reset_after=True, **a))  # fmt: skip
     fails("simple_rnn: `h0` is (batch, units) = (None, 3)",
-          lambda: simple_rnn_op.infer(spec(None, 5, 3), spec(3, 3), spec(3), **a))  # fmt: skip
+          lambda: simple_rnn_op.infer(spec(None, 5, 3), spec(3, 3), spec(3), activation="tanh", **a))  # fmt: skip
+    fails("simple_rnn: the activation is one of tanh, relu, linear. Received: activation='elu'",
+          lambda: simple_rnn_op.infer(spec(2, 5, 3), spec(3, 3), h, activation="elu", **a))  # fmt: skip
 
 
 def test_steps_of_unknown_number():

@@ -19,6 +19,7 @@ MASK = np.random.default_rng(5).random((3, 6)) < 0.6
 VARIANTS = {
     "SimpleRNN": ("SimpleRNN", {}),
     "SimpleRNN relu": ("SimpleRNN", {"activation": "relu"}),
+    "SimpleRNN linear": ("SimpleRNN", {"activation": None}),
     "GRU": ("GRU", {}),
     "GRU before": ("GRU", {"reset_after": False}),
     "GRU no bias": ("GRU", {"use_bias": False}),

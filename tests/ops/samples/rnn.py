@@ -7,6 +7,11 @@ from kerasish.ops.rnn import gru_op, lstm_op, simple_rnn_op
 from ..sample import Sample, rand
 
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
+VARIANTS = {
+    "simple_rnn": [{"activation": "tanh"}, {"activation": "relu"}, {"activation": "linear"}],
+    "lstm": [{}],
+    "gru": [{"reset_after": True}, {"reset_after": False}],
+}
 OPS = {"simple_rnn": simple_rnn_op, "lstm": lstm_op, "gru": gru_op}
 NOTE = "the reserve's layout is the kernel's own; values and first gradients are compared in test_rnn.py"
 
@@ -24,10 +29,8 @@ def arrays(name, batch, time, n, mask):
 def samples():
     for name in GATES:
         for sequences, reverse, mask in itertools.product((True, False), (False, True), (False, True)):
-            for reset_after in (True, False) if name == "gru" else (None,):
-                attrs = {"sequences": sequences, "reverse": reverse}
-                if reset_after is not None:
-                    attrs["reset_after"] = reset_after
+            for variant in VARIANTS[name]:
+                attrs = {"sequences": sequences, "reverse": reverse, **variant}
                 batch, time, n = 3, 4, 5
                 given, masks = arrays(name, batch, time, n, mask)
                 yield Sample(name, (*given, *masks), attrs, note=NOTE)

@@ -28,8 +28,7 @@ typedef struct {
 /* max(v, 0), and v where it is NaN: as the elementwise kernel has it. */
 KR_INLINE vreal KR_FN(positive)(vreal v) { return v_select(v_lt(v, v_zero()), v_zero(), v); }
 
-KR_INLINE void KR_FN(affine_row)(const real *x, const real *g, int64_t n, const KR_FN(coefs) * k, int relu,
-                                 real *y) {
+KR_INLINE void KR_FN(affine_row)(const real *x, const real *g, int64_t n, const KR_FN(coefs) * k, int relu, real *y) {
   for (int64_t j = 0; j < n; j += V_LANES) {
     int64_t w = n - j;
     vreal d = v_sub(KR_FN(ld)(x + j, w), KR_FN(ld)(k->mean + j, w));

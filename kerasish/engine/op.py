@@ -73,6 +73,7 @@ class Op:
     __slots__ = (
         "compose", "epilogue", "flops", "grad", "infer", "inplace", "input_names", "kernel", "kind", "lead", "name",
         "output_names", "recompute", "saved_inputs", "saved_outputs", "scratch", "simplify", "traits", "variadic",
+        "whole",
     )  # fmt: skip
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
@@ -115,6 +116,7 @@ def define_op(
     scratch: Callable | None = None,
     flops: Callable | None = None,
     lead: Callable | None = None,
+    whole: str = "",
     epilogue: str | tuple[str, ...] = (),
     simplify: Callable | None = None,
     compose: Callable | None = None,
@@ -139,8 +141,10 @@ def define_op(
         flops: flops(input_specs, output_specs, attributes) -> floating-point operations of one call (a multiply-add is
             two); by default one per element of the output, of the input for a reduction, none for a view.
         lead: lead(input_specs, attributes) -> how many leading dimensions of the first input the op treats element by
-            element (for a softmax over the last axis all but that one), so that a block of rows can be computed by
-            itself; inputs that do not have these dimensions are read whole. An elementwise op needs none.
+            element (for a softmax over the last axis all but that one, for a convolution the batch), so that a block
+            of rows can be computed by itself, to the same bits. An elementwise op needs none.
+        whole: names of the inputs that a block of rows reads all of (a convolution's kernel); the others have the
+            leading dimensions, as all outputs do.
         epilogue: the elementwise functions of its first output that the kernel computes on the way, by name (they are
             passed as the attribute `activation`); of an elementwise op, its name there.
         simplify: simplify(input_specs, output_specs, attributes, constants) -> the position of an input that the
@@ -169,6 +173,7 @@ def define_op(
     op.flops = flops or _DEFAULT_FLOPS[kind]
     op.lead, op.epilogue, op.simplify, op.compose = lead, epilogue, simplify, compose
     op.recompute, op.traits = recompute, traits or {}
+    op.whole = tuple(op.input_names.index(n) for n in whole.split())
     saved = saves.split()
     unknown = set(saved) - set(op.input_names) - set(op.output_names)
     if unknown:

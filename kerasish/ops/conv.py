@@ -134,6 +134,8 @@ def _define(
         kind="anchor",
         flops=lambda specs, outs, a: _work(outs[0], specs[1]),
         epilogue=epilogue,
+        lead=lambda specs, attrs: 1,
+        whole="kernel",
     )
     grad_input = define_op(
         f"{name}_grad_input",
@@ -223,6 +225,8 @@ conv_bias_op = define_op(
     kind="anchor",
     flops=_conv.forward.flops,
     epilogue=EPILOGUES,
+    lead=lambda specs, attrs: 1,
+    whole="kernel bias",
 )
 _depthwise = _define(
     "depthwise_conv",

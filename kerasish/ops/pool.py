@@ -71,6 +71,7 @@ max_pool_op = define_op(
     grad=(lambda ctx, g, _: max_pool_grad_op(ctx.outputs[1], g, sizes=ctx.specs[0].shape[1:-1], **ctx.attrs),),
     saves="place",
     kind="reduce",
+    lead=lambda specs, attrs: 1,
     traits={"chooses": (0, 0, 1)},
 )
 

@@ -1,4 +1,4 @@
-"""What cannot be compiled: it runs as it is, gives the same numbers, and says once why. And conditions, which can be."""
+"""What cannot be compiled runs as it is, gives the same numbers, and says once why; conditions can be compiled."""
 
 import random
 import warnings

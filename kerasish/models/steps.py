@@ -86,6 +86,11 @@ class Steps:
         for m in self.metrics:
             m.reset_state()
 
+    def __getstate__(self) -> dict:
+        # Functions are bound to this model: a copy makes its own.
+        made = ("train_function", "test_function", "predict_function", "_call_function")
+        return {**self.__dict__, **dict.fromkeys(made)}
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._calls_compiled():
             function = self._call_function

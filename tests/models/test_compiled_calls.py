@@ -1,5 +1,6 @@
 """predict and model(x) as programs: the fast paths give what the general ones give, and follow what is changed."""
 
+import copy
 import threading
 import warnings
 
@@ -395,3 +396,22 @@ def test_many_threads_call_and_predict_with_one_model():
     [t.start() for t in threads]
     [t.join() for t in threads]
     assert not failures
+
+
+def test_a_copy_of_a_model_that_has_run_is_a_model_of_its_own():
+    model = mlp()
+    model.compile("sgd", "mse")
+    y = X[:, :3].copy()
+    model.fit(X, y, verbose=0)
+    for _ in range(2):
+        before = model.predict(X, verbose=0), model(X).numpy(), model.get_weights()
+    other = copy.deepcopy(model)
+    np.testing.assert_array_equal(other.predict(X, verbose=0), before[0])
+    other.compile("sgd", "mse")
+    other.fit(X, y, verbose=0, epochs=2)
+    for a, b in zip(model.get_weights(), before[2]):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(other.get_weights()[0], before[2][0])
+    for _ in range(2):
+        np.testing.assert_array_equal(model(X).numpy(), before[1])
+        assert not np.array_equal(other(X).numpy(), before[1])

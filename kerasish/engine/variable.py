@@ -64,6 +64,8 @@ class Variable(Operators):
     array([2., 3.], dtype=float32)
     """
 
+    changes = 0  # how often `trainable` of any Variable has changed: programs made before do not know
+
     def __init__(
         self,
         initializer: Any,
@@ -83,7 +85,7 @@ class Variable(Operators):
             raise invalid("Variable", "the name is a string without '/'", name=name)
         scope = current_path()
         self.path = f"{scope}/{self.name}" if scope else self.name
-        self.trainable = bool(trainable)
+        self._trainable = bool(trainable)
         self.autocast = bool(autocast)
         self.aggregation = aggregation
         self.synchronization = synchronization
@@ -111,6 +113,17 @@ class Variable(Operators):
         if state.capture is not None:
             state.capture.refuse_variable(self.path)
         self._held = Tensor(np.array(value.data, order="C"), value.dtype)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether tapes watch it and optimizers update it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if self._trainable is not bool(value):
+            Variable.changes += 1
+        self._trainable = bool(value)
 
     @property
     def _value(self) -> Tensor:

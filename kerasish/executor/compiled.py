@@ -165,6 +165,7 @@ class CompiledFunction:
         after_capture: called when a capture has ended, to drop what it has left behind.
         log: function of the captured structure -> positions of outputs that several batches log.
         watch: see `run_passes`.
+        told: reasons that a warning has given already, shared by functions that would have the same ones.
     """
 
     def __init__(
@@ -177,14 +178,16 @@ class CompiledFunction:
         after_capture: Callable | None = None,
         log: Callable[[Any], Sequence[int]] | None = None,
         watch: Callable[[str, Graph], None] | None = None,
+        told: set[str] | None = None,
     ):
         functools.update_wrapper(self, fn, updated=())
         self.fn = fn
         self.name = name or getattr(fn, "__name__", "function")
         self.refusal: str | None = None
         self._warmup, self._version, self._after, self._log, self._watch = warmup, version, after_capture, log, watch
+        self._told = set() if told is None else told
         self._programs: OrderedDict[Any, Compiled | int] = OrderedDict()
-        self._suspect: str | None = None
+        self._suspect: tuple[Any, str] | None = None  # for which arguments a capture has failed, and why
         self._forgiven: set[str] = set()
         self._lock = threading.RLock()
 
@@ -194,9 +197,10 @@ class CompiledFunction:
         key, arrays = self._key(args, kwargs)
         compiled = None if key is None else self._find(key, args, kwargs)
         if compiled is None:
+            suspect, self._suspect = self._suspect, None
             out = self._as_it_is(args, kwargs)
-            if self._suspect is not None:  # the arguments are in order, then, and it is the capture that is not
-                self._refuse(self._suspect)
+            if suspect is not None and suspect[0] == key:
+                self._refuse(suspect[1])  # the arguments are in order, and it is the capture that is not
             return out
         return compiled.run(arrays)
 
@@ -281,7 +285,7 @@ class CompiledFunction:
             if seen < self._warmup and not warm:
                 self._put(key, seen + 1)
                 return None
-            compiled = self._compile(args, kwargs)
+            compiled = self._compile(key, args, kwargs)
             if compiled is not None:
                 self._put(key, compiled)
             return compiled
@@ -296,7 +300,7 @@ class CompiledFunction:
         while len(self._programs) > CAPACITY:
             self._programs.popitem(last=False)
 
-    def _compile(self, args: tuple, kwargs: dict) -> Compiled | None:
+    def _compile(self, key: Any, args: tuple, kwargs: dict) -> Compiled | None:
         args, kwargs = tree.map_structure(_spec, (args, kwargs))
         version = None if self._version is None else self._version()
         try:
@@ -321,19 +325,20 @@ class CompiledFunction:
             raise
         except Exception as e:
             # If the arguments are wrong, the function itself says so when it is called as it is.
-            self._suspect = f"{type(e).__name__}: {e}"
+            self._suspect = key, f"{type(e).__name__}: {e}"
             return None
         finally:
             if self._after is not None:
                 self._after()
-        self._suspect = None
         for w in caught:
             warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
         return compiled
 
     def _refuse(self, why: str) -> None:
         self.refusal = why
-        self._suspect = None
+        if why in self._told:
+            return
+        self._told.add(why)
         warnings.warn(
             f"{self.name} runs op by op, because it cannot be compiled: {why}. The results are the same; "
             "jit_compile=False says that this is meant.",

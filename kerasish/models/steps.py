@@ -15,7 +15,7 @@ from ..engine.operation import infer_spec, tracing
 from ..engine.spec import Spec
 from ..engine.tape import GradientTape
 from ..engine.tensor import Tensor, to_tensor
-from ..engine.variable import autocast_dtype
+from ..engine.variable import Variable, autocast_dtype
 from ..executor import CompiledFunction, Slot
 from ..layers.call import context, get_mask, set_mask
 from ..layers.state import changes
@@ -85,6 +85,11 @@ class Steps:
         """Sets all metrics back."""
         for m in self.metrics:
             m.reset_state()
+
+    def __getstate__(self) -> dict:
+        # Functions are bound to this model: a copy makes its own.
+        made = ("train_function", "test_function", "predict_function", "_call_function")
+        return {**self.__dict__, **dict.fromkeys(made)}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._calls_compiled():
@@ -247,6 +252,7 @@ class Steps:
             version=self._version,
             after_capture=self._clear_losses,
             log=scalar_logs if name == "train_step" else None,
+            told=self.__dict__.setdefault("_told_reasons", set()),
         )
 
     def _compile_loss_keeps(self, losses: list) -> None:
@@ -254,11 +260,12 @@ class Steps:
             self._compile_loss.keep(losses)
 
     def _version(self) -> Any:
-        """Changes when an attribute of the model or of a layer in it does."""
+        """Changes when an attribute of the model or of a layer in it does, or `trainable` of a Variable."""
         seen, version = self._seen_version
-        if seen != changes.count:
-            version = tuple([x.__dict__.get("_changes", 0) for x in self._flatten_layers()])
-            self.__dict__["_seen_version"] = changes.count, version
+        count = changes.count + Variable.changes
+        if seen != count:
+            version = (Variable.changes, *[x.__dict__.get("_changes", 0) for x in self._flatten_layers()])
+            self.__dict__["_seen_version"] = count, version
         return version
 
     @property

@@ -186,7 +186,9 @@ def _drops_neutral(neutral: tuple[float | None, float | None]) -> Callable:
     def simplify(specs: Any, outs: Any, attrs: dict, constants: list) -> int | None:
         for k, number in enumerate(neutral):
             value = constants[k]
-            if number is not None and value is not None and value.size and (value == number).all():
+            if number is None or value is None or not value.size or not (value == number).all():
+                continue
+            if not np.signbit(value).any():  # x - -0.0 is 0.0 where x is -0.0
                 return 1 - k
         return None
 

@@ -128,7 +128,7 @@ def measure(case: Case, threads: int, isa: str, limits: Limits, a: argparse.Name
         tensors = [torch.from_numpy(x.astype("int32") if x.dtype == np.uint32 else x) for x in ins]
         calls["torch"] = lambda: case.torch(torch, *tensors)
     seconds = in_turns(calls, a.seconds, time.perf_counter if several and threads > 1 else time.thread_time)
-    read, written = sum(x.nbytes for x in ins), sum(x.nbytes for x in outs)
+    read, written = sum(x.nbytes for x in ins) + case.again, sum(x.nbytes for x in outs)
     least, binds = limits.of(case, read, written)
     return {
         "group": case.group, "shape": case.name, "kernel": case.kernel, "isa": isa, "threads": threads,

@@ -35,6 +35,8 @@ KR_INLINE void KR_FN(micro)(const int rows, const int nv, int64_t kc, const real
     for (int v = 0; v < nv; ++v) v_store(c + r * ldc + v * V_LANES, acc[r][v]);
 }
 
+static const KR_ALIGNED real KR_FN(zeros)[NR];
+
 typedef void (*KR_FN(micro_fn))(int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c,
                                 int64_t ldc, int relu);
 
@@ -71,6 +73,16 @@ static void KR_FN(tile)(int64_t kc, const real *a, int64_t rows, const real *b, 
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < cols; j += V_LANES)
       v_store_n(c + r * ldc + j, v_load(edge + r * width + j), kr_min(cols - j, V_LANES));
+}
+
+void KR_FN(gemm_panel)(int64_t m, int64_t k, const real *a, const real *b, int64_t width, real *c, int accumulate) {
+  const int64_t panels = kr_ceil_div(m, MR);
+  for (int64_t q = 0; q < panels; ++q) {
+    const int64_t row = q * m / panels, rows = (q + 1) * m / panels - row;
+    real *to = c + row * width;
+    KR_FN(micros)
+    [width == NR][rows](k, a + row * k, b, accumulate ? to : KR_FN(zeros), accumulate ? width : 0, to, width, 0);
+  }
 }
 
 /* ---- partition -------------------------------------------------------------------------------------------------- */
@@ -199,8 +211,6 @@ typedef struct {
   real *c;
   int64_t ldc;
 } KR_FN(gemm_out);
-
-static const KR_ALIGNED real KR_FN(zeros)[NR];
 
 /* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to). */
 static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out, int64_t batch, int64_t p0, int64_t p1,

@@ -80,8 +80,8 @@ void KR_FN(gemm_panel)(int64_t m, int64_t k, const real *a, const real *b, int64
   for (int64_t q = 0; q < panels; ++q) {
     const int64_t row = q * m / panels, rows = (q + 1) * m / panels - row;
     real *to = c + row * width;
-    KR_FN(micros)
-    [width == NR][rows](k, a + row * k, b, accumulate ? to : KR_FN(zeros), accumulate ? width : 0, to, width, 0);
+    const KR_FN(micro_fn) micro = KR_FN(micros)[width == NR][rows];
+    micro(k, a + row * k, b, accumulate ? to : KR_FN(zeros), accumulate ? width : 0, to, width, 0);
   }
 }
 

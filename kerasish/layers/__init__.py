@@ -3,6 +3,7 @@
 from ..engine.serialization import deserialize_keras_object as _deserialize
 from ..engine.serialization import serialize_keras_object as _serialize
 from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from .attention import AdditiveAttention, Attention
 from .conv import Conv1D, Conv2D, Conv3D
 from .conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from .dense import Dense
@@ -17,7 +18,9 @@ from .dropout import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from .einsum_dense import EinsumDense
 from .embedding import Embedding, Identity, Lambda, Masking, Rescaling
+from .grouped_query_attention import GroupedQueryAttention as GroupQueryAttention
 from .input_layer import Input, InputLayer
 from .input_spec import InputSpec
 from .layer import Layer
@@ -39,6 +42,7 @@ from .merging import (
     multiply,
     subtract,
 )
+from .multi_head_attention import MultiHeadAttention
 from .normalization import (
     BatchNormalization,
     GroupNormalization,

@@ -27,7 +27,7 @@
  * calculation for softmax (2018).  A task of the forward pass is a block of at most QUERIES queries of one head.  Scores
  * are made KEYS keys by one panel of queries at a time, queries in the lanes: so maxima and sums go from vector to
  * vector, and the panel is as the second product wants to read it.  In the backward pass keys are in the lanes, since
- * two of the three products sum over queries; the third gets a transposed copy.  There a task is a key head and a part
+ * two of the three products sum over queries; the third reads the panel by rows.  There a task is a key head and a part
  * of its queries; parts are summed in order.  What is cut, and how, follows from the shape alone. */
 #include "elementwise/vmath.h"
 #include "gemm/core.h"

@@ -29,8 +29,8 @@ static int64_t KR_FN(sums_size)(const attention_shape *s) {
 }
 
 static int64_t KR_FN(backward_own)(const attention_shape *s) {
-  const int64_t both = s->width + s->value_width;
-  return kr_round_up(16 * 16 + s->block * (2 * both + s->width + 2 + KEYS) + GEMM_NR * both + KEYS * s->width +
+  const int64_t both = s->width + s->value_width, columns = kr_round_up(s->width, GEMM_NR);
+  return kr_round_up(16 * 16 + s->block * (2 * both + columns + 2) + GEMM_NR * both + KEYS * columns +
                          4 * QUERIES * GEMM_NR + (s->seed ? kr_ceil_div(QUERIES * KEYS, (int64_t)sizeof(real)) : 0),
                      16);
 }
@@ -68,23 +68,43 @@ static void KR_FN(pack_queries)(const KR_FN(backward) * f, KR_FN(query_block) * 
   }
 }
 
+/* One row of logits and of dp becomes weights and dl.  f: factors of dropout, or NULL. */
+KR_INLINE void KR_FN(gradient_row)(real *logits, real *dp, const real *f, real kept, int64_t width, real lse,
+                                   real delta) {
+  for (int64_t c = 0; c < width; c += V_LANES) {
+    const vreal weight = v_exp(v_sub(v_load(logits + c), v_set1(lse)));
+    vreal d = v_load(dp + c), used = weight;
+    if (f) {
+      const vreal factor = v_mul(v_load(f + c), v_set1(kept));
+      d = v_mul(d, factor);
+      used = v_mul(weight, factor);
+    }
+    v_store(dp + c, v_mul(weight, v_sub(d, v_set1(delta))));
+    v_store(logits + c, used);
+  }
+}
+
+/* The row of a query that may attend to nothing: equal weights, which no logit changes. */
+static void KR_FN(dead_row)(real *logits, real *dp, const real *f, real kept, int64_t width, real weight) {
+  for (int64_t c = 0; c < width; ++c) {
+    logits[c] = f ? weight * f[c] * kept : weight;
+    dp[c] = 0;
+  }
+}
+
 /* Logits in p->s and dp become weights and dl.  keep: bytes [query][KEYS] from the panel's first key, or NULL. */
 static void KR_FN(weights_and_gradient)(const KR_FN(backward) * f, const KR_FN(panel) * p, const KR_FN(query_block) * a,
                                         const uint8_t *keep, real *dp) {
   const int64_t w = p->width;
-  const vreal kept = v_set1(f->j.kept);
+  const real kept = f->j.kept;
   if (keep) KR_FN(spread)(p, keep, 1, KEYS, 1);
   for (int64_t i = 0; i < p->rows; ++i) {
-    const vreal lse = v_set1(a->lse[i]), delta = v_set1(a->delta[i]);
-    const int dead = a->lse[i] == (real)-INFINITY;
-    for (int64_t c = i * w; c < (i + 1) * w; c += V_LANES) {
-      vreal weight = dead ? v_set1(1 / (real)f->j.s.keys) : v_exp(v_sub(v_load(p->s + c), lse)), d = v_load(dp + c);
-      const vreal factor = keep ? v_mul(v_load(p->tile + c), kept) : v_set1(1);
-      if (keep) d = v_mul(d, factor);
-      v_store(dp + c, dead ? v_zero() : v_mul(weight, v_sub(d, delta)));
-      if (keep) weight = v_mul(weight, factor);
-      v_store(p->s + c, weight);
-    }
+    real *const logits = p->s + i * w, *const d = dp + i * w;
+    const real *factors = keep ? p->tile + i * w : NULL, lse = a->lse[i], delta = a->delta[i];
+    if (lse == (real)-INFINITY) KR_FN(dead_row)(logits, d, factors, kept, w, 1 / (real)f->j.s.keys);
+    else if (keep) KR_FN(gradient_row)(logits, d, factors, kept, w, lse, delta);
+    else if (w == GEMM_NR) KR_FN(gradient_row)(logits, d, NULL, 1, GEMM_NR, lse, delta);
+    else KR_FN(gradient_row)(logits, d, NULL, 1, w, lse, delta);
   }
 }
 
@@ -99,9 +119,10 @@ static void KR_FN(backward_block)(const KR_FN(backward) * f, int64_t b, int64_t 
   a.q = TAKE(scratch, block * h), a.q_turned = TAKE(scratch, block * h);
   a.g = TAKE(scratch, block * depth), a.g_turned = TAKE(scratch, block * depth);
   a.delta = TAKE(scratch, block), a.lse = TAKE(scratch, block);
-  real *const dq = TAKE(scratch, block * h), *const turned = TAKE(scratch, KEYS * block); /* dl: panels of queries */
+  const int64_t columns = kr_round_up(h, GEMM_NR); /* panels of dq, and of the keys of a block as they lie in memory */
+  real *const dq = TAKE(scratch, block * columns), *const k_rows = TAKE(scratch, KEYS * columns);
   real *const k = TAKE(scratch, GEMM_NR * h), *const v = TAKE(scratch, GEMM_NR * depth);
-  real *const k_turned = TAKE(scratch, KEYS * h), *const dp = TAKE(scratch, QUERIES * GEMM_NR);
+  real *const dp = TAKE(scratch, QUERIES * GEMM_NR);
   KR_FN(panel) p = {.b = b, .head = head, .query = q0, .rows = a.n};
   p.s = TAKE(scratch, QUERIES * GEMM_NR);
   p.tile = TAKE(scratch, QUERIES * GEMM_NR);
@@ -114,7 +135,11 @@ static void KR_FN(backward_block)(const KR_FN(backward) * f, int64_t b, int64_t 
   for (; key < s->keys; key += KEYS) {
     if (s->causal && key >= q0 + a.n && !a.dead) break;
     const int64_t nk = kr_min(KEYS, s->keys - key), at = b * s->keys + key;
-    KR_FN(pack_left_turned)(j->key + at * k_row + group * h, k_row, h, nk, k_turned);
+    for (int64_t i = 0; i < h; i += GEMM_NR) {
+      const int64_t cols = kr_min(GEMM_NR, h - i);
+      KR_FN(pack_copy)(j->key + at * k_row + group * h + i, k_row, cols, KR_FN(panel_width)(cols), nk,
+                       k_rows + i * KEYS);
+    }
     if (keep) decide(&j->drop, s, b, head, q0, a.n, key, nk, keep);
     for (int64_t c = 0; c < nk; c += GEMM_NR) {
       real *const dv = sums + (key + c) * (h + depth);
@@ -129,26 +154,25 @@ static void KR_FN(backward_block)(const KR_FN(backward) * f, int64_t b, int64_t 
       KR_FN(weights_and_gradient)(f, &p, &a, keep ? keep + c : NULL, dp);
       KR_FN(gemm_panel)(depth, a.n, a.g_turned, p.s, p.width, dv, 1);
       KR_FN(gemm_panel)(h, a.n, a.q_turned, dp, p.width, dv + depth * p.width, 1);
-      for (int64_t i = 0; i < a.n; i += GEMM_NR) {
-        const int64_t cols = kr_min(GEMM_NR, a.n - i), width = KR_FN(panel_width)(cols);
-        KR_FN(pack_right)(dp + i * p.width, p.width, cols, width, p.cols, turned + i * KEYS + c * width);
+      for (int64_t i = 0; i < h; i += GEMM_NR) {
+        const int64_t width = KR_FN(panel_width)(kr_min(GEMM_NR, h - i));
+        const real *keys = k_rows + i * KEYS + c * width;
+        KR_FN(gemm_panel_of_rows)(a.n, p.cols, dp, p.width, keys, width, dq + i * block, p.key > 0);
       }
       if (dlogits)
         for (int64_t i = 0; i < a.n; ++i)
           memcpy(dlogits + i * s->keys + p.key, dp + i * p.width, (size_t)p.cols * sizeof(real));
     }
-    for (int64_t i = 0; i < a.n; i += GEMM_NR) KR_FN(gemm_panel)
-    (h, nk, k_turned, turned + i * KEYS, KR_FN(panel_width)(kr_min(GEMM_NR, a.n - i)), dq + i * h, key > 0);
   }
   if (dlogits && key < s->keys)
     for (int64_t i = 0; i < a.n; ++i) memset(dlogits + i * s->keys + key, 0, (size_t)(s->keys - key) * sizeof(real));
-  if (s->keys == 0) memset(dq, 0, (size_t)(block * h) * sizeof(real));
-  KR_FN(times)(dq, kr_round_up(a.n, GEMM_NR) * h, j->scale);
-  const int64_t row = s->heads * h;
-  for (int64_t i = 0; i < a.n; i += GEMM_NR) {
-    const int64_t cols = kr_min(GEMM_NR, a.n - i);
-    real *to = f->dq + (b * s->queries + q0 + i) * row + head * h;
-    KR_FN(turn)(dq + i * h, KR_FN(panel_width)(cols), h, cols, to, row);
+  for (int64_t i = 0; i < h; i += GEMM_NR) {
+    const int64_t cols = kr_min(GEMM_NR, h - i), width = KR_FN(panel_width)(cols);
+    for (int64_t q = 0; q < a.n; ++q) {
+      real *to = f->dq + ((b * s->queries + q0 + q) * s->heads + head) * h + i;
+      const real *from = dq + i * block + q * width;
+      for (int64_t d = 0; d < cols; ++d) to[d] = s->keys ? from[d] * j->scale : 0;
+    }
   }
 }
 

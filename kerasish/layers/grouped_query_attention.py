@@ -97,7 +97,7 @@ class GroupedQueryAttention(ProjectedAttention):
             ),
             **kwargs,
         )
-        where = "GroupQueryAttention"
+        where = type(self).__name__
         self.head_dim = check_count(where, "head_dim", head_dim)
         self.num_query_heads = check_count(where, "num_query_heads", num_query_heads)
         self.num_key_value_heads = check_count(where, "num_key_value_heads", num_key_value_heads)
@@ -113,6 +113,7 @@ class GroupedQueryAttention(ProjectedAttention):
         self.sliding_window = self._window
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        self._check_shapes(query_shape, value_shape, key_shape)
         key_shape = value_shape if key_shape is None else key_shape
         self.feature_dim = query_shape[-1]
 
@@ -165,12 +166,18 @@ class GroupedQueryAttention(ProjectedAttention):
         result = self._output_dense(result if gate is None else ops.multiply(result, gate))
         return (result, weights) if return_attention_scores else result
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> tuple:
+    def _check_shapes(self, query_shape: Any, value_shape: Any, key_shape: Any) -> None:
         shapes = {"query_shape": query_shape, "value_shape": value_shape, "key_shape": key_shape}
-        if query_shape[-1] != value_shape[-1]:
-            raise invalid("GroupQueryAttention", "query and value have the same last dimension", **shapes)
+        if any(x is not None and len(x) != 3 for x in shapes.values()):
+            raise invalid(type(self).__name__, "query, value and key have three dimensions", **shapes)
         if key_shape is not None and tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
-            raise invalid("GroupQueryAttention", "value and key agree in all dimensions but the last", **shapes)
+            raise invalid(type(self).__name__, "value and key agree in all dimensions but the last", **shapes)
+
+    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> tuple:
+        self._check_shapes(query_shape, value_shape, key_shape)
+        if query_shape[-1] != value_shape[-1]:
+            rule = "query and value have the same last dimension"
+            raise invalid(type(self).__name__, rule, query_shape=query_shape, value_shape=value_shape)
         return tuple(query_shape)
 
     def compute_output_spec(

@@ -82,7 +82,10 @@ from .pooling import (
     MaxPooling3D,
 )
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
+from .reversible_embedding import ReversibleEmbedding
 from .separable import SeparableConv1D, SeparableConv2D
+from .spectral_normalization import SpectralNormalization
+from .wrapper import Wrapper
 
 # Keras's second names.
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D

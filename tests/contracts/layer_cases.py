@@ -242,6 +242,15 @@ CASES = _named(
                 options={"use_causal_mask": True},
             ),
         ),
+        ("ReversibleEmbedding", Case(lambda L: L.ReversibleEmbedding(7, 5), ((3, 4),), integers=7)),
+        (
+            "SpectralNormalization",
+            Case(lambda L: L.SpectralNormalization(L.Dense(3, name="inner"), power_iterations=3), ((3, 4),), rtol=2e-5),
+        ),
+        (
+            "SpectralNormalization Conv2D",
+            Case(lambda L: L.SpectralNormalization(L.Conv2D(3, 2, name="inner")), (X2,), rtol=2e-5),
+        ),
         ("Conv2D channels_first", Case(lambda L: L.Conv2D(5, 3, data_format="channels_first"), (X2,))),
         ("MaxPooling2D channels_first", Case(lambda L: L.MaxPooling2D(2, data_format="channels_first"), (X2,))),
     ]

@@ -14,7 +14,7 @@ from kerasish.engine import tree
 from .layer_cases import CASES, Case
 
 # Layers that no case makes on its own.
-ABSTRACT = {"Layer", "InputLayer", "Lambda"}
+ABSTRACT = {"Layer", "InputLayer", "Lambda", "Wrapper"}
 
 
 def ids(case: Case) -> str:
@@ -23,6 +23,15 @@ def ids(case: Case) -> str:
 
 def symbols(inputs):
     return tree.map_structure(lambda x: keras.Input(x.shape[1:], dtype=str(x.dtype)), inputs)
+
+
+def with_dtype(config, dtype):
+    """The config with another dtype, also of the layers inside."""
+    if isinstance(config, (list, tuple)):
+        return [with_dtype(c, dtype) for c in config]
+    if not isinstance(config, dict):
+        return config
+    return {k: dtype if k == "dtype" else with_dtype(v, dtype) for k, v in config.items()}
 
 
 def first_line(x):
@@ -84,14 +93,12 @@ def test_weights_round_trip(case):
     layer.set_weights(values)
     other.set_weights(layer.get_weights())
     np.testing.assert_array_equal(case.call(layer, x).numpy(), case.call(other, x).numpy())
-    store = {}
-    layer.save_own_variables(store)
     third = case.make(layers)
     case.call(third, x)
-    if len(store) == len(layer.weights):  # not those of sub-layers
-        third.load_own_variables({k: v.numpy() for k, v in store.items()})
-    else:
-        third.set_weights(layer.get_weights())
+    for part, same in zip(layer._flatten_layers(), third._flatten_layers(), strict=True):  # cells, wrapped layers
+        store = {}
+        part.save_own_variables(store)
+        same.load_own_variables({k: v.numpy() for k, v in store.items()})
     np.testing.assert_array_equal(case.call(third, x).numpy(), case.call(layer, x).numpy())
     assert layer.count_params() == sum(v.size for v in values)
     if values:
@@ -104,9 +111,7 @@ def test_float64(case):
     if case.integers:
         return  # the output's dtype is float32's by policy; the table is checked by the values above
     layer = case.make(layers)
-    config = layer.get_config()
-    config["dtype"] = "float64"
-    layer = type(layer).from_config(config)
+    layer = type(layer).from_config(with_dtype(layer.get_config(), "float64"))
     out = case.call(layer, tree.map_structure(lambda a: a.astype("float64"), case.inputs()))
     assert out.dtype == "float64"
     assert all(v.dtype == "float64" for v in layer.weights)

@@ -22,6 +22,7 @@ bench: build
 	$(PYTHON) benchmarks/peak.py
 	$(PYTHON) benchmarks/conv.py
 	$(PYTHON) benchmarks/elementwise.py
+	$(PYTHON) benchmarks/attention.py
 
 # The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a
 # copy of the tree, so that the extension in use stays as it is.

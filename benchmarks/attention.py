@@ -14,6 +14,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -119,7 +120,8 @@ def main() -> int:
     core.set_num_threads(a.threads)
     peak = max(fma_peak(a.threads, a.isa)["float32"] for _ in range(3))  # of three: a neighbour may disturb one
     print(f"{a.isa}, {a.threads} thread{'s' if a.threads > 1 else ''}: peak {peak:.0f} GFLOP/s (float32)")
-    print(f"{'':14}{'fused: forward':>20}{'with gradients':>20}{'composed':>12}{'gradients':>12}{'torch':>12}{'gradients':>12}")
+    print(f"{'':14}{'fused: forward':>20}{'with gradients':>20}", end="")
+    print(f"{'composed':>12}{'gradients':>12}{'torch':>12}{'gradients':>12}")
     rng = np.random.default_rng(0)
     for s in SHAPES:
         if a.name and not any(part in s.name for part in a.name):
@@ -128,8 +130,8 @@ def main() -> int:
             rng.standard_normal((s.batch, s.time, n, s.width), dtype="float32") for n in (s.heads, s.groups, s.groups)
         ]
         runs = [
-            *both(lambda q, k, v: ops.dot_product_attention(q, k, v, is_causal=s.causal), arrays),
-            *both(lambda q, k, v: composed(q, k, v, s.causal), arrays),
+            *both(partial(ops.dot_product_attention, is_causal=s.causal), arrays),
+            *both(partial(composed, causal=s.causal), arrays),
             *(torch_runs(s, arrays, a.threads) or ()),
         ]
         seconds = fastest(runs, a.repeat)

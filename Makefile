@@ -19,9 +19,8 @@ test: build
 	$(PYTHON) -m pytest
 
 bench: build
-	$(PYTHON) benchmarks/peak.py
-	$(PYTHON) benchmarks/conv.py
-	$(PYTHON) benchmarks/elementwise.py
+	$(PYTHON) benchmarks/roofline.py
+	$(PYTHON) benchmarks/rnn.py
 	$(PYTHON) benchmarks/attention.py
 
 # The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a

@@ -122,6 +122,106 @@ void kr_free(void *p);        /* NULL is allowed */
 void kr_trim(void);           /* give the cached blocks back to the system */
 kr_memory kr_memory_stats(void);
 
+/* ---- programs -------------------------------------------------------------------------------------------------- */
+/* A Program is a list of steps over a table of arrays.  A step is a kernel call, a host kernel (called back), or
+ * blocks: a chain of kernels that runs on a block of rows at a time, so that what is between them stays in cache. */
+
+#define KR_BLOCK_ARRAYS 32 /* inputs and outputs of a kernel within blocks */
+
+/* An operand of a kernel within blocks.  With row_bytes, view.shape[0] is the number of rows of the block, and the
+ * operand starts at the block's first row; without, it is read whole. */
+typedef struct {
+  int32_t array;     /* which of the step's arrays; -1: a temporary in the worker's scratch, at offset */
+  int64_t row_bytes; /* of a temporary: any positive number */
+  int64_t offset;
+  kr_array view;
+} kr_local;
+
+typedef struct {
+  kr_fn fn; /* one that needs no scratch */
+  const kr_local *locals;
+  const int64_t *i;
+  const double *f;
+  int32_t n_in, n_out, n_i, n_f;
+} kr_inner;
+
+typedef struct {
+  int64_t rows, block; /* rows in all, and rows of a block */
+  int64_t first_task, tasks;
+  const kr_inner *inner;
+  int32_t n_inner;
+} kr_part;
+
+typedef struct {
+  const kr_part *parts; /* independent of each other */
+  int64_t tasks;
+  size_t scratch; /* bytes for each worker */
+  int32_t n_parts;
+  int32_t small; /* not worth waking a worker */
+} kr_blocks;
+
+typedef struct {
+  kr_fn fn; /* NULL: a host kernel, or blocks */
+  const kr_blocks *blocks;
+  kr_scratch_fn scratch;
+  const int64_t *i;
+  const double *f;
+  int32_t first, n_in, n_out; /* arrays [first, first + n_in) are the inputs, the outputs follow */
+  int32_t n_i, n_f;
+} kr_step;
+
+typedef struct {
+  int32_t slot;
+  int64_t offset;
+} kr_place;
+
+typedef struct {
+  const kr_step *steps;
+  kr_array *arrays; /* shapes and dtypes; a run has a copy with pointers */
+  const kr_place *places;
+  int32_t n_steps, n_arrays;
+} kr_program;
+
+/* Rows of a caller's array that become an input, batch by batch. */
+typedef struct {
+  const char *source;
+  int64_t row_bytes;
+  int32_t slot;
+} kr_feed;
+
+typedef struct {
+  int32_t step, part, inner; /* where */
+  kr_error error;
+} kr_failure;
+
+/* Runs host kernel number `step`; its arrays begin at `arrays`. */
+typedef kr_status (*kr_host_fn)(void *user, int32_t step, kr_array *arrays);
+
+typedef struct {
+  kr_array *arrays; /* a copy of the program's */
+  char **slots;
+  void *scratch; /* kr_program_scratch bytes */
+  kr_host_fn host;
+  void *user;
+  int64_t *times; /* n_steps + 1 clock readings in ns, or NULL */
+  /* Batches: before each, the rows of the feeds are copied (rows NULL: in order); after each, the scalars `taps` are
+   * written to log[batch][tap] and pairs of slots are exchanged. */
+  const kr_feed *feeds;
+  const int64_t *rows; /* batches x batch_rows */
+  const int32_t *taps; /* arrays */
+  const int32_t *swaps;
+  double *log;
+  int64_t batches, batch_rows;
+  int32_t n_feeds, n_taps, n_swaps;
+  int32_t threads;
+  int64_t done;       /* batches that are finished */
+  kr_failure failure; /* where the status is not KR_OK */
+} kr_run;
+
+size_t kr_program_scratch(const kr_program *p, int threads);
+/* Runs all batches, or stops at the first that fails.  Uses no memory but what the caller brings. */
+kr_status kr_program_run(const kr_program *p, kr_run *r);
+
 /* Flush-to-zero / denormals-are-zero of the calling thread; returns the former state for kr_ftz_restore. */
 uint64_t kr_ftz_enable(void);
 void kr_ftz_restore(uint64_t state);

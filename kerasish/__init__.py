@@ -51,6 +51,7 @@ _LAZY = {
     "Optimizer": "optimizers",
     "Regularizer": "regularizers",
     "Sequential": "models",
+    "function": "executor",
     "show_config": "engine.show_config",
 }
 

@@ -162,10 +162,31 @@ static kr_status one_hot(const kr_call *c) {
   return KR_OK;
 }
 
+/* check_index: 1, where every x lies in [0, i[0]).
+ * in: x (integers).  out: one bool.  KR_EINDEX. */
+static kr_status check_index(const kr_call *c) {
+  const kr_array *x = &c->in[0];
+  const int64_t n = kr_size(x);
+  for (int64_t k = 0; k < n; ++k) {
+    const int64_t v = kr_index(x->data, x->dtype, k);
+    if (v < 0 || v >= c->i[0]) return kr_index_error(c, 0, k, v, c->i[0]);
+  }
+  *(uint8_t *)c->out[0].data = 1;
+  return KR_OK;
+}
+
 KR_TABLE(gather) = {
     KR_EVERY_DTYPE("gather", gather, scratch_in1),
     KR_EVERY_DTYPE("gather_nd", gather_nd, gather_nd_scratch),
     KR_EVERY_DTYPE("take_along_axis", take_along_axis, scratch_in1),
+    {"check_index", KR_I8, check_index, NULL},
+    {"check_index", KR_U8, check_index, NULL},
+    {"check_index", KR_I16, check_index, NULL},
+    {"check_index", KR_U16, check_index, NULL},
+    {"check_index", KR_I32, check_index, NULL},
+    {"check_index", KR_U32, check_index, NULL},
+    {"check_index", KR_I64, check_index, NULL},
+    {"check_index", KR_U64, check_index, NULL},
     {"one_hot", KR_I8, one_hot, NULL},
     {"one_hot", KR_U8, one_hot, NULL},
     {"one_hot", KR_I16, one_hot, NULL},

@@ -7,7 +7,7 @@ cimport cython
 cimport numpy as cnp
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cnp.import_array()
 
@@ -106,6 +106,11 @@ cdef class Kernel:
 
     cdef const kr_kernel *ptr
     cdef readonly str name, dtype, isa
+
+    @property
+    def needs_scratch(self):
+        """Whether calls bring working memory."""
+        return self.ptr.scratch != NULL
 
     def __repr__(self):
         return f"<Kernel {self.name} {self.dtype} {self.isa}>"
@@ -355,3 +360,6 @@ def run(Kernel kernel not None, tuple ins, tuple outs, tuple i=(), tuple f=(), s
     if status == KR_ENOMEM:
         raise MemoryError(f"{where or kernel.name}: out of memory")
     raise RuntimeError(f"{where or kernel.name}: the kernel refused its arguments (status {<int>status})")
+
+
+include "program.pxi"

@@ -103,6 +103,12 @@ class CallbackList(Callback):
                 found.append((getattr(callback, hook), due))
         return found
 
+    def between_batches_only_progress(self, what: str) -> bool:
+        """Whether nobody but the progress bar wants to be called for each batch of "train", "test" or "predict"."""
+        hooks = (f"on_{what}_batch_begin", f"on_{what}_batch_end")
+        owners = (getattr(f, "__self__", None) for h in hooks for f, _ in self._batch_hooks[h])
+        return type(self) is CallbackList and all(type(owner) is ProgbarLogger for owner in owners)
+
     def _call_batch(self, hook: str, batch: int, logs: Any) -> None:
         values = None
         for function, due in self._batch_hooks[hook]:

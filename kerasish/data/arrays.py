@@ -129,6 +129,13 @@ class Rows:
         if dense and array.dtype != self.dtype:
             self._array = array.astype(self.dtype)
 
+    @property
+    def array(self) -> np.ndarray | None:
+        """The whole array where it is dense, contiguous and has the dtype of batches already; else None."""
+        a = self._array
+        ready = isinstance(a, np.ndarray) and a.dtype == self.dtype and a.dtype.isnative and a.flags.c_contiguous
+        return a if ready else None
+
     def take(self, index: slice | np.ndarray) -> np.ndarray:
         """The rows at `index`, C-contiguous and in `dtype`; for a slice a view of the data where possible."""
         if not isinstance(self._array, np.ndarray):

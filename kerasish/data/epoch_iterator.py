@@ -138,6 +138,15 @@ class EpochIterator:
         """A first batch to read shapes from; no epoch misses it."""
         return self.source.peek()
 
+    def array_rows(self) -> Any:
+        """The `Rows` of a pass that may be read in any way: all batches of arrays that are ready for it, from the first
+        to the last; else None."""
+        source = self.source
+        if self.steps_per_epoch is not None or type(source) is not ArraySource or source.shuffles_within_batches:
+            return None
+        ready = all(r is None or r.array is not None for r in tree.flatten(source.rows))
+        return source.rows if ready else None
+
     def reset(self) -> None:
         """Lets the next epoch start with a new pass over the data."""
         self._close()

@@ -111,23 +111,38 @@ class ArraySource(BatchSource):
         self.batch_size = int(batch_size)
         self.num_batches = math.ceil(self.num_samples / self.batch_size)
 
-    def _gather(self, index: slice | np.ndarray) -> Any:
+    @property
+    def rows(self) -> Any:
+        """The data: `Rows` in the structure of a batch."""
+        return self._rows
+
+    @property
+    def shuffles_within_batches(self) -> bool:
+        """Whether only the rows of each batch change places."""
+        return self._shuffle == "batch"
+
+    def order(self) -> np.ndarray | None:
+        """The rows of a new pass in their order, where one is drawn; None for the order of the data."""
+        return np.random.permutation(self.num_samples) if self._shuffle and not self.shuffles_within_batches else None
+
+    def gather(self, index: slice | np.ndarray) -> Any:
+        """The batch of these rows."""
         return tree.map_structure(lambda rows: rows.take(index), self._rows, none_is_leaf=False)
 
     def __iter__(self) -> Iterator[Any]:
         n, size = self.num_samples, self.batch_size
-        order = np.random.permutation(n) if self._shuffle and self._shuffle != "batch" else None
+        order = self.order()
         for start in range(0, n, size):
             stop = min(start + size, n)
             if order is not None:
-                yield self._gather(order[start:stop])
-            elif self._shuffle == "batch":
-                yield self._gather(np.random.permutation(stop - start) + start)
+                yield self.gather(order[start:stop])
+            elif self.shuffles_within_batches:
+                yield self.gather(np.random.permutation(stop - start) + start)
             else:
-                yield self._gather(slice(start, stop))
+                yield self.gather(slice(start, stop))
 
     def peek(self) -> Any:
-        return self._gather(slice(0, self.batch_size))
+        return self.gather(slice(0, self.batch_size))
 
 
 def train_validation_split(data: tuple, validation_split: float, where: str = "fit") -> tuple[tuple, tuple]:

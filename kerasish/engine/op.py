@@ -19,7 +19,7 @@ from .spec import Spec
 from .symbol import Node, Symbol
 from .tensor import Tensor, to_tensor
 
-KINDS = ("elementwise", "reduce", "view", "anchor", "opaque")
+KINDS = ("elementwise", "reduce", "view", "anchor", "opaque", "check")
 _registry: dict[str, Op] = {}
 
 
@@ -28,6 +28,7 @@ class _State(threading.local):
 
     def __init__(self):
         self.tapes: list = []
+        self.capture: Any = None  # what turns calls into a graph instead of running them, when set
         self.calls: list | None = None  # collects (op, input Specs, output Specs, attrs) of symbolic calls, when set
 
 
@@ -70,8 +71,8 @@ class Op:
     """One op declaration; calling it is `apply`. Made by `define_op`, which documents the fields."""
 
     __slots__ = (
-        "flops", "grad", "infer", "inplace", "input_names", "kernel", "kind", "name", "output_names", "saved_inputs",
-        "saved_outputs", "scratch", "variadic",
+        "compose", "epilogue", "flops", "grad", "infer", "inplace", "input_names", "kernel", "kind", "lead", "name",
+        "output_names", "recompute", "saved_inputs", "saved_outputs", "scratch", "simplify", "traits", "variadic",
     )  # fmt: skip
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
@@ -96,6 +97,7 @@ _DEFAULT_FLOPS = {
     "view": lambda specs, outs, attrs: 0,
     "anchor": lambda specs, outs, attrs: _size(outs),
     "opaque": lambda specs, outs, attrs: _size(outs),
+    "check": lambda specs, outs, attrs: 0,
 }
 
 
@@ -112,6 +114,12 @@ def define_op(
     kind: str = "opaque",
     scratch: Callable | None = None,
     flops: Callable | None = None,
+    lead: Callable | None = None,
+    epilogue: str | tuple[str, ...] = (),
+    simplify: Callable | None = None,
+    compose: Callable | None = None,
+    recompute: Callable | None = None,
+    traits: dict[str, Any] | None = None,
 ) -> Op:
     """Declares an op and puts it into the registry.
 
@@ -125,10 +133,27 @@ def define_op(
         saves: names of the inputs and outputs that the gradient reads.
         outputs: names of the outputs.
         inplace: (input, output) pairs that may share memory.
-        kind: elementwise, reduce, view, anchor (matmul, convolution: what others fuse into) or opaque.
+        kind: elementwise, reduce, view, anchor (matmul, convolution: what others fuse into), opaque, or check (its
+            call may refuse the data, and so is made even where nobody needs the result).
         scratch: bytes of working memory from Specs, for a host kernel; a C kernel states its own in the registry.
         flops: flops(input_specs, output_specs, attributes) -> floating-point operations of one call (a multiply-add is
             two); by default one per element of the output, of the input for a reduction, none for a view.
+        lead: lead(input_specs, attributes) -> how many leading dimensions of the first input the op treats element by
+            element (for a softmax over the last axis all but that one), so that a block of rows can be computed by
+            itself; inputs that do not have these dimensions are read whole. An elementwise op needs none.
+        epilogue: the elementwise functions of its first output that the kernel computes on the way, by name (they are
+            passed as the attribute `activation`); of an elementwise op, its name there.
+        simplify: simplify(input_specs, output_specs, attributes, constants) -> the position of an input that the
+            output equals, or None. constants holds the values of inputs that are known, else None. It may assume that
+            the input has the output's Spec.
+        compose: of an op that only moves elements: compose(attributes, attributes) -> the attributes of one call that
+            does what two in a row do.
+        recompute: recompute(inputs, outputs, attributes) -> (op name, its inputs, its attributes) of a call that gives
+            the first output once more, bit for bit, from these inputs and the other outputs, and is cheap.
+        traits: facts that passes of the executor use:
+            "gate": (a, b): the output is input a, or 0 where input b (of the same shape) fails a test by itself.
+            "chooses": (a, y, place): output y holds elements of input a, named by output place.
+            "routes": (place, g): each element of g goes to the element of the result that `place` names.
     """
     if name in _registry:
         raise RuntimeError(f"op {name!r} is declared twice")
@@ -142,6 +167,8 @@ def define_op(
     op.output_names = tuple(outputs.split())
     op.infer, op.kernel, op.grad, op.inplace, op.kind, op.scratch = infer, kernel, grad, inplace, kind, scratch
     op.flops = flops or _DEFAULT_FLOPS[kind]
+    op.lead, op.epilogue, op.simplify, op.compose = lead, epilogue, simplify, compose
+    op.recompute, op.traits = recompute, traits or {}
     saved = saves.split()
     unknown = set(saved) - set(op.input_names) - set(op.output_names)
     if unknown:
@@ -217,7 +244,33 @@ def _make_plan(op: Op, specs: tuple[Spec, ...], attrs: dict) -> _Plan:
     return plan
 
 
-def _run_host(op: Op, plan: _Plan, arrays: list[np.ndarray], attrs: dict) -> list[np.ndarray]:
+def _planned(op: Op, key: list, operands: Sequence[Any], attrs: dict) -> _Plan:
+    """The plan of a call on operands (Tensors or Specs); key begins with the op and their shapes and dtypes."""
+    for name, value in attrs.items():
+        key += (name, value, value.__class__)  # 1, 1.0 and True are equal, and not the same attribute
+    try:
+        key = tuple(key)
+        plan = _plans.get(key)
+    except TypeError:
+        raise invalid(op.name, "attributes are hashable static values", kind=TypeError, **attrs) from None
+    if plan is None:
+        plan = _make_plan(op, tuple([Spec(t.shape, t.dtype) for t in operands]), attrs)
+        if len(_plans) >= _MAX_PLANS:
+            _plans.clear()
+        _plans[key] = plan
+    return plan
+
+
+def plan_for(op: Op, operands: Sequence[Any], attrs: dict) -> _Plan:
+    """What a call of an op on operands of these shapes and dtypes (Tensors or Specs) needs."""
+    key: list = [op]
+    for t in operands:
+        key += (t.shape, t.dtype)
+    return _planned(op, key, operands, attrs)
+
+
+def run_host(op: Op, plan: _Plan, arrays: list[np.ndarray], attrs: dict) -> list[np.ndarray]:
+    """Calls a host kernel; checks that it gives what was inferred."""
     with np.errstate(all="ignore"):  # also of the rounding to a narrower dtype
         out = plan.host(*arrays, **attrs)
         outs = [out] if plan.single else list(out)
@@ -228,25 +281,27 @@ def _run_host(op: Op, plan: _Plan, arrays: list[np.ndarray], attrs: dict) -> lis
     return outs
 
 
-def execute(op: Op, arrays: list[np.ndarray], specs: tuple[Spec, ...], attrs: dict, plan: _Plan) -> list[np.ndarray]:
+def index_error(op: Op, attrs: dict, error: Any, array: np.ndarray) -> Exception:
+    """The error for an index in the data that is out of range; `array` is the input that holds it. A check says by its
+    attribute `where` for whom it checks."""
+    position = tuple(int(p) for p in np.unravel_index(error.position, array.shape)) or error.position
+    name = op.argument(error.input)
+    rule = f"every value of `{name}` must lie in [0, {error.limit})"
+    return invalid(attrs.get("where", op.name), rule, value=error.value, position=position, **{name: array})
+
+
+def execute(op: Op, arrays: list[np.ndarray], attrs: dict, plan: _Plan) -> list[np.ndarray]:
     """Runs a plan on arrays and gives the output arrays."""
     if plan.kernel is not None:
         outs = tuple([core.empty(shape, dtype) for shape, dtype in plan.allocate])
         try:
             core.run(plan.kernel, tuple(arrays), outs, plan.i, plan.f, op.name)
         except core.IndexOutOfRange as e:
-            position = tuple(int(p) for p in np.unravel_index(e.position, arrays[e.input].shape)) or e.position
-            raise invalid(
-                op.name,
-                f"every value of `{op.argument(e.input)}` must lie in [0, {e.limit})",
-                value=e.value,
-                position=position,
-                **{op.argument(e.input): arrays[e.input]},
-            ) from None
+            raise index_error(op, attrs, e, arrays[e.input]) from None
         return outs
     if op.kernel is None:
         return [arrays[0].reshape(plan.allocate[0][0])]
-    return _run_host(op, plan, arrays, attrs)
+    return run_host(op, plan, arrays, attrs)
 
 
 def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
@@ -255,6 +310,8 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
     Values run at once and are recorded on the tapes that watch an input; with a Symbol among the inputs, the result is
     a Symbol (or a tuple of them) that remembers the call.
     """
+    if state.capture is not None:
+        return state.capture.apply(op, inputs, attrs)
     tensors = []
     key: list = [op]
     for x in inputs:
@@ -268,21 +325,9 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
         tensors.append(x)
         key.append(x.shape)
         key.append(x.dtype)
-    for name, value in attrs.items():
-        key += (name, value, value.__class__)  # 1, 1.0 and True are equal, and not the same attribute
-    try:
-        key = tuple(key)
-        plan = _plans.get(key)
-    except TypeError:
-        raise invalid(op.name, "attributes are hashable static values", kind=TypeError, **attrs) from None
-    if plan is None:
-        specs = tuple([Spec(t.shape, t.dtype) for t in tensors])
-        plan = _make_plan(op, specs, attrs)
-        if len(_plans) >= _MAX_PLANS:
-            _plans.clear()
-        _plans[key] = plan
+    plan = _planned(op, key, tensors, attrs)
     arrays = [t.data for t in tensors]
-    outs = [Tensor(a, s.dtype) for a, s in zip(execute(op, arrays, (), attrs, plan), plan.out_specs)]
+    outs = [Tensor(a, s.dtype) for a, s in zip(execute(op, arrays, attrs, plan), plan.out_specs)]
     if state.tapes and op.grad is not None:
         for tape in state.tapes:
             tape.record(op, tensors, outs, attrs)

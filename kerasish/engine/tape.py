@@ -254,6 +254,7 @@ class GradientTape:
     def _backward(self, targets: list[Tensor], seeds: list, sources: list) -> list[Tensor | None]:
         """Walks the record backwards; sums, in a fixed order, what arrives at each tensor."""
         add = get_op("add")
+        capture = state.capture
         grads: dict[int, Tensor] = {}
 
         def arrive(uid: int, g: Tensor) -> None:
@@ -293,10 +294,14 @@ class GradientTape:
                     grads.pop(u, None)
             saved_needs = ctx.needs
             ctx.needs = tuple([n and u in reaching for u, n in zip(ctx.in_uids, saved_needs)])
+            if capture is not None:
+                capture.enter_backward(ctx.out_uids[0])
             try:
                 results = ctx.gradients(outs)
             finally:
                 needs, ctx.needs = ctx.needs, saved_needs
+                if capture is not None:
+                    capture.leave_backward()
             for uid, need, g, spec in zip(ctx.in_uids, needs, results, ctx.specs):
                 if need and g is not None:
                     if tuple(g.shape) != spec.shape:
@@ -428,7 +433,7 @@ class custom_gradient:
         inputs = [flat_args[k] for k in positions]
         # Fresh identities: the ops inside the function stay on the tape (grad may use what they made), but the result
         # is reached only through the custom rule.
-        outputs = [Tensor(t.data, t.dtype) if isinstance(t, Tensor) else t for t in tree.flatten(result)]
+        outputs = [t.renewed() if isinstance(t, Tensor) else t for t in tree.flatten(result)]
 
         def rule(ctx: Context, *grads: Tensor | None) -> list[Tensor | None]:
             given = grad_fn(*grads)

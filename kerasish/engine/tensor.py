@@ -119,6 +119,10 @@ class Tensor(Operators):
         """The value as a NumPy array, sharing memory; copy it before changing it."""
         return self.data
 
+    def renewed(self) -> Tensor:
+        """The same value under a new identity."""
+        return Tensor(self.data, self.dtype)
+
     def tolist(self) -> Any:
         return self.data.tolist()
 
@@ -206,9 +210,11 @@ def to_tensor(value: Any, dtype: str | None = None, where: str = "convert_to_ten
         ValueError: for ragged lists and for bfloat16, which NumPy does not have.
     """
     if isinstance(value, Tensor):
-        array = value.data
         if dtype is None or dtype == value.dtype:
             return value
+        if value.__class__ is not Tensor:  # being captured: it has no value yet
+            return value.cast(standardize_dtype(dtype))
+        array = value.data
     elif isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__"):
         array = np.asarray(value)
     elif hasattr(value, "__dlpack__"):

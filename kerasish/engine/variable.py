@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -107,11 +108,25 @@ class Variable(Operators):
                 raise invalid(f"Variable {self.name!r}", f"the value must have shape {tuple(shape)}", value=value)
         self.shape = value.shape
         self.dtype = value.dtype
-        self._value = Tensor(np.array(value.data, order="C"), value.dtype)
+        if state.capture is not None:
+            state.capture.refuse_variable(self.path)
+        self._held = Tensor(np.array(value.data, order="C"), value.dtype)
+
+    @property
+    def _value(self) -> Tensor:
+        # While a step is captured, values live in the capture, and the variable keeps the one it has.
+        return self._held if state.capture is None else state.capture.read(self)
+
+    @_value.setter
+    def _value(self, value: Tensor) -> None:
+        if state.capture is None:
+            self._held = value
+        else:
+            state.capture.write(self, value)
 
     @property
     def size(self) -> int:
-        return self._value.size
+        return prod(self.shape)
 
     @property
     def value(self) -> Tensor:
@@ -145,8 +160,8 @@ class Variable(Operators):
         if value.shape != self.shape:
             raise invalid(f"Variable {self.path!r}", f"a new value must have shape {self.shape}", value=value)
         # A new identity: a tape that saw the old value, or the tensor assigned, must not see this one as the same.
-        self._value = Tensor(value.data, value.dtype)
-        return self._value
+        self._value = value = value.renewed()
+        return value
 
     def assign_add(self, value: Any) -> Tensor:
         """Adds to the value."""

@@ -4,7 +4,9 @@ from ..engine.serialization import deserialize_keras_object as _deserialize
 from ..engine.serialization import serialize_keras_object as _serialize
 from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from .attention import AdditiveAttention, Attention
+from .bidirectional import Bidirectional
 from .conv import Conv1D, Conv2D, Conv3D
+from .conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from .conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from .dense import Dense
 from .depthwise import DepthwiseConv1D, DepthwiseConv2D
@@ -81,11 +83,14 @@ from .pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from .recurrent import GRU, LSTM, SimpleRNN
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
 from .reversible_embedding import ReversibleEmbedding
+from .rnn import RNN, StackedRNNCells
+from .rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 from .separable import SeparableConv1D, SeparableConv2D
 from .spectral_normalization import SpectralNormalization
-from .wrapper import Wrapper
+from .wrapper import TimeDistributed, Wrapper
 
 # Keras's second names.
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D

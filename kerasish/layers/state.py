@@ -11,6 +11,7 @@ from .. import constraints, initializers, regularizers
 from ..engine import tree
 from ..engine.dtype import FLOATS, is_float_dtype, standardize_dtype
 from ..engine.errors import invalid
+from ..engine.op import state
 from ..engine.spec import standardize_shape
 from ..engine.symbol import Symbol
 from ..engine.tensor import Tensor
@@ -18,6 +19,12 @@ from ..engine.variable import Variable
 from ..metrics import Metric
 from ..random import SeedGenerator
 from .tracker import Tracker
+
+
+class changes:
+    """Counts the changes to attributes of layers, so that a program captured before one is not used after it."""
+
+    count = 0
 
 
 def unique(items: Iterable[Any]) -> list:
@@ -35,6 +42,8 @@ class LayerState:
     """Mixin of Layer: everything that concerns its variables and sub-layers."""
 
     _tracker: Tracker
+    # Attributes that no computation depends on.
+    _loop_attributes: frozenset[str] = frozenset()
 
     def _initialize_tracker(self) -> None:
         if "_tracker" in self.__dict__:
@@ -53,6 +62,11 @@ class LayerState:
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self._loop_attributes and self.__dict__.get(name) is not value:
+            if state.capture is not None:
+                state.capture.refuse_attribute(self, name)
+            changes.count += 1
+            self.__dict__["_changes"] = changes.count
         if isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
             return

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from kerasish import ops
 from kerasish.engine.config import floatx
 from kerasish.engine.errors import invalid
@@ -13,6 +11,7 @@ from kerasish.engine.registry import export
 from kerasish.engine.tensor import Tensor, as_input
 from kerasish.losses.loss import broadcast_together, keras_mask, pair, squeeze_or_expand_to_same_rank
 from kerasish.metrics.reduction_metrics import NamedMean
+from kerasish.ops import checks
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
@@ -184,25 +183,14 @@ def check_labels(where: str, y_true: Any, y_pred: Any, sample_weight: Any) -> No
     classes = y_pred.shape[-1] if len(y_pred.shape) else None
     if classes is None or not isinstance(y_true, Tensor):
         return
-    labels = y_true.data
-    if labels.size == 0 or (labels.min() >= 0 and labels.max() < classes):
-        return
-    wrong = (labels < 0) | (labels >= classes)
+    weights = []
     for weight in (sample_weight, keras_mask(y_pred)):
         if weight is not None:
-            weight = np.asarray(weight)
-            weight = weight.reshape(weight.shape + (1,) * (labels.ndim - weight.ndim))
-            if broadcast_together(weight.shape, labels.shape):
-                wrong = wrong & (weight != 0)
-    if wrong.any():
-        position = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise invalid(
-            where,
-            f"every label with a weight must lie in [0, {classes})",
-            label=labels[position].item(),
-            position=position,
-            y_pred=y_pred,
-        )
+            weight = as_input(weight)
+            shape = tuple(weight.shape) + (1,) * (len(y_true.shape) - len(weight.shape))
+            if broadcast_together(shape, y_true.shape):
+                weights.append(weight)
+    checks.check_labels(y_true, classes, where, weights)
 
 
 @export("keras.metrics")

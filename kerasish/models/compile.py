@@ -232,6 +232,10 @@ class CompileLoss:
             return [y_true.get(n) for n in out.names]
         return out.match(y_true, "fit", "the targets")
 
+    def keep(self, values: list) -> None:
+        """Remembers the losses of the outputs from a step that ran as a program."""
+        self.last = [(x.name, v) for x, v in zip(self.losses, values)] if values else []
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The total loss, a scalar; None where no output has a loss."""
         if not self.built:

@@ -9,6 +9,7 @@ from typing import Any
 from ..engine.errors import invalid
 from ..engine.serialization import deserialize_keras_object, export, serialize_keras_object
 from ..layers.layer import Layer
+from .profiling import memory_lines
 from .summary import print_summary
 from .trainer import Trainer
 
@@ -97,6 +98,7 @@ class Model(Trainer, Layer):
         show_trainable: bool = False,
         layer_range: list[str] | None = None,
         show_cost: bool = False,
+        memory: bool | int = False,
     ) -> None:
         """Prints a table of the layers: name and type, output shape, number of parameters.
 
@@ -109,11 +111,16 @@ class Model(Trainer, Layer):
             layer_range: names (or patterns) of the first and last layer to list.
             show_cost: add columns with the bytes of each layer's output and its floating-point operations, for one
                 sample.
+            memory: add the memory that the steps of prediction and training take for batches of so many samples (True:
+                32), as planned and as it would be with an array for each result.
 
         Raises:
             ValueError: before the model is built.
         """
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, show_cost)
+        if memory:
+            for line in memory_lines(self, 32 if memory is True else memory):
+                (print_fn or print)(line)
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture (no weights) as JSON, for `model_from_json`."""

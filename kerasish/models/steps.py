@@ -10,11 +10,15 @@ import numpy as np
 from ..data import unpack_x_y_sample_weight
 from ..engine import tree
 from ..engine.errors import invalid
-from ..engine.op import get_op
-from ..engine.operation import infer_spec
+from ..engine.op import get_op, state
+from ..engine.operation import infer_spec, tracing
 from ..engine.spec import Spec
 from ..engine.tape import GradientTape
 from ..engine.tensor import Tensor, to_tensor
+from ..engine.variable import autocast_dtype
+from ..executor import CompiledFunction, Slot
+from ..layers.call import context, get_mask, set_mask
+from ..layers.state import changes
 
 
 def first_length(x: Any) -> int:
@@ -40,6 +44,12 @@ def _dtype(v: Any) -> str:
 
 def _usable(structure: Any) -> bool:
     return all(v is not None for v in tree.flatten(structure))
+
+
+def scalar_logs(structure: Any) -> list[int]:
+    """Positions of the outputs that are logs and losses of outputs, as far as all of them are scalars: what many
+    batches at once report of each."""
+    return [x.index for x in tree.flatten(structure) if isinstance(x, Slot)]
 
 
 class Steps:
@@ -75,6 +85,41 @@ class Steps:
         """Sets all metrics back."""
         for m in self.metrics:
             m.reset_state()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._calls_compiled():
+            function = self._call_function
+            if function is None:
+                function = self._compiled_step(self._call_with_masks, "call", warmup=1)
+                self.__dict__["_call_function"] = function
+            if function.refusal is None:
+                outputs, masks = function(*args, **kwargs)
+                if masks is not None:
+                    for x, mask in zip(tree.flatten(outputs), masks):
+                        if mask is not None:
+                            set_mask(x, mask)
+                return outputs
+        return super().__call__(*args, **kwargs)
+
+    def _calls_compiled(self) -> bool:
+        """Whether a call of the model itself may run as a program: nobody records, captures or casts around it."""
+        return (
+            self.built
+            and context.depth == 0
+            and state.capture is None
+            and not state.tapes
+            and not tracing.depth
+            and self._compiles
+            and autocast_dtype() is None
+            and context.training is None
+        )
+
+    def _call_with_masks(self, *args: Any, **kwargs: Any) -> tuple:
+        outputs = super().__call__(*args, **kwargs)
+        if state.capture is not None and any(x._losses for x in self._flatten_layers()):
+            state.capture.refuse("the call adds losses, which are read after it")
+        masks = [get_mask(x) for x in tree.flatten(outputs)]
+        return outputs, None if all(m is None for m in masks) else masks
 
     # -- one step ---------------------------------------------------------------------------------------------------
 
@@ -187,22 +232,84 @@ class Steps:
         x, _, _ = unpack_x_y_sample_weight(data)
         return self._forward(x, training=False)
 
+    # -- compiled steps ---------------------------------------------------------------------------------------------
+
+    def _step_and_losses(self, data: Any) -> tuple:
+        """A training step's logs, and the loss of each output, which the report of a NaN names."""
+        logs = self.train_step(data)
+        return logs, [] if self._compile_loss is None else [v for _, v in self._compile_loss.last]
+
+    def _compiled_step(self, fn: Any, name: str, warmup: int = 0) -> CompiledFunction:
+        return CompiledFunction(
+            fn,
+            f"{name} of {self.name!r}",
+            warmup=warmup,
+            version=self._version,
+            after_capture=self._clear_losses,
+            log=scalar_logs if name == "train_step" else None,
+        )
+
+    def _compile_loss_keeps(self, losses: list) -> None:
+        if self._compile_loss is not None:
+            self._compile_loss.keep(losses)
+
+    def _version(self) -> Any:
+        """Changes when an attribute of the model or of a layer in it does."""
+        seen, version = self._seen_version
+        if seen != changes.count:
+            version = tuple([x.__dict__.get("_changes", 0) for x in self._flatten_layers()])
+            self.__dict__["_seen_version"] = changes.count, version
+        return version
+
+    @property
+    def _compiles(self) -> bool:
+        return self._jit_compile is not False and not self._run_eagerly
+
     def make_train_function(self, force: bool = False) -> Any:
         """The function that runs `steps_per_execution` batches of training; called with a list of batches."""
         if self.train_function is None or force:
-            self.__dict__["train_function"] = self._over_batches(lambda batch: self.train_step(batch))
+            if not self._compiles:
+                function = self._over_batches(lambda batch: self.train_step(_tensors(batch)))
+            else:
+                step = self._compiled_step(self._step_and_losses, "train_step")
+
+                def one(batch: Any) -> Any:
+                    logs, losses = step(batch if step.refusal is None else _tensors(batch))
+                    self._compile_loss_keeps(losses)
+                    return logs
+
+                function = self._over_batches(one)
+                function.compiled = step
+            self.__dict__["train_function"] = function
         return self.train_function
 
     def make_test_function(self, force: bool = False) -> Any:
         """The same for evaluation."""
         if self.test_function is None or force:
-            self.__dict__["test_function"] = self._over_batches(lambda batch: self.test_step(batch))
+            if self._compiles:
+                step = self._compiled_step(lambda batch: self.test_step(_tensors(batch)), "test_step")
+            else:
+
+                def step(batch: Any) -> Any:
+                    return self.test_step(_tensors(batch))
+
+            function = self._over_batches(step)
+            function.compiled = step if self._compiles else None
+            self.__dict__["test_function"] = function
         return self.test_function
 
     def make_predict_function(self, force: bool = False) -> Any:
         """The same for prediction; gives the outputs of each batch."""
         if self.predict_function is None or force:
-            self.__dict__["predict_function"] = lambda batches: [self.predict_step(_tensors(b)) for b in batches]
+
+            def step(batch: Any) -> Any:
+                return self.predict_step(_tensors(batch))
+
+            if self._compiles:
+                step = self._compiled_step(step, "predict_step", warmup=1)
+            function = lambda batches: [step(b) for b in batches]  # noqa: E731
+            function.compiled = step if self._compiles else None
+            self.__dict__["predict_function"] = function
         return self.predict_function
 
     @staticmethod
@@ -210,7 +317,7 @@ class Steps:
         def run(batches: list) -> Any:
             logs: Any = {}
             for batch in batches:
-                logs = step(_tensors(batch))
+                logs = step(batch)
             return logs
 
         return run

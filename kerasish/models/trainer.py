@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,17 @@ from .. import metrics as metrics_module
 from .. import optimizers
 from ..callbacks import CallbackList
 from ..data import EpochIterator, train_validation_split, unpack_x_y_sample_weight
+from ..data.arrays import batch_dtype
+from ..data.source import DEFAULT_BATCH_SIZE
 from ..engine import config, tree
 from ..engine.errors import invalid
 from ..engine.serialization import deserialize_keras_object, serialize_keras_object
 from ..engine.tensor import Tensor
+from ..executor import Profile
+from .array_loops import predict_on_array, test_on_arrays, train_on_arrays
 from .compile import CompileLoss, CompileMetrics
 from .interrupts import Interrupts
+from .profiling import profile_model
 from .steps import Steps, first_length
 
 
@@ -39,6 +45,8 @@ def _pythonify(logs: dict[str, Any]) -> dict[str, Any]:
 class Trainer(Steps):
     """Mixin of Model: the training loop."""
 
+    _loop_attributes = frozenset(("history", "stop_evaluating", "stop_training"))
+
     def __init__(self) -> None:
         d = self.__dict__
         d.update(
@@ -46,6 +54,7 @@ class Trainer(Steps):
             train_function=None, test_function=None, predict_function=None, _run_eagerly=False, _jit_compile=None,
             _compile_loss=None, _compile_metrics=None, _loss_tracker=None, _compile_arguments=None,
             _initial_epoch=None, _nan_reported=False, _compiled_trainable_state=None,
+            _seen_version=(-1, None), _call_function=None,
         )  # fmt: skip
         takes = inspect.signature(type(self).compute_loss).parameters
         d["_compute_loss_takes_training"] = "training" in takes
@@ -116,6 +125,7 @@ class Trainer(Steps):
             train_function=None,
             test_function=None,
             predict_function=None,
+            _call_function=None,
             _compiled_trainable_state={id(x): x.trainable for x in self._flatten_layers()},
             _compile_arguments=dict(
                 optimizer=chosen,
@@ -228,14 +238,18 @@ class Trainer(Steps):
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
                 step_logs: Any = {}
-                for begin, end, data in batches.enumerate_epoch():
-                    callbacks.on_train_batch_begin(begin)
-                    step_logs = run(data)
-                    self._report_nan(epoch, end, step_logs)
-                    callbacks.on_train_batch_end(end, step_logs)
-                    interrupts.check()
-                    if self.stop_training:
-                        break
+                arrays_logs = train_on_arrays(self, run, batches, callbacks, interrupts, epoch)
+                if arrays_logs is not None:
+                    step_logs = arrays_logs
+                else:
+                    for begin, end, data in batches.enumerate_epoch():
+                        callbacks.on_train_batch_begin(begin)
+                        step_logs = run(data)
+                        self._report_nan(epoch, end, step_logs)
+                        callbacks.on_train_batch_end(end, step_logs)
+                        interrupts.check()
+                        if self.stop_training:
+                            break
                 logs = _pythonify(dict(self._epoch_logs(step_logs)))
                 if val_batches is not None and _due(epoch, validation_freq):
                     results = self._evaluate(val_batches, callbacks, interrupts)
@@ -288,13 +302,17 @@ class Trainer(Steps):
         callbacks.on_test_begin()
         logs: Any = {}
         self.reset_metrics()
-        for begin, end, data in batches.enumerate_epoch():
-            callbacks.on_test_batch_begin(begin)
-            logs = run(data)
-            callbacks.on_test_batch_end(end, logs)
-            interrupts.check()
-            if getattr(self, "stop_evaluating", False):
-                break
+        array_logs = test_on_arrays(run, batches, callbacks, interrupts)
+        if array_logs is not None:
+            logs = array_logs
+        else:
+            for begin, end, data in batches.enumerate_epoch():
+                callbacks.on_test_batch_begin(begin)
+                logs = run(data)
+                callbacks.on_test_batch_end(end, logs)
+                interrupts.check()
+                if getattr(self, "stop_evaluating", False):
+                    break
         logs = _pythonify(dict(self._epoch_logs(logs)))
         callbacks.on_test_end(logs)
         return logs
@@ -312,6 +330,10 @@ class Trainer(Steps):
         Returns:
             NumPy arrays in the structure of the outputs.
         """
+        if verbose == 0 and callbacks is None and steps is None and self._predicts_directly(x, batch_size):
+            out = predict_on_array(self.make_predict_function(), x, int(batch_size or DEFAULT_BATCH_SIZE))
+            if out is not None:
+                return out
         batches = EpochIterator(
             x,
             batch_size=batch_size,
@@ -339,6 +361,58 @@ class Trainer(Steps):
         if len(parts) == 1:
             return tree.map_structure(np.array, parts[0])
         return tree.map_structure(lambda *leaves: np.concatenate(leaves, axis=0), *parts)
+
+    def _predicts_directly(self, x: Any, batch_size: Any) -> bool:
+        """Whether an array can go to the compiled step as it is."""
+        return (
+            type(x) is np.ndarray
+            and x.ndim > 0
+            and len(x) > 0
+            and x.flags.c_contiguous
+            and x.dtype.isnative
+            and batch_dtype(x.dtype) == x.dtype
+            and x.dtype.kind in "fiub"
+            and (batch_size is None or (isinstance(batch_size, int) and batch_size > 0))
+            and self._compiles
+            and getattr(self.make_predict_function(), "compiled", None) is not None
+        )
+
+    def profile(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        runs: int = 20,
+        trace: Any = None,
+        print_fn: Callable[[str], Any] | None = print,
+    ) -> Profile:
+        """Measures where the time of a step goes, by layer and by op, and prints two tables.
+
+        Each row has the time, the floating-point operations and bytes, and the rate as a share of what the machine
+        can do (measured in the same run: fused multiply-adds on registers, and copying). The model and the random
+        streams are left as they were.
+
+        Args:
+            x: input arrays, of one batch or more. With four batches or more, the share of an epoch's time that is spent
+                outside the compiled step is measured too.
+            y: targets: the step of training is measured; without them, that of prediction.
+            batch_size: samples of a step; at most 32 by default.
+            runs: how often the step is measured; the figures are medians.
+            trace: path of a Chrome trace to write (chrome://tracing, Perfetto).
+            print_fn: called with the text; None prints nothing.
+
+        Returns:
+            The Profile: `steps`, `layers()`, `ops()`, `text()`, `write_trace(path)`.
+
+        Raises:
+            ValueError: for data that are no arrays of one length, or a step that cannot be compiled.
+        """
+        result = profile_model(self, x, y, batch_size, runs)
+        if trace is not None:
+            result.write_trace(trace)
+        if print_fn is not None:
+            print_fn(result.text())
+        return result
 
     def train_on_batch(
         self,

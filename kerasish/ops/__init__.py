@@ -6,6 +6,9 @@
 # cast
 from .cast import cast, convert_to_numpy, convert_to_tensor, custom_gradient, dtype, is_tensor, stop_gradient
 
+# checks of data, for metrics
+from . import checks
+
 # elementwise
 from .activation import (
     celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu, log_sigmoid,

@@ -35,6 +35,7 @@ relu_grad_op = binary(
     (lambda ctx, gg: relu_grad_op(gg, ctx.inputs[1]), None),
     inputs="g y",
     saves="y",
+    traits={"gate": (0, 1)},
 )
 sigmoid_grad_op = binary(
     "sigmoid_grad",
@@ -85,7 +86,13 @@ def _attr(name: str):
     return lambda specs, attrs: (attrs[name],)
 
 
-relu_op = unary("relu", lambda x: np.maximum(x, 0), lambda ctx, g: relu_grad_op(g, ctx.outputs[0]), saves="y")
+relu_op = unary(
+    "relu",
+    lambda x: np.maximum(x, 0),
+    lambda ctx, g: relu_grad_op(g, ctx.outputs[0]),
+    saves="y",
+    epilogue="relu",
+)
 relu6_op = unary("relu6", None, lambda ctx, g: _inside(ctx.inputs[0], 0.0, 6.0, g), saves="x")
 leaky_relu_op = unary(
     "leaky_relu",

@@ -18,10 +18,12 @@ from ..engine.op import Host, define_op
 from ..engine.operation import Operation
 from ..engine.spec import Spec
 from ..engine.symbol import Symbol, any_symbols
-from ..engine.tensor import as_input
+from ..engine.tensor import Tensor, as_input
 from .axes import as_int
 from .cast import cast, convert_to_tensor
+from .compare import where
 from .creation import zeros_like
+from .shape import reshape
 
 __all__ = ["cond", "fori_loop", "switch", "while_loop"]
 
@@ -62,29 +64,29 @@ select_branch_op = define_op(
 )
 
 
-def _merge(where: str, index: Any, results: list) -> Any:
-    """The structure whose leaves are those of the branch that the index picks."""
+def _merge(name: str, index: Any, results: list, select: Callable | None = None) -> Any:
+    """The structure whose leaves are those of the branch that the index picks (by `select`, where it is given)."""
     try:
         for r in results[1:]:
             tree.assert_same_structure(results[0], r)
     except (ValueError, TypeError):
-        raise invalid(where, "all branches return the same structure", returned=results) from None
+        raise invalid(name, "all branches return the same structure", returned=results) from None
     leaves = [tree.flatten(r) for r in results]
     merged = []
     for group in zip(*leaves):
         if any(leaf is None for leaf in group):
             if any(leaf is not None for leaf in group):
-                raise invalid(where, "all branches return the same structure", returned=results)
+                raise invalid(name, "all branches return the same structure", returned=results)
             merged.append(None)
             continue
         tensors = [as_input(leaf) for leaf in group]
         first = tensors[0]
         if any(tuple(t.shape) != tuple(first.shape) or t.dtype != first.dtype for t in tensors):
             raise invalid(
-                where, "all branches return the same shapes and dtypes",
+                name, "all branches return the same shapes and dtypes",
                 returned=[(tuple(t.shape), t.dtype) for t in tensors],
             )  # fmt: skip
-        merged.append(select_branch_op(index, *tensors))
+        merged.append((select or select_branch_op)(index, *tensors))
     return tree.pack_sequence_as(results[0], merged)
 
 
@@ -92,7 +94,9 @@ def cond(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
     """The result of one of two functions.
 
     Args:
-        pred: a boolean scalar. A symbolic one calls both functions and picks between their results.
+        pred: a boolean scalar. A symbolic one calls both functions and picks between their results; so does one whose
+            value is not known because the step is being compiled, and what the functions assign to Variables is picked
+            likewise.
         true_fn, false_fn: functions without arguments that return the same structure, shapes and dtypes.
 
     Raises:
@@ -109,8 +113,13 @@ def cond(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
     pred = as_input(pred)
     if tuple(pred.shape) not in ((), (1,)):
         raise invalid("cond", "`pred` is a scalar", pred=pred)
+    pred = pred.read() if hasattr(pred, "read") else pred
     if isinstance(pred, Symbol):
         return _merge("cond", cast(pred, "bool"), [false_fn(), true_fn()])
+    if pred.__class__ is not Tensor:  # a step is being captured: both branches become part of it
+        pred = reshape(cast(pred, "bool"), ())
+        results = pred.capture.branches(lambda yes, no: where(pred, yes, no), true_fn, false_fn)
+        return _merge("cond", pred, results, where)
     return true_fn() if bool(np.asarray(pred).reshape(())) else false_fn()
 
 

@@ -20,6 +20,7 @@ from ..engine.op import C, Op, define_op, get_op
 from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .cast import promote, unbroadcast
+from .epilogue import EPILOGUES, epilogue_code
 from .layout import from_channels_last, to_channels_last
 from .windows import Slide, check_padding, conv_attributes, slide, spatial_rank, static, transpose_slide
 
@@ -30,9 +31,11 @@ def widened(name: str) -> Callable:
     """A host kernel for dtypes without a C kernel: float16 by way of float32, integers by way of float64 (exact as long
     as sums stay below 2**53)."""
 
-    def host(*arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        wide = "float32" if arrays[0].dtype == np.float16 else "float64"
-        return get_op(name)(*(a.astype(wide) for a in arrays), **attrs).numpy()
+    def host(*arrays: np.ndarray, **attrs: Any) -> np.ndarray | list[np.ndarray]:
+        narrow = arrays[-1].dtype  # the places of a pooling stand before the values, in a dtype of their own
+        wide = "float32" if narrow == np.float16 else "float64"
+        out = get_op(name)(*(a.astype(wide) if a.dtype == narrow else a for a in arrays), **attrs)
+        return [t.numpy() for t in out] if isinstance(out, tuple) else out.numpy()
 
     return host
 
@@ -74,6 +77,7 @@ def _define(
     channels: Callable[[Spec, int], int | None],
     kernel_channels: Callable[[int, int, int], tuple[int | None, int | None]],
     groups: Callable[[Spec, Spec], int],
+    epilogue: tuple[str, ...] = (),
 ) -> _Family:
     """Declares a family.
 
@@ -84,9 +88,10 @@ def _define(
         channels: (kernel, groups) -> channels of the input.
         kernel_channels: (channels of x, of y, groups) -> the kernel's last two dimensions.
         groups: (x, kernel) -> the number of groups, which the gradients cannot see from their own inputs.
+        epilogue: what the kernel of the convolution computes on the way.
     """
 
-    def infer(x: Spec, kernel: Spec, strides, padding, dilation) -> Spec:
+    def infer(x: Spec, kernel: Spec, strides, padding, dilation, activation=None) -> Spec:
         _check_operands(name, x, kernel, most)
         f = filters(x, kernel)
         return Spec((x.shape[0], *_slide(name, x, kernel, strides, padding, dilation).out, f), x.dtype)
@@ -118,7 +123,7 @@ def _define(
         infer=infer,
         kernel=C(
             name,
-            i=lambda specs, a: geometry(specs[0].shape[1:-1], specs[1].shape[:-2], a),
+            i=lambda specs, a: (*geometry(specs[0].shape[1:-1], specs[1].shape[:-2], a), epilogue_code(a)),
             host=widened(name),
         ),
         grad=(
@@ -128,6 +133,7 @@ def _define(
         saves="inputs kernel",
         kind="anchor",
         flops=lambda specs, outs, a: _work(outs[0], specs[1]),
+        epilogue=epilogue,
     )
     grad_input = define_op(
         f"{name}_grad_input",
@@ -195,6 +201,7 @@ _conv = _define(
     channels=lambda kernel, groups: None if kernel.shape[-2] is None else kernel.shape[-2] * groups,
     kernel_channels=lambda c, f, groups: (c // groups, f),
     groups=lambda x, kernel: x.shape[-1] // kernel.shape[-2],
+    epilogue=EPILOGUES,
 )
 
 
@@ -215,6 +222,7 @@ conv_bias_op = define_op(
     saves="inputs kernel",
     kind="anchor",
     flops=_conv.forward.flops,
+    epilogue=EPILOGUES,
 )
 _depthwise = _define(
     "depthwise_conv",

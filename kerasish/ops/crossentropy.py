@@ -100,6 +100,15 @@ def _clip(p: Any, eps: float) -> Any:
     return safe * inside + (eps * cast(p < eps, p.dtype) + (1 - eps) * cast(p > 1 - eps, p.dtype))
 
 
+def _samples(specs: tuple[Spec, ...], attrs: dict) -> int:
+    """All dimensions but the classes."""
+    return specs[0].ndim - 1
+
+
+def _all_dimensions(specs: tuple[Spec, ...], attrs: dict) -> int:
+    return specs[0].ndim
+
+
 # ---- classes, from logits: L = sum t (logsumexp(x) - x), dL/dx = softmax(x) sum t - t
 
 
@@ -125,6 +134,7 @@ dense_logits_op = define_op(
     ),
     saves="output target",
     kind="reduce",
+    lead=_samples,
 )
 dense_logits_grad_op = define_op(
     "categorical_crossentropy_from_logits_grad",
@@ -134,6 +144,7 @@ dense_logits_grad_op = define_op(
     kernel=C("softmax_cross_entropy_grad"),
     grad=_dense_logits_grad_grad,
     saves="output target g",
+    lead=_samples,
 )
 
 
@@ -153,6 +164,7 @@ sparse_logits_op = define_op(
     grad=(lambda ctx, g: sparse_logits_grad_op(*ctx.inputs, g), None),
     saves="output target",
     kind="reduce",
+    lead=_samples,
 )
 sparse_logits_grad_op = define_op(
     "sparse_categorical_crossentropy_from_logits_grad",
@@ -162,6 +174,7 @@ sparse_logits_grad_op = define_op(
     kernel=C("sparse_softmax_cross_entropy_grad"),
     grad=_sparse_logits_grad_grad,
     saves="output target g",
+    lead=_samples,
 )
 
 # ---- classes, from probabilities: L = -sum t log(clip(p / s)), s = sum p; with m = 1 where nothing is clipped,
@@ -198,6 +211,7 @@ dense_op = define_op(
     ),
     saves="output target",
     kind="reduce",
+    lead=_samples,
 )
 dense_grad_op = define_op(
     "categorical_crossentropy_grad",
@@ -207,6 +221,7 @@ dense_grad_op = define_op(
     kernel=C("cross_entropy_grad", f=_f),
     grad=_dense_grad_grad,
     saves="output target g",
+    lead=_samples,
 )
 
 
@@ -230,6 +245,7 @@ sparse_op = define_op(
     grad=(lambda ctx, g: sparse_grad_op(*ctx.inputs, g, **ctx.attrs), None),
     saves="output target",
     kind="reduce",
+    lead=_samples,
 )
 sparse_grad_op = define_op(
     "sparse_categorical_crossentropy_grad",
@@ -239,6 +255,7 @@ sparse_grad_op = define_op(
     kernel=C("sparse_cross_entropy_grad", f=_f),
     grad=_sparse_grad_grad,
     saves="output target g",
+    lead=_samples,
 )
 
 # ---- bits: L = log(1 + exp(x)) - t x, dL/dx = sigmoid(x) - t
@@ -266,6 +283,7 @@ binary_logits_op = define_op(
     ),
     saves="output target",
     kind="elementwise",
+    lead=_all_dimensions,
 )
 binary_logits_grad_op = define_op(
     "binary_crossentropy_from_logits_grad",
@@ -276,6 +294,7 @@ binary_logits_grad_op = define_op(
     grad=_binary_logits_grad_grad,
     saves="output target g",
     kind="elementwise",
+    lead=_all_dimensions,
 )
 
 # ---- bits, from probabilities: L = -(t log q + (1 - t) log(1 - q)), q = clip(p); dL/dp = (p - t) / (p (1 - p)) or 0
@@ -304,6 +323,7 @@ binary_op = define_op(
     grad=(lambda ctx, g: binary_grad_op(*ctx.inputs, g, **ctx.attrs), _binary_target_grad),
     saves="output target",
     kind="elementwise",
+    lead=_all_dimensions,
 )
 binary_grad_op = define_op(
     "binary_crossentropy_grad",
@@ -314,6 +334,7 @@ binary_grad_op = define_op(
     grad=_binary_grad_grad,
     saves="output target g",
     kind="elementwise",
+    lead=_all_dimensions,
 )
 
 

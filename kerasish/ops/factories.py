@@ -89,6 +89,7 @@ def unary(
     kernel: str | None = None,
     f: Callable | None = None,
     result: str | None = None,
+    epilogue: str = "",
 ) -> Op:
     """Declares y = op(x), element by element.
 
@@ -99,6 +100,7 @@ def unary(
         saves: what the rule reads, of "x y".
         f: (specs, attributes) -> the kernel's floating attributes.
         result: dtype of y where it is not that of x.
+        epilogue: its name where matrix products and convolutions can compute it on the way, see `epilogue.py`.
     """
     if result == "bool":
         _BOOL.add(name)
@@ -111,6 +113,7 @@ def unary(
         saves=saves,
         inplace=() if result else ((0, 0),),
         kind="elementwise",
+        epilogue=epilogue,
     )
 
 
@@ -135,6 +138,8 @@ def binary(
     inputs: str = "x1 x2",
     result: str | None = None,
     no_bool: bool = False,
+    neutral: tuple[float | None, float | None] = (None, None),
+    traits: dict[str, Any] | None = None,
 ) -> Op:
     """Declares y = op(x1, x2) under NumPy's broadcasting, for operands of one dtype.
 
@@ -146,6 +151,8 @@ def binary(
         inputs: names of the operands.
         result: dtype of y where it is not that of the operands.
         no_bool: whether bools are refused.
+        traits: see `define_op`.
+        neutral: for each operand the number that leaves the other one as it is, bit for bit, or None.
     """
     first, second = inputs.split()
     if result == "bool":
@@ -170,7 +177,20 @@ def binary(
         saves=saves,
         inplace=() if result else ((0, 0), (1, 0)),
         kind="elementwise",
+        simplify=_drops_neutral(neutral) if neutral != (None, None) else None,
+        traits=traits,
     )
+
+
+def _drops_neutral(neutral: tuple[float | None, float | None]) -> Callable:
+    def simplify(specs: Any, outs: Any, attrs: dict, constants: list) -> int | None:
+        for k, number in enumerate(neutral):
+            value = constants[k]
+            if number is not None and value is not None and value.size and (value == number).all():
+                return 1 - k
+        return None
+
+    return simplify
 
 
 def comparison(name: str, host: Callable) -> Op:

@@ -144,7 +144,7 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tu
             tangents=[x.shape for x in directions],
         )
     # Derivatives are those at these very tensors, which must not be anybody else's.
-    points = [Tensor(x.data, x.dtype) for x in points]
+    points = [x.renewed() for x in points]
     follow = [k for k, x in enumerate(points) if x.dtype in FLOATS]
     with GradientTape(watch_accessed_variables=False) as outer:
         with GradientTape(watch_accessed_variables=False) as inner:

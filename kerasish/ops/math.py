@@ -23,18 +23,20 @@ __all__ = [
 ]  # fmt: skip
 
 add_op = binary("add", np.add, (lambda ctx, g: g, lambda ctx, g: g))
-subtract_op = binary("subtract", np.subtract, (lambda ctx, g: g, lambda ctx, g: -g), no_bool=True)
+subtract_op = binary("subtract", np.subtract, (lambda ctx, g: g, lambda ctx, g: -g), no_bool=True, neutral=(None, 0.0))
 multiply_op = binary(
     "multiply",
     np.multiply,
     (lambda ctx, g: g * ctx.inputs[1], lambda ctx, g: g * ctx.inputs[0]),
     saves="x1 x2",
+    neutral=(1.0, 1.0),
 )
 divide_op = binary(
     "divide",
     np.true_divide,
     (lambda ctx, g: g / ctx.inputs[1], lambda ctx, g: -(g / ctx.inputs[1]) * ctx.outputs[0]),
     saves="x2 y",
+    neutral=(None, 1.0),
 )
 floor_divide_op = binary("floor_divide", np.floor_divide, None, no_bool=True)
 mod_op = binary(

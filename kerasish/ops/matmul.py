@@ -15,6 +15,7 @@ from ..engine.tensor import as_input, register_operators
 from .axes import as_int, as_ints, one_axis, some_axes
 from .cast import promote, unbroadcast
 from .diagonal import diagonal
+from .epilogue import EPILOGUES, epilogue_code
 from .join import concatenate, split
 from .math import multiply, negative, subtract
 from .reduce import sum as reduce_sum
@@ -38,7 +39,14 @@ def _wide(x: np.ndarray) -> np.ndarray:
 # ---- matmul -----------------------------------------------------------------------------------------------------
 
 
-def _matmul_infer(x1: Spec, x2: Spec, *bias: Spec, transpose_a: bool = False, transpose_b: bool = False) -> Spec:
+def _matmul_infer(
+    x1: Spec,
+    x2: Spec,
+    *bias: Spec,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    activation: str | None = None,
+) -> Spec:
     if x1.ndim < 2 or x2.ndim < 2:
         raise invalid("matmul", "both operands are matrices or batches of them", x1=x1, x2=x2)
     m, k1 = x1.shape[:-3:-1] if transpose_a else x1.shape[-2:]
@@ -95,7 +103,7 @@ def _matmul_grad_x2(ctx, g: Any) -> Any:
 
 
 def _matmul_numbers(specs: tuple[Spec, ...], attrs: dict) -> tuple[int, int, int]:
-    return int(attrs.get("transpose_a", False)), int(attrs.get("transpose_b", False)), 0
+    return int(attrs.get("transpose_a", False)), int(attrs.get("transpose_b", False)), epilogue_code(attrs)
 
 
 def _matmul_work(specs: tuple[Spec, ...], outs: tuple[Spec, ...], attrs: dict) -> int:
@@ -111,6 +119,7 @@ matmul_op = define_op(
     saves="x1 x2",
     kind="anchor",
     flops=_matmul_work,
+    epilogue=EPILOGUES,
 )
 
 matmul_bias_op = define_op(
@@ -122,6 +131,7 @@ matmul_bias_op = define_op(
     saves="x1 x2",
     kind="anchor",
     flops=_matmul_work,
+    epilogue=EPILOGUES,
 )
 
 

@@ -165,6 +165,8 @@ transpose_op = define_op(
     infer=_transpose_infer,
     kernel=C("transpose", i=lambda specs, a: a["axes"], host=lambda x, axes: x.transpose(axes)),
     grad=(lambda ctx, g: transpose_op(g, axes=tuple(int(a) for a in np.argsort(ctx.attrs["axes"]))),),
+    simplify=lambda specs, outs, attrs, constants: 0 if attrs["axes"] == tuple(range(specs[0].ndim)) else None,
+    compose=lambda first, then: {"axes": tuple(first["axes"][a] for a in then["axes"])},
 )
 
 
@@ -242,6 +244,7 @@ broadcast_to_op = define_op(
         "broadcast_to", host=lambda x, shape: np.broadcast_to(x, _broadcast_to_infer(Spec(x.shape, ""), shape).shape)
     ),
     grad=(lambda ctx, g: unbroadcast(g, ctx.specs[0]),),
+    simplify=lambda specs, outs, attrs, constants: 0,
 )
 
 

@@ -71,6 +71,11 @@ def _log_softmax_grad_grad(ctx: Any, h: Any) -> tuple:
     return -h * p * _sum(g, ctx) if ctx.needs[0] else None, h - _sum(h * p, ctx)
 
 
+def _lead(specs: tuple[Spec, ...], attrs: dict) -> int:
+    """The dimensions before the classes: each of their elements is a problem of its own."""
+    return attrs["start"]
+
+
 softmax_op = define_op(
     "softmax",
     inputs="x",
@@ -79,6 +84,7 @@ softmax_op = define_op(
     grad=(lambda ctx, g: softmax_grad_op(ctx.outputs[0], g, **ctx.attrs),),
     saves="y",
     inplace=((0, 0),),
+    lead=_lead,
 )
 softmax_grad_op = define_op(
     "softmax_grad",
@@ -89,6 +95,7 @@ softmax_grad_op = define_op(
     grad=_softmax_grad_grad,
     saves="y g",
     inplace=((0, 0), (1, 0)),
+    lead=_lead,
 )
 log_softmax_op = define_op(
     "log_softmax",
@@ -98,6 +105,7 @@ log_softmax_op = define_op(
     grad=(lambda ctx, g: log_softmax_grad_op(ctx.outputs[0], g, **ctx.attrs),),
     saves="y",
     inplace=((0, 0),),
+    lead=_lead,
 )
 log_softmax_grad_op = define_op(
     "log_softmax_grad",
@@ -108,6 +116,7 @@ log_softmax_grad_op = define_op(
     grad=_log_softmax_grad_grad,
     saves="y g",
     inplace=((0, 0), (1, 0)),
+    lead=_lead,
 )
 
 
@@ -125,6 +134,7 @@ logsumexp_op = define_op(
     grad=(_logsumexp_grad,),
     saves="x",
     kind="reduce",
+    lead=_lead,
 )
 
 

@@ -87,10 +87,18 @@ class LossScaleOptimizer(Optimizer):
             if trainable_variables is None:
                 raise invalid("LossScaleOptimizer", "gradients without variables need an optimizer that is built")
             self.build(list(trainable_variables))
-        if any(g is not None for g in grads) and not bool(self.check_finite(grads)):
+        if all(g is None for g in grads):
+            self._scaled_step(grads, trainable_variables)  # for the inner optimizer's error
+            return
+
+        def skip() -> None:
             self.step_counter.assign(0)
             self.dynamic_scale.assign(self.dynamic_scale * 0.5)
-            return
+
+        ops.cond(self.check_finite(grads), lambda: self._scaled_step(grads, trainable_variables), skip)
+
+    def _scaled_step(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None) -> None:
+        """A step of the inner optimizer with the gradients divided by the scale, which grows when it is time."""
         scale = self.dynamic_scale.value
         variables = self._trainable_variables if trainable_variables is None else trainable_variables
         grads = [
@@ -98,11 +106,9 @@ class LossScaleOptimizer(Optimizer):
             for g, v in zip(grads, variables)
         ]
         self.inner_optimizer.apply(grads, trainable_variables)
-        if int(self.step_counter) == self.dynamic_growth_steps - 1:
-            self.step_counter.assign(0)
-            self.dynamic_scale.assign(self.dynamic_scale * 2.0)
-        else:
-            self.step_counter.assign_add(1)
+        due = ops.equal(self.step_counter, self.dynamic_growth_steps - 1)
+        self.step_counter.assign(ops.where(due, 0, self.step_counter + 1))
+        self.dynamic_scale.assign(ops.where(due, self.dynamic_scale * 2.0, self.dynamic_scale))
 
     @property
     def learning_rate(self) -> Any:

@@ -244,29 +244,32 @@ class Optimizer(OptimizerState):
             elif self.gradient_accumulation_steps:
                 seen = self._accumulated_gradients[self._get_variable_index(v)]
                 largest = ops.maximum(g, seen)
-                if self._is_update_step():
-                    v.assign(largest)
-                    seen.assign(ops.zeros_like(largest))
-                else:
-                    seen.assign(largest)
+                due = self._is_update_step()
+                v.assign(ops.where(due, largest, v))
+                seen.assign(ops.where(due, ops.zeros_like(largest), largest))
             else:
                 v.assign(g)
         return [g for g, _ in rest], [v for _, v in rest]
 
-    def _is_update_step(self) -> bool:
-        return (int(self._iterations) + 1) % self.gradient_accumulation_steps == 0
+    def _is_update_step(self) -> Any:
+        # By ops and `cond`, not by Python, so that the step can be captured as a graph.
+        return ops.equal(ops.mod(self._iterations + 1, self.gradient_accumulation_steps), 0)
 
     def _update_all(self, grads: list, variables: list[Variable]) -> None:
         if self.gradient_accumulation_steps:
             sums = [self._accumulated_gradients[self._get_variable_index(v)] for v in variables]
-            if self._is_update_step():
-                grads = [(g + total) / self.gradient_accumulation_steps for g, total in zip(grads, sums)]
+
+            def move() -> None:
+                means = [(g + total) / self.gradient_accumulation_steps for g, total in zip(grads, sums)]
                 for total in sums:
                     total.assign(ops.zeros(total.shape, dtype=total.dtype))
-                self._step(grads, variables)
-            else:
+                self._step(means, variables)
+
+            def wait() -> None:
                 for g, total in zip(grads, sums):
                     total.assign_add(g)
+
+            ops.cond(self._is_update_step(), move, wait)
         else:
             self._step(grads, variables)
         if self.use_ema:

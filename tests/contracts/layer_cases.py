@@ -253,5 +253,40 @@ CASES = _named(
         ),
         ("Conv2D channels_first", Case(lambda L: L.Conv2D(5, 3, data_format="channels_first"), (X2,))),
         ("MaxPooling2D channels_first", Case(lambda L: L.MaxPooling2D(2, data_format="channels_first"), (X2,))),
+        ("SimpleRNN", Case(lambda L: L.SimpleRNN(5), (X1,))),
+        ("SimpleRNN general", Case(lambda L: L.SimpleRNN(5, activation="relu", return_sequences=True), (X1,))),
+        ("SimpleRNN no bias", Case(lambda L: L.SimpleRNN(3, use_bias=False, kernel_regularizer="l2"), (X1,))),
+        ("GRU", Case(lambda L: L.GRU(5), (X1,))),
+        ("GRU sequences", Case(lambda L: L.GRU(5, return_sequences=True, go_backwards=True), (X1,))),
+        ("GRU reset before", Case(lambda L: L.GRU(5, reset_after=False, return_sequences=True), (X1,))),
+        ("GRU general", Case(lambda L: L.GRU(5, recurrent_activation="hard_sigmoid", use_bias=False), (X1,))),
+        ("LSTM", Case(lambda L: L.LSTM(5), (X1,))),
+        ("LSTM sequences", Case(lambda L: L.LSTM(5, return_sequences=True, zero_output_for_mask=True), (X1,))),
+        ("LSTM backwards", Case(lambda L: L.LSTM(5, go_backwards=True, recurrent_constraint="unit_norm"), (X1,))),
+        ("LSTM general", Case(lambda L: L.LSTM(5, activation="softsign", unit_forget_bias=False), (X1,))),
+        ("LSTM unrolled", Case(lambda L: L.LSTM(5, unroll=True, recurrent_regularizer="l1"), (X1,))),
+        ("RNN", Case(lambda L: L.RNN(L.LSTMCell(5), return_sequences=True), (X1,))),
+        ("RNN stacked", Case(lambda L: L.RNN([L.LSTMCell(5), L.GRUCell(4), L.SimpleRNNCell(3)]), (X1,))),
+        ("Bidirectional", Case(lambda L: L.Bidirectional(L.LSTM(5)), (X1,))),
+        ("Bidirectional sum", Case(lambda L: L.Bidirectional(L.GRU(5, return_sequences=True), "sum"), (X1,))),
+        (
+            "Bidirectional backward_layer",
+            Case(
+                lambda L: L.Bidirectional(
+                    L.SimpleRNN(5), "mul", backward_layer=L.SimpleRNN(5, go_backwards=True, activation="relu")
+                ),
+                (X1,),
+            ),
+        ),
+        ("TimeDistributed", Case(lambda L: L.TimeDistributed(L.Dense(5, activation="relu")), (X1,))),
+        ("TimeDistributed images", Case(lambda L: L.TimeDistributed(L.Conv2D(3, 2)), (X3,))),
+        ("TimeDistributed state", Case(lambda L: L.TimeDistributed(L.BatchNormalization()), (X1,))),
+        ("ConvLSTM1D", Case(lambda L: L.ConvLSTM1D(3, 2, strides=2, return_sequences=True), (X2,))),
+        ("ConvLSTM2D", Case(lambda L: L.ConvLSTM2D(3, (2, 3), padding="same"), (X3,))),
+        ("ConvLSTM2D dilated", Case(lambda L: L.ConvLSTM2D(3, 2, dilation_rate=2, use_bias=False), (X3,))),
+        (
+            "ConvLSTM3D",
+            Case(lambda L: L.ConvLSTM3D(2, 2, data_format="channels_first", go_backwards=True), ((2, 3, 1, 4, 3, 5),)),
+        ),
     ]
 )  # fmt: skip

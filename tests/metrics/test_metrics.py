@@ -84,8 +84,8 @@ def test_labels_out_of_range_are_named():
     with pytest.raises(ValueError) as e:
         metrics.SparseCategoricalAccuracy().update_state([0, 1, 4], p)
     assert str(e.value) == (
-        "SparseCategoricalAccuracy: every label with a weight must lie in [0, 4). "
-        "Received: label=4, position=(2,), y_pred.shape=(3, 4)"
+        "SparseCategoricalAccuracy: every value of `labels` must lie in [0, 4). "
+        "Received: value=4, position=(2,), labels.shape=(3,)"
     )
     assert after(metrics.SparseCategoricalAccuracy(), ([0, -1, 4], p, [1.0, 0.0, 0.0])) == 1.0
     masked = ops.convert_to_tensor(p)

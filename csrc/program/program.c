@@ -1,0 +1,240 @@
+/* Runs a planned Program: a list of kernel calls whose arrays lie in a few slots of memory, without Python and without
+ * allocation.
+ *
+ * A slot is the start of one piece of memory: the arena, a variable's array, an input, a constant.  Before the steps
+ * run, every array's pointer is slot + offset; so the same plan serves any number of callers, each with slots and a
+ * table of arrays of its own.
+ */
+#define _GNU_SOURCE
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "../kr.h"
+
+enum { INLINE_BYTES = 1 << 17 }; /* copying less is not worth waking a worker */
+
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int64_t nanoseconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  const kr_blocks *blocks;
+  const kr_array *arrays;
+  char *scratch;
+  kr_failure *failure;
+  kr_status status;
+  int64_t failed;   /* the first task that failed */
+  atomic_flag lock; /* guards the two above and *failure */
+} blocks_run;
+
+/* Keeps the failure of the lowest task, so that what is reported does not depend on the threads. */
+static void keep_failure(blocks_run *r, int64_t task, kr_status status, const kr_failure *f) {
+  while (atomic_flag_test_and_set(&r->lock)) {
+  }
+  if (r->status == KR_OK || task < r->failed) {
+    r->status = status;
+    r->failed = task;
+    *r->failure = *f;
+  }
+  atomic_flag_clear(&r->lock);
+}
+
+static void run_block(void *arg, int64_t task, int worker) {
+  blocks_run *r = arg;
+  int32_t which = 0;
+  while (task >= r->blocks->parts[which].first_task + r->blocks->parts[which].tasks) ++which;
+  const kr_part *part = &r->blocks->parts[which];
+  int64_t lo = (task - part->first_task) * part->block, rows = min64(part->block, part->rows - lo);
+  char *scratch = r->scratch + (size_t)worker * r->blocks->scratch;
+  kr_array arrays[KR_BLOCK_ARRAYS];
+  for (int32_t k = 0; k < part->n_inner; ++k) {
+    const kr_inner *inner = &part->inner[k];
+    int32_t n = inner->n_in + inner->n_out;
+    for (int32_t j = 0; j < n; ++j) {
+      const kr_local *local = &inner->locals[j];
+      arrays[j] = local->view;
+      if (local->row_bytes > 0) arrays[j].shape[0] = rows;
+      if (local->array < 0) {
+        arrays[j].data = scratch + local->offset;
+      } else {
+        arrays[j].data = (char *)r->arrays[local->array].data + lo * local->row_bytes;
+      }
+    }
+    kr_failure f = {.part = which, .inner = k};
+    kr_call call = {.in = arrays,
+                    .out = arrays + inner->n_in,
+                    .i = inner->i,
+                    .f = inner->f,
+                    .error = &f.error,
+                    .n_in = inner->n_in,
+                    .n_out = inner->n_out,
+                    .n_i = inner->n_i,
+                    .n_f = inner->n_f,
+                    .threads = 1};
+    kr_status status = inner->fn(&call);
+    if (status != KR_OK) {
+      const kr_array *bad = &arrays[f.error.input];
+      int64_t per_row = 1;
+      for (int d = 1; d < bad->ndim; ++d) per_row *= bad->shape[d];
+      if (inner->locals[f.error.input].row_bytes > 0) f.error.position += lo * per_row;
+      keep_failure(r, task, status, &f);
+      return;
+    }
+  }
+}
+
+static kr_status run_blocks(const kr_blocks *b, const kr_array *arrays, void *scratch, int threads, kr_failure *f) {
+  blocks_run r = {b, arrays, scratch, f, KR_OK, 0, ATOMIC_FLAG_INIT};
+  if (b->tasks == 1 || b->small) threads = 1;
+  kr_parallel(threads, b->tasks, run_block, &r);
+  return r.status;
+}
+
+/* ---- steps ----------------------------------------------------------------------------------------------------- */
+
+static kr_call call_of(const kr_step *s, kr_array *arrays, void *scratch, kr_error *error, int threads) {
+  kr_call call = {.in = arrays + s->first,
+                  .out = arrays + s->first + s->n_in,
+                  .i = s->i,
+                  .f = s->f,
+                  .scratch = scratch,
+                  .error = error,
+                  .n_in = s->n_in,
+                  .n_out = s->n_out,
+                  .n_i = s->n_i,
+                  .n_f = s->n_f,
+                  .threads = threads};
+  return call;
+}
+
+size_t kr_program_scratch(const kr_program *p, int threads) {
+  size_t most = 0;
+  kr_error error;
+  for (int32_t k = 0; k < p->n_steps; ++k) {
+    const kr_step *s = &p->steps[k];
+    size_t need = 0;
+    if (s->blocks) {
+      need = s->blocks->scratch * (size_t)threads;
+    } else if (s->scratch) {
+      kr_call call = call_of(s, p->arrays, NULL, &error, threads);
+      need = s->scratch(&call);
+    }
+    if (need > most) most = need;
+  }
+  return most;
+}
+
+static void bind(const kr_program *p, kr_array *arrays, char *const *slots) {
+  for (int32_t k = 0; k < p->n_arrays; ++k) arrays[k].data = slots[p->places[k].slot] + p->places[k].offset;
+}
+
+static kr_status run_steps(const kr_program *p, kr_run *r) {
+  kr_status status = KR_OK;
+  uint64_t ftz = kr_ftz_enable();
+  for (int32_t k = 0; k < p->n_steps && status == KR_OK; ++k) {
+    const kr_step *s = &p->steps[k];
+    if (r->times) r->times[k] = nanoseconds();
+    memset(&r->failure, 0, sizeof r->failure);
+    if (s->blocks) {
+      status = run_blocks(s->blocks, r->arrays + s->first, r->scratch, r->threads, &r->failure);
+    } else if (s->fn) {
+      kr_call call = call_of(s, r->arrays, r->scratch, &r->failure.error, r->threads);
+      status = s->fn(&call);
+    } else {
+      kr_ftz_restore(ftz); /* NumPy runs as the caller left the unit */
+      status = r->host(r->user, k, r->arrays + s->first);
+      ftz = kr_ftz_enable();
+    }
+    r->failure.step = k;
+  }
+  if (r->times) r->times[p->n_steps] = nanoseconds();
+  kr_ftz_restore(ftz);
+  return status;
+}
+
+/* ---- batches --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  const kr_run *run;
+  const int64_t *rows;
+  int64_t first, count, per_task;
+} gather;
+
+static void gather_rows(void *arg, int64_t task, int worker) {
+  (void)worker;
+  const gather *g = arg;
+  int64_t lo = task * g->per_task, hi = min64(lo + g->per_task, g->count);
+  for (int32_t k = 0; k < g->run->n_feeds; ++k) {
+    const kr_feed *f = &g->run->feeds[k];
+    char *to = g->run->slots[f->slot] + lo * f->row_bytes;
+    if (!g->rows) {
+      memcpy(to, f->source + (g->first + lo) * f->row_bytes, (size_t)((hi - lo) * f->row_bytes));
+      continue;
+    }
+    for (int64_t row = lo; row < hi; ++row, to += f->row_bytes)
+      memcpy(to, f->source + g->rows[row] * f->row_bytes, (size_t)f->row_bytes);
+  }
+}
+
+/* Copies the rows of one batch from the caller's arrays into the slots of the inputs. */
+static void bring_batch(kr_run *r, int64_t batch) {
+  int64_t bytes = 0;
+  for (int32_t k = 0; k < r->n_feeds; ++k) bytes += r->feeds[k].row_bytes;
+  gather g = {r, r->rows ? r->rows + batch * r->batch_rows : NULL, batch * r->batch_rows, r->batch_rows, r->batch_rows};
+  int64_t tasks = 1;
+  if (bytes * r->batch_rows > INLINE_BYTES) {
+    g.per_task = INLINE_BYTES / 2 / (bytes > 0 ? bytes : 1) + 1;
+    tasks = (g.count + g.per_task - 1) / g.per_task;
+  }
+  if (r->n_feeds > 0) kr_parallel(r->threads, tasks, gather_rows, &g);
+}
+
+static double half(uint16_t h) {
+  int exponent = h >> 10 & 31, digits = h & 1023;
+  double size = exponent == 31 ? (digits ? NAN : INFINITY)
+                : exponent     ? ldexp(digits + 1024, exponent - 25)
+                               : ldexp(digits, -24);
+  return h >> 15 ? -size : size;
+}
+
+static double number(const kr_array *a) {
+  switch (a->dtype) {
+    case KR_BOOL:
+    case KR_U8: return *(const uint8_t *)a->data;
+    case KR_I8: return *(const int8_t *)a->data;
+    case KR_I16: return *(const int16_t *)a->data;
+    case KR_U16: return *(const uint16_t *)a->data;
+    case KR_I32: return *(const int32_t *)a->data;
+    case KR_U32: return *(const uint32_t *)a->data;
+    case KR_I64: return (double)*(const int64_t *)a->data;
+    case KR_U64: return (double)*(const uint64_t *)a->data;
+    case KR_F16: return half(*(const uint16_t *)a->data);
+    case KR_F32: return *(const float *)a->data;
+    default: return *(const double *)a->data;
+  }
+}
+
+kr_status kr_program_run(const kr_program *p, kr_run *r) {
+  for (r->done = 0; r->done < r->batches; ++r->done) {
+    bring_batch(r, r->done);
+    bind(p, r->arrays, r->slots);
+    kr_status status = run_steps(p, r);
+    if (status != KR_OK) return status;
+    for (int32_t k = 0; k < r->n_taps; ++k) r->log[r->done * r->n_taps + k] = number(&r->arrays[r->taps[k]]);
+    /* The step is done: what it has computed for the variables becomes their value. */
+    for (int32_t k = 0; k < r->n_swaps; ++k) {
+      char *old = r->slots[r->swaps[2 * k]];
+      r->slots[r->swaps[2 * k]] = r->slots[r->swaps[2 * k + 1]];
+      r->slots[r->swaps[2 * k + 1]] = old;
+    }
+  }
+  return KR_OK;
+}

@@ -1,0 +1,87 @@
+"""Layout: calls that only move elements meet and cancel.
+
+A model whose layers take channels first transposes before and after each convolution. Two transposes in a row are one
+(`compose`), one that moves nothing is dropped by `simplify`, and an elementwise call between two lets them meet: it
+works on the elements before they are moved.
+"""
+
+from __future__ import annotations
+
+from ...engine.op import Op, plan_for
+from ..graph import Call, Graph, Value
+from .dead import drop_dead_calls
+from .simplify import simplify
+
+ROUNDS = 8
+
+
+def _moves(x: Value | None) -> bool:
+    return x is not None and x.call is not None and x.call.op.compose is not None
+
+
+def _call(op: Op, inputs: list[Value], attrs: dict, layer: str) -> Call:
+    return Call(op, inputs, attrs, plan_for(op, [x.spec for x in inputs], attrs), layer)
+
+
+def _compose(graph: Graph) -> bool:
+    substitutes: dict[int, Value] = {}
+    calls = []
+    for call in graph.calls:
+        call.inputs = [substitutes.get(id(x), x) for x in call.inputs]
+        x = call.inputs[0] if call.inputs else None
+        if call.op.compose is not None and _moves(x) and x.call.op is call.op:
+            merged = _call(call.op, x.call.inputs, call.op.compose(x.call.attrs, call.attrs), call.layer)
+            substitutes[id(call.outputs[0])] = merged.outputs[0]
+            call = merged
+        calls.append(call)
+    graph.calls = calls
+    graph.replace(substitutes)
+    return bool(substitutes)
+
+
+def _sink(graph: Graph) -> bool:
+    """Moves the elements after an elementwise call instead of before, where that leaves no more moves than before."""
+    uses = graph.uses()
+    results = {id(x) for x in graph.results()}
+    substitutes: dict[int, Value] = {}
+    calls = []
+
+    def worthwhile(call: Call, movers: list[Call]) -> bool:
+        out = call.outputs[0]
+        readers = uses.get(id(out), [])
+        if readers and id(out) not in results and all(r.op is movers[0].op for r in readers):
+            return True  # the moves meet and cancel
+        alone = all(len(uses.get(id(m.outputs[0]), ())) == 1 and id(m.outputs[0]) not in results for m in movers)
+        return alone and len(movers) > 1
+
+    for call in graph.calls:
+        movers = [x.call for x in call.inputs if _moves(x)]
+        if not (
+            call.op.kind == "elementwise"
+            and len(call.outputs) == 1
+            and movers
+            and all(m.op is movers[0].op and m.attrs == movers[0].attrs for m in movers)
+            and all(x.spec.shape == (call.outputs[0].spec.shape if _moves(x) else ()) for x in call.inputs)
+            and worthwhile(call, movers)
+        ):
+            calls.append(call)
+            continue
+        inner = _call(call.op, [x.call.inputs[0] if _moves(x) else x for x in call.inputs], call.attrs, call.layer)
+        moved = _call(movers[0].op, inner.outputs, movers[0].attrs, call.layer)
+        calls += [inner, moved]
+        substitutes[id(call.outputs[0])] = moved.outputs[0]
+    graph.calls = calls
+    graph.replace(substitutes)
+    return bool(substitutes)
+
+
+def cancel_moves(graph: Graph) -> None:
+    """Composes, cancels and sinks until nothing changes."""
+    if not any(c.op.compose is not None for c in graph.calls):
+        return
+    for _ in range(ROUNDS):
+        composed = _compose(graph)
+        simplify(graph)
+        drop_dead_calls(graph)
+        if not (_sink(graph) or composed):
+            break

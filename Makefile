@@ -21,6 +21,7 @@ test: build
 bench: build
 	$(PYTHON) benchmarks/roofline.py
 	$(PYTHON) benchmarks/rnn.py
+	$(PYTHON) benchmarks/attention.py
 
 # The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a
 # copy of the tree, so that the extension in use stays as it is.

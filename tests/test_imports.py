@@ -27,7 +27,7 @@ ALLOWED = {
     # The families know those to their left where they need them: a metric wraps a loss, an optimizer has initializers.
     **{family: BASE | set(FAMILIES[:i]) for i, family in enumerate(FAMILIES)},
     "layers": {*BASE, *FAMILIES},
-    "models": {*BASE, *FAMILIES, "layers", "data", "callbacks", "utils"},
+    "models": {*BASE, *FAMILIES, "layers", "data", "callbacks", "utils", "saving"},
     "data": {"engine"},
     # `ops` only for set_random_seed, which resets the global seed generator.
     "utils": {"engine", "ops", "data"},

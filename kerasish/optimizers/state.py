@@ -130,7 +130,7 @@ class OptimizerState:
     def save_own_variables(self, store: Any) -> None:
         """Writes the variables into a mapping, under "0", "1", ..."""
         for i, v in enumerate(self.variables):
-            store[str(i)] = v.numpy()
+            store[str(i)] = v
 
     def load_own_variables(self, store: Any) -> None:
         """Reads the variables from a mapping; one of another length is left alone, with a warning."""
@@ -144,6 +144,9 @@ class OptimizerState:
             return
         for i, v in enumerate(variables):
             v.assign(store[str(i)])
+
+    load_own_variables._is_plain = True  # a file can be compared with the optimizer before anything is read
+    _tolerates_other_variables = True
 
 
 def replaced_by_gradient(variable: Variable) -> bool:

@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def load(*a):
+    raise NotImplementedError

@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def is_legacy(r):
+    return False

@@ -57,4 +57,8 @@ def reading(file: str, member: str | None, expected: str) -> Iterator[None]:
     except BadFileError:
         raise
     except Exception as error:
-        raise bad_file(file, member, expected, error=f"{type(error).__name__}: {error}") from error
+        first: BaseException = error
+        while first.__cause__ is not None:  # what the objects around it made of it says less
+            first = first.__cause__
+        text = f"{type(first).__name__}: {first}"
+        raise bad_file(file, member, f"{expected}, but {text[:1000]}", error=type(error).__name__) from error

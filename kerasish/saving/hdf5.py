@@ -138,7 +138,7 @@ class WeightsReader:
                     if total > self.limits.weights_bytes:
                         raise self.bad(below, f"all arrays have at most {self.limits.weights_bytes} bytes", bytes=total)
                 else:
-                    raise self.bad(below, "an object is a group or an array", kind=type(item).__name__)
+                    raise self.bad(below, "an object is a group or an array", object=type(item).__name__)
 
     @staticmethod
     def _address(item: Any) -> tuple:

@@ -45,7 +45,7 @@ SAMPLES = [s for s in collect() if graph_of(s) is not None]
 EXCHANGED, _count = [], Counter()
 for _sample in SAMPLES:
     _sizes = [np.size(x) for x in _sample.inputs]
-    _wanted = min(_sizes, default=0) > 0 and max(_sizes) < 1000 and _count[_sample.op] < 2
+    _wanted = min(_sizes, default=0) > 1 and max(_sizes) < 1000 and _count[_sample.op] < 2
     _wanted = _wanted and _sample.attrs != FLOAT64 and _sample.op not in UNSTABLE
     if _wanted and written_class(graph_of(_sample)[0])[0] != "kerasish.ops":
         EXCHANGED.append(_sample)

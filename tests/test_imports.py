@@ -31,7 +31,7 @@ ALLOWED = {
     "data": {"engine"},
     # `ops` only for set_random_seed, which resets the global seed generator.
     "utils": {"engine", "ops", "data"},
-    "callbacks": {"engine", "utils"},
+    "callbacks": {"engine", "utils", "saving"},
     "datasets": {"engine", "utils"},
     # Namespaces without code of their own.
     "backend": {"engine"},

@@ -45,7 +45,7 @@ class Trainer(Steps):
             optimizer=None, loss=None, compiled=False, stop_training=False, steps_per_execution=1, history=None,
             train_function=None, test_function=None, predict_function=None, _run_eagerly=False, _jit_compile=None,
             _compile_loss=None, _compile_metrics=None, _loss_tracker=None, _compile_arguments=None,
-            _initial_epoch=None, _nan_reported=False, _compiled_trainable_state=None,
+            _initial_epoch=None, _nan_reported=False, _compiled_trainable_state=None, _epoch_iterator=None,
         )  # fmt: skip
         takes = inspect.signature(type(self).compute_loss).parameters
         d["_compute_loss_takes_training"] = "training" in takes
@@ -219,7 +219,7 @@ class Trainer(Steps):
                 callbacks, add_history=True, add_progbar=verbose != 0, verbose=verbose, epochs=epochs,
                 steps=batches.num_batches, model=self,
             )  # fmt: skip
-        self.__dict__.update(stop_training=False, _nan_reported=False)
+        self.__dict__.update(stop_training=False, _nan_reported=False, _epoch_iterator=batches)
         run = self.make_train_function()
         logs: dict = {}
         with Interrupts() as interrupts:
@@ -227,7 +227,7 @@ class Trainer(Steps):
             for epoch in range(self._initial_epoch or initial_epoch, epochs):
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
-                step_logs: Any = {}
+                step_logs: Any = batches.logs
                 for begin, end, data in batches.enumerate_epoch():
                     callbacks.on_train_batch_begin(begin)
                     step_logs = run(data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import zipfile
 from typing import Any
 
 from .errors import bad_file, reading
@@ -28,7 +27,9 @@ class Archive:
     """
 
     def __init__(self, source: Any, file: str, limits: Limits):
-        self.file, self.limits = file, limits
+        import zipfile  # here, because it takes long to import and not every program has files
+
+        self.file, self.limits, self._methods = file, limits, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
         with reading(file, None, "the file is a zip archive"):
             self._zip = zipfile.ZipFile(source)
         try:
@@ -43,11 +44,11 @@ class Archive:
     def __exit__(self, *exc: Any) -> None:
         self._zip.close()
 
-    def _check(self) -> dict[str, zipfile.ZipInfo]:
+    def _check(self) -> dict[str, Any]:
         infos = self._zip.infolist()
         if len(infos) > self.limits.members:
             raise bad_file(self.file, None, f"an archive has at most {self.limits.members} members", members=len(infos))
-        members: dict[str, zipfile.ZipInfo] = {}
+        members: dict[str, Any] = {}
         for info in infos:
             name = info.orig_filename
             self._check_name(name)
@@ -59,7 +60,7 @@ class Archive:
                 raise bad_file(self.file, name, "a member is a regular file", mode=oct(info.external_attr >> 16))
             if info.flag_bits & 0x1:
                 raise bad_file(self.file, name, "a member is not encrypted")
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            if info.compress_type not in self._methods:
                 raise bad_file(self.file, name, "a member is stored or deflated", method=info.compress_type)
             self._check_size(name, info)
         end = 0
@@ -85,7 +86,7 @@ class Archive:
                 self.file, name, f"a member is {CONFIG}, {METADATA}, {WEIGHTS} or lies in {ASSETS}/", member_name=name
             )
 
-    def _check_size(self, name: str, info: zipfile.ZipInfo) -> None:
+    def _check_size(self, name: str, info: Any) -> None:
         if name in (CONFIG, METADATA):
             cap = self.limits.config_bytes
         else:
@@ -123,7 +124,7 @@ class Archive:
                     f.write(self.read(name))
 
 
-def add_folder(archive: zipfile.ZipFile, folder: str, name: str) -> None:
+def add_folder(archive: Any, folder: str, name: str) -> None:
     """Puts the files of a folder into an archive, below a name."""
     for root, folders, files in os.walk(folder):
         folders.sort()

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import tempfile
-import zipfile
 from typing import Any
 
 from ..engine.allowance import allowance
@@ -81,6 +80,8 @@ def _texts(model: Any) -> tuple[bytes, bytes]:
 
 
 def _write_archive(model: Any, target: Any, folder: str) -> None:
+    import zipfile
+
     config, metadata = _texts(model)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".keras-") as parts, zipfile.ZipFile(target, "w") as archive:
         archive.writestr(METADATA, metadata)

@@ -10,6 +10,7 @@ from ..engine.serialization import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from .editor import KerasFileEditor
 from .errors import BadFileError
 from .limits import Limits
 from .model_file import load_model, save_model

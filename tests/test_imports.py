@@ -168,6 +168,10 @@ ONE_OBJECT = [
     ("losses.mean_squared_error", "metrics.mean_squared_error"),
     ("utils.PyDataset", "utils.Sequence"),
     ("utils.set_random_seed", "utils.set_random_seed"),
+    ("utils.CustomObjectScope", "saving.CustomObjectScope"),
+    ("utils.serialize_keras_object", "saving.serialize_keras_object"),
+    ("models.load_model", "saving.load_model"),
+    ("models.save_model", "saving.save_model"),
     ("utils.pad_sequences", "preprocessing.sequence.pad_sequences"),
 ]
 

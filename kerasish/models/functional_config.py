@@ -84,7 +84,8 @@ def functional_config(model: Any) -> dict:
         called: dict[int, tuple[tuple, dict]] = {}
         if isinstance(o, Node):
             entry, args, kwargs = op_entry(o)
-            entry["config"]["name"] = name
+            if not entry["config"]:  # before 3.13, only ops without arguments took a name
+                entry["config"]["name"] = name
             called[id(o)] = args, kwargs
         else:
             entry = serialize_keras_object(o)

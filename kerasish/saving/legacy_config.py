@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..engine.keras_ops import MODULE_OF
 from ..engine.registry import find_symbol
 
 _CLASSES = {
@@ -197,7 +198,12 @@ def _graph(config: dict) -> dict:
     }
     if any(isinstance(node, dict) for layer in config["layers"] for node in layer["inbound_nodes"]):
         # An .h5 file of Keras 3: the calls are written, and counted, as they are now.
-        layers = [{**convert(x), "name": x["name"], "inbound_nodes": x["inbound_nodes"]} for x in config["layers"]]
+        layers = []
+        for x in config["layers"]:
+            # Ops have no such argument; some share their names with layers.
+            is_op = x["class_name"] in MODULE_OF and "trainable" not in x["config"]
+            entry = {**x, "module": MODULE_OF[x["class_name"]]} if is_op else convert(x)
+            layers.append({**entry, "name": x["name"], "inbound_nodes": x["inbound_nodes"]})
         return {**config, "layers": layers}
     ends = [*_pairs(config["input_layers"]), *_pairs(config["output_layers"])]
     inner = [r for layer in config["layers"] for node in layer["inbound_nodes"] for r in _references(node)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import BadFileError
+from .errors import BadFileError, reading
 from .hdf5 import StoredArray, WeightsReader, h5py
 from .state import label, unchanged_on_error
 
@@ -48,7 +48,8 @@ def texts(reader: Any, path: str, key: str) -> list[str] | None:
         is_text = attribute.dtype.kind == "S" or h5py().check_string_dtype(attribute.dtype) is not None
         if len(attribute.shape) != 1 or not (is_text or attribute.shape[0] == 0):
             raise reader.bad(f"{path}@{k}", "the attribute is a list of names", shape=attribute.shape)
-        out += [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in group.attrs[k]]
+        with reading(reader.file, reader.name(f"{path}@{k}"), "the names can be read"):
+            out += [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in group.attrs[k]]
     return out
 
 

@@ -71,10 +71,35 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         _write_archive(model, f, os.path.dirname(temporary))
 
 
+# Arguments that Keras has got since 3.0, with their defaults: older versions open a file that does not mention them.
+_NEWER = {
+    "ragged": False, "optional": False, "quantization_config": None, "input_axes": None, "output_axes": None,
+    "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99, "gradient_accumulation_steps": None,
+    "loss_scale_factor": None, "flash_attention": None
+}  # fmt: skip
+_UNSET = object()
+
+
+def _for_older_versions(config: Any) -> Any:
+    """A config without arguments at their defaults that older versions lack, and with dtype policies as their names."""
+    if isinstance(config, list):
+        return [_for_older_versions(v) for v in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy" and config.get("module") == "keras":
+        return config["config"]["name"]
+    inside = config.get("class_name") is None and "config" not in config
+    return {
+        key: _for_older_versions(value)
+        for key, value in config.items()
+        if not (inside and key in _NEWER and value == _NEWER.get(key, _UNSET) and type(value) is type(_NEWER[key]))
+    }
+
+
 def _texts(model: Any) -> tuple[bytes, bytes]:
     """config.json and metadata.json."""
     with ObjectSharingScope():
-        config = json.dumps(serialize_keras_object(model))
+        config = json.dumps(_for_older_versions(json.loads(json.dumps(serialize_keras_object(model)))))
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     return config.encode(), json.dumps({"keras_version": KERAS_VERSION, "date_saved": now}).encode()
 

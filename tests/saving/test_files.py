@@ -298,6 +298,15 @@ def test_by_name_reports(tmp_path):
         keras.Sequential([keras.Input((4,)), L.Dense(5)]).load_weights(tmp_path / "w.weights.h5", by_name=True)
 
 
+def test_an_embedding_goes_into_another_model(tmp_path):
+    words = keras.Sequential([keras.Input((3,), dtype="int32"), L.Embedding(9, 4, name="words"), L.Dense(2)])
+    words.save(tmp_path / "words.keras")
+    x = keras.Input((None,), dtype="int32")
+    other = keras.Model(x, L.Dense(1)(L.GlobalAveragePooling1D()(L.Embedding(9, 4, name="words")(x))))
+    assert other.load_weights(tmp_path / "words.keras", by_name=True).taken == ["words"]
+    same([words.layers[0].embeddings.numpy()], [other.get_layer("words").embeddings.numpy()])
+
+
 def test_objects_to_skip(tmp_path):
     model = net()
     keras.saving.save_weights(model, tmp_path / "w.weights.h5", objects_to_skip=[model.layers[0]])

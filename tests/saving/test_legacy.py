@@ -410,7 +410,7 @@ def test_h5_files_of_keras_3(tmp_path):
     R = reference.layers
     x = reference.Input((6, 6, 2))
     y = R.Conv2D(3, 3, activation="relu")(x)
-    y = R.BatchNormalization()(R.Concatenate()([y, R.Activation("tanh")(y)]))
+    y = R.BatchNormalization()(R.Concatenate()([y * 2.0 + y, R.Activation("tanh")(y)]))
     model = reference.Model(x, R.Dense(2, kernel_regularizer="l2")(R.Flatten()(y)))
     model.compile("adam", "mse", metrics=["mae"])
     model.fit(numbers(4, 6, 6, 2), numbers(4, 2), verbose=0)

@@ -58,7 +58,7 @@ class FusedRNN(RNN):
             return False
         if training and (cell.recurrent_dropout or (cell.dropout and cell.dropout_mask_count)):
             return False  # masks on the states, or other ones on the inputs for each gate
-        return mask is None or (not self.unroll and len(mask.shape) == 2)
+        return mask is None or not self.unroll
 
     def _has_activation(self) -> bool:
         return self.cell.activation in _TANH
@@ -77,9 +77,10 @@ class FusedRNN(RNN):
                     use_cudnn=True,
                 )
             return super().inner_loop(sequences, initial_state, mask, training)
-        masks = self.cell._input_masks(sequences[:, 0], training)
-        if masks is not None:
-            sequences = ops.multiply(sequences, ops.expand_dims(masks, 1))
+        if training and self.cell.dropout:
+            masks = self.cell._input_masks(sequences[:, 0], training)
+            if masks is not None:
+                sequences = ops.multiply(sequences, ops.expand_dims(masks, 1))
         return self.fused(
             sequences,
             initial_state,

@@ -307,6 +307,8 @@ class RNN(Layer):
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         states = self._first_states(sequences, initial_state)
         mask = tree.flatten(mask)[0]
+        if mask is not None and len(mask.shape) == 3 and mask.shape[2] == 1:
+            mask = ops.squeeze(mask, 2)
         try:
             last, outputs, states = self.inner_loop(sequences, states, mask, training)
         finally:

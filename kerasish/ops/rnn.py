@@ -103,11 +103,14 @@ def run_steps(
         (the last output, all outputs in the order of the steps or None, the last states).
 
     Raises:
-        ValueError: where the number of time steps is unknown or 0.
+        ValueError: where the number of time steps is unknown or 0, or the mask does not fit.
     """
     time = tree.flatten(inputs)[0].shape[1]
     if not time:
         raise invalid(where, "the number of time steps must be known, and at least 1", time=time)
+    first = tree.flatten(inputs)[0]
+    if mask is not None and (len(mask.shape) != 2 or any(map(_differ, mask.shape, first.shape[:2]))):
+        raise invalid(where, "the mask is (batch, time)", mask=mask, inputs=first)
     flat = [unstack(x, num=time, axis=1) for x in tree.flatten(inputs)]
     masks = None if mask is None else unstack(cast(mask, "bool"), num=time, axis=1)
     outputs: list = []

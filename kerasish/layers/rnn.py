@@ -292,8 +292,14 @@ class RNN(Layer):
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> tuple:
         """Runs the steps; gives (last output, all outputs or None, last states)."""
         extra = {"training": training} if takes_training(self.cell) else {}
+        return self.run_steps(
+            lambda x, states: call_cell(self.cell, x, states, **extra), sequences, initial_state, mask
+        )
+
+    def run_steps(self, step: Any, sequences: Any, initial_state: list, mask: Any) -> tuple:
+        """Runs a step (inputs, states) -> (output, states) as the layer is set up."""
         return run_steps(
-            lambda x, states: call_cell(self.cell, x, states, **extra),
+            step,
             sequences,
             initial_state,
             where=f"{type(self).__name__} {self.name!r}",

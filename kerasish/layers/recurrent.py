@@ -79,7 +79,7 @@ class FusedRNN(RNN):
             x, u = self.cell.project(sequences, training), self.cell.recurrent_weights(training)
             return self.run_steps(lambda x, states: self.cell.advance(x, states, u, training), x, initial_state, mask)
         return self.fused(
-            self.cell.drop_inputs(sequences, training),
+            self.cell.drop_inputs(sequences, training, steps=True),
             initial_state,
             mask=mask,
             sequences=self.return_sequences,

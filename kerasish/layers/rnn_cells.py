@@ -54,6 +54,25 @@ class DropoutCell(Layer):
         """Forgets the mask of the states."""
         self.__dict__["_recurrent_dropout_mask"] = None
 
+    def _drops(self, rate: float, training: Any) -> bool:
+        return bool(training) and 0 < rate < 1
+
+    def drop_inputs(self, inputs: Any, training: Any, steps: bool) -> Any:
+        """The inputs after dropout, or a list of them, one for each gate.
+
+        Args:
+            steps: whether the inputs have a time axis, 1.
+        """
+        if not self._drops(self.dropout, training):
+            return inputs
+        masks = self.get_dropout_mask(inputs[:, 0] if steps else inputs)
+        several = isinstance(masks, list)
+        out = [ops.multiply(inputs, ops.expand_dims(m, 1) if steps else m) for m in (masks if several else [masks])]
+        return out if several else out[0]
+
+    def _state_masks(self, h: Any, training: Any) -> Any:
+        return self.get_recurrent_dropout_mask(h) if self._drops(self.recurrent_dropout, training) else None
+
 
 class GatedCell(DropoutCell):
     """Base of SimpleRNNCell, GRUCell and LSTMCell: kernel, recurrent kernel and bias have the gates side by side."""
@@ -113,26 +132,13 @@ class GatedCell(DropoutCell):
 
     # A step is the projection of its input, which a layer makes for all steps at once, and the rest.
 
-    def _drops(self, rate: float, training: Any) -> bool:
-        return bool(training) and 0 < rate < 1
-
-    def drop_inputs(self, inputs: Any, training: Any) -> Any:
-        """The inputs after dropout, or a list of them, one for each gate; with or without a time axis."""
-        if not self._drops(self.dropout, training):
-            return inputs
-        steps = len(inputs.shape) > 2
-        masks = self.get_dropout_mask(inputs[:, 0] if steps else inputs)
-        several = isinstance(masks, list)
-        out = [ops.multiply(inputs, ops.expand_dims(m, 1) if steps else m) for m in (masks if several else [masks])]
-        return out if several else out[0]
-
     def input_bias(self) -> Any:
         """What is added to the projection of the inputs, or None."""
         return self.bias
 
     def project(self, inputs: Any, training: Any) -> Any:
         """The inputs, after dropout, times the kernel, plus the bias."""
-        x, bias = self.drop_inputs(inputs, training), self.input_bias()
+        x, bias = self.drop_inputs(inputs, training, steps=len(inputs.shape) > 2), self.input_bias()
         if isinstance(x, list):
             parts = ops.split(self.kernel, self.gates, axis=1)
             x = ops.concatenate([ops.matmul(a, k) for a, k in zip(x, parts)], axis=-1)
@@ -143,9 +149,6 @@ class GatedCell(DropoutCell):
         """The recurrent kernel as `advance` takes it: cut into gates once where each has a mask of its own."""
         several = self.dropout_mask_count is not None and self._drops(self.recurrent_dropout, training)
         return ops.split(self.recurrent_kernel, self.gates, axis=1) if several else self.recurrent_kernel
-
-    def _state_masks(self, h: Any, training: Any) -> Any:
-        return self.get_recurrent_dropout_mask(h) if self._drops(self.recurrent_dropout, training) else None
 
     def _state_product(self, h: Any, u: Any, training: Any) -> Any:
         """The state, after dropout, times the recurrent kernel."""

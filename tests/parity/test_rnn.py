@@ -32,7 +32,7 @@ def data(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype("float32")
 
 
-def make(name, *args, **options):
+def make(name, /, *args, **options):
     """Makes the layer from either library's `layers`."""
     return lambda L: getattr(L, name)(*args, **options)
 

@@ -259,7 +259,7 @@ class RNN(Layer):
             initial_state = self.states
         elif initial_state is None and batch is None:
             # The batch is only known by the input: spread the state of one sample over it.
-            column = ops.zeros_like(ops.reshape(sequences, (-1, *sequences.shape[1:]))[:, 0])
+            column = ops.zeros_like(sequences[:, 0])
             column = ops.sum(column, axis=tuple(range(1, len(column.shape))))
             initial_state = tree.map_structure(
                 lambda x: ops.add(x, ops.reshape(ops.cast(column, x.dtype), (-1, *[1] * (len(x.shape) - 1)))),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
@@ -89,10 +90,10 @@ def ours(s: Shape, data) -> dict:
 
 def theirs(s: Shape, data):
     """PyTorch's layer, forwards and backwards, or None."""
-    try:
-        import torch
-    except ImportError:
+    if find_spec("torch") is None:
         return None
+    import torch
+
     kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "simple_rnn": torch.nn.RNN}.get(s.kind)
     if kind is None:
         return None
@@ -111,13 +112,14 @@ def main() -> int:
     a = p.parse_args()
     core.set_isa(a.isa)
     core.set_num_threads(a.threads)
-    if "torch" in sys.modules or theirs(SHAPES[0], lambda *d: np.zeros(d, "float32")):
+    beside = find_spec("torch") is not None
+    if beside:
         import torch
 
         torch.set_num_threads(a.threads)
     peak = max(fma_peak(a.threads, a.isa)["float32"] for _ in range(3))  # of three: a neighbour may disturb one
     print(f"{a.isa}, {a.threads} thread{'s' if a.threads > 1 else ''}: peak {peak:.0f} GFLOP/s (float32)")
-    print(f"{'':12}{'forward':>18}{'backward':>18}{'layer':>18}{'torch':>12}")
+    print(f"{'':12}{'forward':>18}{'backward':>18}{'layer':>18}" + (f"{'torch':>18}" if beside else ""))
     rng = np.random.default_rng(0)
 
     def data(*shape: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 /* Gated recurrent unit for one width of real; included by rnn.c.
  *
- * reserve, for each sample and step: z, r, n, then with reset_after p = h' u + bias of n's columns, without it r h'; and
- * the state h unless y has it.  The products of z and r come first, that of n second, in either variant. */
+ * reserve, for each sample and step: z, r, n, then with reset_after p = h' u + bias of n's columns, without it r h';
+ * and the state h unless y has it.  The products of z and r come first, that of n second, in either variant. */
 
 /* Shared scratch of the gradient: the gradient to p for each sample and time (reset_after), and the sums of the
  * gradients to the bias over each block. */

@@ -1,7 +1,7 @@
 /* Products of a block of states with the packed recurrent kernel, for one width of real; included by rnn.c.
  *
- * The packed kernel is made of panels of NV vectors: `gates` gates by NV / gates vectors of each, so that all gates of a
- * unit meet in one tile.  The last panel has fewer vectors; within a vector, columns past the units are zeros. */
+ * The packed kernel is made of panels of NV vectors: `gates` gates by NV / gates vectors of each, so that all gates of
+ * a unit meet in one tile.  The last panel has fewer vectors; within a vector, columns past the units are zeros. */
 
 enum { KR_FN(TILE) = NV * V_LANES };
 #define TILE KR_FN(TILE)
@@ -48,8 +48,8 @@ EACH_ROWS(MICROS)
 static const KR_FN(micro_fn) KR_FN(micros)[MR][NV] = {EACH_ROWS(NAMES)};
 #undef NAMES
 
-/* A part of the recurrent kernel, as it is multiplied: columns [from, from + gates units) of u, forwards; or, transposed,
- * the k columns from `from` on as the rows of a matrix with one column for each unit (then gates is 1). */
+/* A part of the recurrent kernel, as it is multiplied: columns [from, from + gates units) of u, forwards; or,
+ * transposed, the k columns from `from` on as the rows of a matrix with one column for each unit (then gates is 1). */
 typedef struct {
   const real *u;
   int64_t ld, units, from, k;

@@ -15,8 +15,8 @@
  *
  *   x (batch, time, gates units), u (units, gates units), bias (gates units), h0 and c0 (batch, units)
  *   mask     (batch, time) bool; where it is false the state stays as it is
- *   y        sequences: (batch, time, units), the state after each step, in the order of the steps; else (batch, units),
- *            the last one.  c: the last cell state.  g and gc: gradients to y and c
+ *   y        sequences: (batch, time, units), the state after each step, in the order of the steps; else (batch,
+ *            units), the last one.  c: the last cell state.  g and gc: gradients to y and c
  *   reserve  what the gradient needs of the steps, as integers of real's width, so that nobody takes it for values
  *   i[0]     sequences      i[1]    reverse: steps go from the last time to the first
  *   i[2]     gru: reset_after; simple_rnn: act, 0 for tanh, 1 for relu, 2 for none
@@ -24,17 +24,17 @@
  * (S. Hochreiter, J. Schmidhuber, Long short-term memory, 1997; K. Cho et al., Learning phrase representations using
  * RNN encoder-decoder, 2014; reset_after: the variant of cuDNN.)
  *
- * A task is a block of samples, which it takes through all steps alone: no barrier stands between steps, and the recurrent
- * kernel, packed once for all, passes through the caches of each worker.  Each element is one chain of multiply-adds
- * over the state, so bits depend neither on the block nor on threads.  du is one long product over all steps and
- * samples at the end. */
+ * A task is a block of samples, which it takes through all steps alone: no barrier stands between steps, and the
+ * recurrent kernel, packed once for all, passes through the caches of each worker.  Each element is one chain of
+ * multiply-adds over the state, so bits depend neither on the block nor on threads.  du is one long product over all
+ * steps and samples at the end. */
 #include "base/kernel.h"
 #include "elementwise/vmath.h"
 #include "gemm/core.h"
 #include "reduce/op.h"
 
-/* A tile of accumulators: MR samples by NV vectors, with one value of each sample and one vector of the recurrent kernel
- * in registers beside it. */
+/* A tile of accumulators: MR samples by NV vectors, with one value of each sample and one vector of the recurrent
+ * kernel in registers beside it. */
 enum { NV = 4 };
 #if defined(KR_FOR_AVX512) || defined(KR_FOR_NEON)
 enum { MR = 6 };

@@ -94,8 +94,8 @@ KR_INLINE void KR_FN(prefetch)(const real *p, int64_t ld, int count) {
 
 /* ---- the gradient to the recurrent kernel ------------------------------------------------------------------------ */
 
-/* du[:, columns] = sum over samples and steps of a' d.  d has one row for each sample and time; a one for each sample and
- * step. */
+/* du[:, columns] = sum over samples and steps of a' d.  d has one row for each sample and time; a one for each sample
+ * and step. */
 typedef struct {
   const KR_FN(job) * j;
   const real *a, *d;
@@ -103,8 +103,8 @@ typedef struct {
   int before; /* a is the state after the step: take that of the step before, or h0 */
 } KR_FN(long_product);
 
-/* The rows of `a` for sample and time in [k0, k0 + kc): within a sample they lie one behind the other, in either direction,
- * but for h0. */
+/* The rows of `a` for sample and time in [k0, k0 + kc): within a sample they lie one behind the other, in either
+ * direction, but for h0. */
 static void KR_FN(pack_states)(const void *ctx, int64_t batch, int64_t row, int64_t rows, int64_t k0, int64_t kc,
                                real *dst) {
   const KR_FN(long_product) *p = ctx;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops, regularizers
+from ..engine import tree
 from ..engine.config import standardize_data_format
 from ..engine.errors import invalid
 from ..engine.operation import infer_spec
@@ -92,27 +93,41 @@ class ConvLSTMCell(DropoutCell):
     def _recurrent_conv(self, h: Any, kernel: Any) -> Any:
         return ops.conv(h, kernel, strides=1, padding="same", data_format=self.data_format)
 
-    def _gates(self, conv: Any, x: Any, kernel: Any, masks: Any) -> Any:
-        """The convolution for all gates, after dropout by the masks of each, where there are any."""
-        if masks is None:
-            return conv(x, kernel)
-        parts = ops.split(kernel, 4, axis=-1)
-        sums = [conv(ops.multiply(x, m), k) for m, k in zip(masks, parts)]
-        return ops.concatenate(sums, axis=self.channel_axis)
+    def project(self, x: Any) -> Any:
+        """The convolution of the inputs for all gates, plus the bias; of a list, each for its gate."""
+        if isinstance(x, list):
+            parts = ops.split(self.kernel, 4, axis=-1)
+            sums = [self._input_conv(a, k) for a, k in zip(x, parts)]
+            y = ops.concatenate(sums, axis=self.channel_axis)
+        else:
+            y = self._input_conv(x, self.kernel)
+        if self.bias is None:
+            return y
+        shape = [1] * (self.rank + 2)
+        shape[self.channel_axis] = -1
+        return ops.add(y, ops.reshape(self.bias, shape))
 
-    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
+    def recurrent_weights(self, training: Any) -> Any:
+        """The recurrent kernel as `advance` takes it: cut into gates once where each has a mask of its own."""
+        several = self._drops(self.recurrent_dropout, training)
+        return ops.split(self.recurrent_kernel, 4, axis=-1) if several else self.recurrent_kernel
+
+    def advance(self, x: Any, states: list, u: Any, training: Any) -> tuple:
+        """(output, new states) from the projection of the inputs of a step."""
         h, c = states
-        drops, drops_h = training and 0 < self.dropout < 1, training and 0 < self.recurrent_dropout < 1
-        masks = self.get_dropout_mask(inputs) if drops else None
-        h_masks = self.get_recurrent_dropout_mask(h) if drops_h else None
-        x = self._gates(self._input_conv, inputs, self.kernel, masks)
-        if self.bias is not None:
-            shape = [1] * (self.rank + 2)
-            shape[self.channel_axis] = -1
-            x = ops.add(x, ops.reshape(self.bias, shape))
-        sums = ops.add(x, self._gates(self._recurrent_conv, h, self.recurrent_kernel, h_masks))
+        masks = self._state_masks(h, training)
+        if masks is None:
+            y = self._recurrent_conv(h, u)
+        else:
+            parts = [self._recurrent_conv(ops.multiply(h, m), k) for m, k in zip(masks, u)]
+            y = ops.concatenate(parts, axis=self.channel_axis)
+        sums = ops.add(x, y)
         h, c = lstm_step(sums, c, self.activation, self.recurrent_activation, axis=self.channel_axis)
         return h, [h, c]
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
+        x = self.project(self.drop_inputs(inputs, training, steps=False))
+        return self.advance(x, states, self.recurrent_weights(training), training)
 
     def state_shape(self, step_shape: Any) -> tuple:
         """The shape of either state for inputs of this shape at a step."""
@@ -155,6 +170,21 @@ class ConvLSTM(RNN):
         state = self.cell.state_shape((batch, *rest))
         output = (batch, time, *state[1:]) if self.return_sequences else state
         return (output, state, state) if self.return_state else output
+
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> tuple:
+        batch, time = sequences.shape[:2]
+        if not time or batch == 0:
+            return super().inner_loop(sequences, initial_state, mask, training)
+        cell = self.cell
+        x = cell.drop_inputs(sequences, training, steps=True)
+        y = cell.project(tree.map_structure(lambda a: ops.reshape(a, (-1, *a.shape[2:])), x))  # all steps at once
+        u = cell.recurrent_weights(training)
+        return self.run_steps(
+            lambda x, states: cell.advance(x, states, u, training),
+            ops.reshape(y, (-1, time, *y.shape[1:])),
+            initial_state,
+            mask,
+        )
 
     def get_config(self) -> dict:
         config = {k: v for k, v in super().get_config().items() if k != "cell"}

@@ -58,7 +58,7 @@ class FusedRNN(RNN):
             return False
         if training and (cell.recurrent_dropout or (cell.dropout and cell.dropout_mask_count)):
             return False  # masks on the states, or other ones on the inputs for each gate
-        return mask is None or (not self.unroll and len(mask.shape) == 2)
+        return mask is None or not self.unroll
 
     def _has_activation(self) -> bool:
         return self.cell.activation in _TANH
@@ -76,12 +76,10 @@ class FusedRNN(RNN):
                     "states or gate by gate, and no mask with unroll; use_cudnn='auto' takes the general way instead",
                     use_cudnn=True,
                 )
-            return super().inner_loop(sequences, initial_state, mask, training)
-        masks = self.cell._input_masks(sequences[:, 0], training)
-        if masks is not None:
-            sequences = ops.multiply(sequences, ops.expand_dims(masks, 1))
+            x, u = self.cell.project(sequences, training), self.cell.recurrent_weights(training)
+            return self.run_steps(lambda x, states: self.cell.advance(x, states, u, training), x, initial_state, mask)
         return self.fused(
-            sequences,
+            self.cell.drop_inputs(sequences, training, steps=True),
             initial_state,
             mask=mask,
             sequences=self.return_sequences,
@@ -250,7 +248,7 @@ class GRU(FusedRNN):
 
     def fused(self, inputs: Any, states: list, **options: Any) -> tuple:
         cell = self.cell
-        first, bias = cell.biases()
+        first, bias = cell.input_bias(), cell.recurrent_bias()
         if not cell.reset_after:
             first, bias = None, first  # one bias for either side: the kernel adds it
         if bias is None:

@@ -259,7 +259,7 @@ class RNN(Layer):
             initial_state = self.states
         elif initial_state is None and batch is None:
             # The batch is only known by the input: spread the state of one sample over it.
-            column = ops.zeros_like(ops.reshape(sequences, (-1, *sequences.shape[1:]))[:, 0])
+            column = ops.zeros_like(sequences[:, 0])
             column = ops.sum(column, axis=tuple(range(1, len(column.shape))))
             initial_state = tree.map_structure(
                 lambda x: ops.add(x, ops.reshape(ops.cast(column, x.dtype), (-1, *[1] * (len(x.shape) - 1)))),
@@ -292,8 +292,14 @@ class RNN(Layer):
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> tuple:
         """Runs the steps; gives (last output, all outputs or None, last states)."""
         extra = {"training": training} if takes_training(self.cell) else {}
+        return self.run_steps(
+            lambda x, states: call_cell(self.cell, x, states, **extra), sequences, initial_state, mask
+        )
+
+    def run_steps(self, step: Any, sequences: Any, initial_state: list, mask: Any) -> tuple:
+        """Runs a step (inputs, states) -> (output, states) as the layer is set up."""
         return run_steps(
-            lambda x, states: call_cell(self.cell, x, states, **extra),
+            step,
             sequences,
             initial_state,
             where=f"{type(self).__name__} {self.name!r}",
@@ -307,6 +313,8 @@ class RNN(Layer):
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         states = self._first_states(sequences, initial_state)
         mask = tree.flatten(mask)[0]
+        if mask is not None and len(mask.shape) == 3 and mask.shape[2] == 1:
+            mask = ops.squeeze(mask, 2)
         try:
             last, outputs, states = self.inner_loop(sequences, states, mask, training)
         finally:

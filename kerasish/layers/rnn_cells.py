@@ -8,6 +8,7 @@ from .. import ops, random
 from ..engine.errors import invalid
 from ..engine.serialization import export
 from ..engine.tree import is_nested
+from ..ops.matmul import matmul_bias
 from ..ops.rnn import gru_step, lstm_step
 from .layer import Layer
 from .options import check_count, check_number, options_config, set_options
@@ -52,6 +53,25 @@ class DropoutCell(Layer):
     def reset_recurrent_dropout_mask(self) -> None:
         """Forgets the mask of the states."""
         self.__dict__["_recurrent_dropout_mask"] = None
+
+    def _drops(self, rate: float, training: Any) -> bool:
+        return bool(training) and 0 < rate < 1
+
+    def drop_inputs(self, inputs: Any, training: Any, steps: bool) -> Any:
+        """The inputs after dropout, or a list of them, one for each gate.
+
+        Args:
+            steps: whether the inputs have a time axis, 1.
+        """
+        if not self._drops(self.dropout, training):
+            return inputs
+        masks = self.get_dropout_mask(inputs[:, 0] if steps else inputs)
+        several = isinstance(masks, list)
+        out = [ops.multiply(inputs, ops.expand_dims(m, 1) if steps else m) for m in (masks if several else [masks])]
+        return out if several else out[0]
+
+    def _state_masks(self, h: Any, training: Any) -> Any:
+        return self.get_recurrent_dropout_mask(h) if self._drops(self.recurrent_dropout, training) else None
 
 
 class GatedCell(DropoutCell):
@@ -110,23 +130,42 @@ class GatedCell(DropoutCell):
                 constraint=self.bias_constraint,
             )
 
-    def _dropped_product(self, x: Any, kernel: Any, masks: Any) -> Any:
-        """x times the kernel, after dropout: one mask, or one for the columns of each gate."""
-        if masks is None:
-            return ops.matmul(x, kernel)
+    # A step is the projection of its input, which a layer makes for all steps at once, and the rest.
+
+    def input_bias(self) -> Any:
+        """What is added to the projection of the inputs, or None."""
+        return self.bias
+
+    def project(self, inputs: Any, training: Any) -> Any:
+        """The inputs, after dropout, times the kernel, plus the bias."""
+        x, bias = self.drop_inputs(inputs, training, steps=len(inputs.shape) > 2), self.input_bias()
+        if isinstance(x, list):
+            parts = ops.split(self.kernel, self.gates, axis=1)
+            x = ops.concatenate([ops.matmul(a, k) for a, k in zip(x, parts)], axis=-1)
+            return x if bias is None else ops.add(x, bias)
+        return ops.matmul(x, self.kernel) if bias is None else matmul_bias(x, self.kernel, bias)
+
+    def recurrent_weights(self, training: Any) -> Any:
+        """The recurrent kernel as `advance` takes it: cut into gates once where each has a mask of its own."""
+        several = self.dropout_mask_count is not None and self._drops(self.recurrent_dropout, training)
+        return ops.split(self.recurrent_kernel, self.gates, axis=1) if several else self.recurrent_kernel
+
+    def _state_product(self, h: Any, u: Any, training: Any) -> Any:
+        """The state, after dropout, times the recurrent kernel."""
+        masks = self._state_masks(h, training)
         if not isinstance(masks, list):
-            return ops.matmul(ops.multiply(x, masks), kernel)
-        parts = ops.split(kernel, self.gates, axis=1)
-        return ops.concatenate([ops.matmul(ops.multiply(x, m), k) for m, k in zip(masks, parts)], axis=-1)
+            return ops.matmul(h if masks is None else ops.multiply(h, masks), u)
+        return ops.concatenate([ops.matmul(ops.multiply(h, m), k) for m, k in zip(masks, u)], axis=-1)
 
-    def _drops(self, rate: float, training: Any) -> bool:
-        return bool(training) and 0 < rate < 1
+    def advance(self, x: Any, states: list, u: Any, training: Any) -> tuple:
+        """(output, new states) from the projection of the inputs of a step."""
+        raise NotImplementedError
 
-    def _input_masks(self, inputs: Any, training: Any) -> Any:
-        return self.get_dropout_mask(inputs) if self._drops(self.dropout, training) else None
-
-    def _state_masks(self, h: Any, training: Any) -> Any:
-        return self.get_recurrent_dropout_mask(h) if self._drops(self.recurrent_dropout, training) else None
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
+        nested = is_nested(states)
+        x, u = self.project(inputs, training), self.recurrent_weights(training)
+        output, new = self.advance(x, list(states) if nested else [states], u, training)
+        return output, new if nested else new[0]
 
     def get_initial_state(self, batch_size: Any = None) -> list:
         """Zeros, for each state."""
@@ -205,13 +244,12 @@ class SimpleRNNCell(GatedCell):
     def _drops(self, rate: float, training: Any) -> bool:
         return bool(training) and rate > 0  # unlike the others, it also drops everything
 
+    def advance(self, x: Any, states: list, u: Any, training: Any) -> tuple:
+        h = self.activation(ops.add(x, self._state_product(states[0], u, training)))
+        return h, [h]
+
     def call(self, sequence: Any, states: Any, training: bool = False) -> tuple:
-        h = states[0] if is_nested(states) else states
-        x = self._dropped_product(sequence, self.kernel, self._input_masks(sequence, training))
-        x = x if self.bias is None else ops.add(x, self.bias)
-        x = ops.add(x, self._dropped_product(h, self.recurrent_kernel, self._state_masks(h, training)))
-        h = self.activation(x)
-        return h, [h] if is_nested(states) else h
+        return super().call(sequence, states, training)
 
 
 @export("keras.layers")
@@ -289,22 +327,24 @@ class GRUCell(GatedCell):
     def bias_shape(self) -> tuple:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
-    def biases(self) -> tuple:
-        """The biases of the inputs and of the state; None where there is none."""
-        if self.bias is None:
-            return None, None
-        return (self.bias[0], self.bias[1]) if self.reset_after else (self.bias, None)
+    def input_bias(self) -> Any:
+        return None if self.bias is None else self.bias[0] if self.reset_after else self.bias
 
-    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
-        h = states[0] if is_nested(states) else states
-        input_bias, bias = self.biases()
-        x = self._dropped_product(inputs, self.kernel, self._input_masks(inputs, training))
-        x = x if input_bias is None else ops.add(x, input_bias)
+    def recurrent_bias(self) -> Any:
+        """What is added to the products of the state, or None."""
+        return self.bias[1] if self.bias is not None and self.reset_after else None
+
+    def recurrent_weights(self, training: Any) -> Any:
+        u = super().recurrent_weights(training)
+        if not self.reset_after and not isinstance(u, list):
+            u = ops.split(u, 3, axis=1)  # z and r come before the product of n
+        return u, self.recurrent_bias()
+
+    def advance(self, x: Any, states: list, u: Any, training: Any) -> tuple:
+        (h,), (u, bias) = states, u
         masks = self._state_masks(h, training)
-        h = gru_step(
-            x, h, self.recurrent_kernel, bias, self.reset_after, self.activation, self.recurrent_activation, masks
-        )
-        return h, [h] if is_nested(states) else h
+        h = gru_step(x, h, u, bias, self.reset_after, self.activation, self.recurrent_activation, masks)
+        return h, [h]
 
     def get_config(self) -> dict:
         return {**super().get_config(), "reset_after": self.reset_after}
@@ -388,12 +428,10 @@ class LSTMCell(GatedCell):
             return self.bias_initializer
         return forget_gate_ones(self.bias_initializer, self.units)
 
-    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
+    def advance(self, x: Any, states: list, u: Any, training: Any) -> tuple:
         h, c = states
-        x = self._dropped_product(inputs, self.kernel, self._input_masks(inputs, training))
-        x = ops.add(x, self._dropped_product(h, self.recurrent_kernel, self._state_masks(h, training)))
-        x = x if self.bias is None else ops.add(x, self.bias)
-        h, c = lstm_step(x, c, self.activation, self.recurrent_activation)
+        sums = ops.add(x, self._state_product(h, u, training))
+        h, c = lstm_step(sums, c, self.activation, self.recurrent_activation)
         return h, [h, c]
 
     def get_config(self) -> dict:

@@ -49,18 +49,19 @@ def gru_step(
     Args:
         x: (batch, 3 units).
         h: (batch, units), the state.
-        u: (units, 3 units), the recurrent kernel.
+        u: (units, 3 units), the recurrent kernel, or its parts for z, r and n.
         bias: (3 units,), added to the products with u, or None.
         reset_after: whether r multiplies the product of the state or the state itself.
         masks: three masks (batch, units), by which the state is multiplied for the product of each gate, or None.
     """
     xz, xr, xn = split(x, 3, axis=-1)
     hz, hr, hn = (h, h, h) if masks is None else [multiply(h, m) for m in masks]
-    if reset_after and masks is None:
+    whole = not isinstance(u, (list, tuple))
+    if reset_after and masks is None and whole:
         q = matmul(h, u)
         qz, qr, qn = split(q if bias is None else add(q, bias), 3, axis=-1)
     else:
-        uz, ur, un = split(u, 3, axis=-1)
+        uz, ur, un = split(u, 3, axis=-1) if whole else u
         qz, qr = matmul(hz, uz), matmul(hr, ur)
         qn = matmul(hn, un) if reset_after else None
         if bias is not None:
@@ -103,11 +104,14 @@ def run_steps(
         (the last output, all outputs in the order of the steps or None, the last states).
 
     Raises:
-        ValueError: where the number of time steps is unknown or 0.
+        ValueError: where the number of time steps is unknown or 0, or the mask does not fit.
     """
     time = tree.flatten(inputs)[0].shape[1]
     if not time:
         raise invalid(where, "the number of time steps must be known, and at least 1", time=time)
+    first = tree.flatten(inputs)[0]
+    if mask is not None and (len(mask.shape) != 2 or any(map(_differ, mask.shape, first.shape[:2]))):
+        raise invalid(where, "the mask is (batch, time)", mask=mask, inputs=first)
     flat = [unstack(x, num=time, axis=1) for x in tree.flatten(inputs)]
     masks = None if mask is None else unstack(cast(mask, "bool"), num=time, axis=1)
     outputs: list = []

@@ -190,6 +190,12 @@ def test_masked_outputs(kind):
     np.testing.assert_array_equal(layer(x, mask=mask)[0].numpy()[0], np.zeros(3))
 
 
+@pytest.mark.parametrize("layer", [L.LSTM(3), L.RNN(L.LSTMCell(3))])
+def test_a_mask_may_have_a_last_axis_and_any_dtype(layer):
+    x, mask = data(2, 5, 4), lengths(5, 3, 5)
+    np.testing.assert_array_equal(layer(x, mask=mask[..., None].astype("int32")).numpy(), layer(x, mask=mask).numpy())
+
+
 def test_compute_mask():
     mask = ops.convert_to_tensor(lengths(4, 2, 4))
     assert L.LSTM(3).compute_mask(None, mask) is None
@@ -291,6 +297,24 @@ def test_general_cells_on_symbols():
     assert layer(keras.Input((None, 4))).shape == (None, None, 3)
     with pytest.raises(ValueError, match="time steps must be known, and at least 1"):
         infer_spec(layer.call, Spec((None, None, 4), "float32"))
+
+
+def test_config_of_a_cell_of_ones_own():
+    class Adding(L.Layer):
+        def __init__(self, units, **kwargs):
+            super().__init__(**kwargs)
+            self.units = self.state_size = units
+
+        def call(self, inputs, states):
+            return states[0] + inputs, [states[0] + inputs]
+
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+
+    layer = L.RNN([Adding(3), L.GRUCell(2)])
+    again = L.deserialize(L.serialize(layer), custom_objects={"Adding": Adding})
+    assert [type(c) for c in again.cell.cells] == [Adding, L.GRUCell]
+    assert again(data(2, 4, 3)).shape == (2, 2)
 
 
 class Plain:

@@ -95,6 +95,13 @@ def count_of(kind):
     return {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}[kind]
 
 
+def test_masks_of_the_general_way():
+    layer = L.RNN(L.GRUCell(3), name="it")
+    for shape in ((2, 4), (3, 5), (2, 5, 2), (2,)):
+        fails(f"RNN 'it': the mask is (batch, time). Received: mask.shape={shape}, inputs.shape=(2, 5, 4)",
+              lambda shape=shape: layer(ones(2, 5, 4), mask=ones(*shape)))  # fmt: skip
+
+
 def test_no_steps():
     layer = L.RNN(L.GRUCell(3), name="it")
     fails("RNN 'it': the number of time steps must be known, and at least 1. Received: time=0",

@@ -32,7 +32,7 @@ def data(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype("float32")
 
 
-def make(name, *args, **options):
+def make(name, /, *args, **options):
     """Makes the layer from either library's `layers`."""
     return lambda L: getattr(L, name)(*args, **options)
 
@@ -163,3 +163,27 @@ def test_training(name):
     np.testing.assert_allclose(*losses, rtol=2e-5)
     for a, b in zip(ours.get_weights(), theirs.weights, strict=True):
         np.testing.assert_allclose(a, np.asarray(b), rtol=1e-3, atol=2e-5)
+
+
+def translator(K):
+    """An encoder whose states start a decoder, then layers around layers."""
+    L = K.layers
+    source, target = K.Input((None, 4), name="source"), K.Input((None, 3), name="target")
+    _, h, c = L.LSTM(5, return_state=True, name="encoder")(source)
+    y = L.LSTM(5, return_sequences=True, name="decoder")(target, initial_state=[h, c])
+    y = L.Bidirectional(L.GRU(3, return_sequences=True), name="both")(y)
+    return K.Model([source, target], L.TimeDistributed(L.Dense(2), name="each")(y))
+
+
+def test_each_reads_the_models_of_the_other():
+    ours, theirs, reference = pair(translator)
+    models = [
+        ours,
+        theirs,
+        keras.Model.from_config(json.loads(json.dumps(theirs.get_config()))),
+        reference.Model.from_config(json.loads(json.dumps(ours.get_config()))),
+    ]
+    inputs = [data(2, 6, 4), data(2, 5, 3)]
+    for model in models:
+        model.set_weights(ours.get_weights())
+        same(ours(inputs), model(inputs))

@@ -82,6 +82,8 @@ class ProjectedAttention(Layer):
         """The softmax and the dropout of the plain path; the fused one draws from the same generator."""
         self._softmax = Softmax(axis=axes, dtype=self.dtype_policy)
         self._dropout_layer = Dropout(rate=self._dropout_rate, dtype=self.dtype_policy, seed=self.seed)
+        for layer in (self._softmax, self._dropout_layer):
+            layer.build((None,))  # they have no weights; a step that is compiled must not build anything
 
     # -- masks --------------------------------------------------------------------------------------------------------
 

@@ -17,14 +17,14 @@ from tests.executor.compare import check_step, program
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_layer(case, training):
     layer, inputs = case.make(layers), case.inputs()
-    layer(inputs)  # makes the weights
+    case.call(layer, inputs)  # makes the weights
     takes_training = "training" in layer._signature.takes
 
     def step(x):
         with keras.GradientTape() as tape:
             floating = [t for t in tree.flatten(x) if t.dtype in FLOATS]
             tape.watch(floating)
-            y = layer(x, training=training) if takes_training else layer(x)
+            y = case.call(layer, x, **({"training": training} if takes_training else {}))
             total = sum((ops.sum(ops.square(t)) for t in tree.flatten(y) if t.dtype in FLOATS), 0.0)
             total = total + sum(layer.losses, 0.0)
         sources = [*floating, *layer.trainable_variables]

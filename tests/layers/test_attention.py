@@ -320,3 +320,25 @@ def test_einsum_dense_is_one_product_where_nothing_is_transposed():
         with keras.GradientTape() as tape:
             layer(ones(*shape))
         assert {r.op.name for r in tape._records} <= {"reshape", "matmul_bias"}
+
+
+@pytest.mark.parametrize("flash", [True, False])
+def test_a_step_with_attention_is_compiled(flash):
+    x = RNG.integers(1, 9, (8, 6)).astype("int32")
+    if not flash:
+        keras.config.disable_flash_attention()
+    try:
+        inputs = keras.Input((6,), dtype="int32")
+        y = L.Embedding(9, 8, mask_zero=True)(inputs)
+        y = L.MultiHeadAttention(2, 4, dropout=0.1)(y, y, use_causal_mask=True)
+        y = L.GroupQueryAttention(4, 2, 1, sliding_window=3)(y, y)
+        y = L.Attention(use_scale=True, dropout=0.1)([y, y])
+        y = L.AdditiveAttention()([y, y])
+    finally:
+        keras.config.enable_flash_attention()
+    model = keras.Model(inputs, L.Dense(1)(L.GlobalAveragePooling1D()(y)))
+    model.compile("adam", "mse")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a step that cannot be compiled says so
+        model.fit(x, np.ones((8, 1), "float32"), batch_size=4, epochs=2, verbose=0)
+        model.predict(x, verbose=0)

@@ -135,7 +135,7 @@ def measure(case: Case, threads: int, isa: str, limits: Limits, a: argparse.Name
     least, binds = limits.of(case, read, written)
     return {
         "group": case.group, "shape": case.name, "kernel": case.kernel, "isa": isa, "threads": threads,
-        "flops": case.flops, "bytes": read + written, "binds": binds, "share": least / seconds["ours"],
+        "flops": float(case.flops), "bytes": float(read + written), "binds": binds, "share": least / seconds["ours"],
         "seconds": seconds,
     }  # fmt: skip
 

@@ -10,7 +10,8 @@ A call is limited by its arithmetic at the rate of independent fused multiply-ad
 read and write at least at the bandwidth measured on a working set of that size; the larger of the two times is its
 limit, and the share is the limit over the time taken. Times are minima over many calls, taken in turns with those of
 NumPy, PyTorch and the other build, so that a neighbour on the machine disturbs all of them alike; one thread is timed
-by the CPU time it had, several by the clock on the wall.
+by the CPU time it had, several by the clock on the wall. NumPy's BLAS keeps the number of threads that it starts with:
+it is shown beside as many of ours, which OPENBLAS_NUM_THREADS=1 makes one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import importlib.machinery
 import importlib.util
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -113,26 +115,27 @@ def find_torch() -> Any:
 def measure(case: Case, threads: int, isa: str, limits: Limits, a: argparse.Namespace, torch: Any, other: Any) -> dict:
     """The figures of one case."""
     ins, outs = arrays(case)
-    core.set_num_threads(threads)
-    kernel = core.find(case.kernel, "uint32" if not case.ins else dtype_of(case), isa)
+    core.set_num_threads(0)
+    kernel = core.find(case.kernel, dtype_of(case), isa)
     calls = {"ours": lambda: core.run(kernel, ins, outs, case.i, case.f)}
     if other is not None:
         other.set_num_threads(threads)
         theirs = other.find(case.kernel, dtype_of(case), isa)
         calls["other"] = lambda: other.run(theirs, ins, outs, case.i, case.f)
-    several = threads == max(a.threads)  # NumPy's BLAS has threads of its own: beside one of ours it says little
-    if case.numpy and several and not a.alone:
+    blas = int(os.environ.get("OPENBLAS_NUM_THREADS") or core.num_threads())
+    core.set_num_threads(threads)
+    if case.numpy and blas == threads and not a.alone:
         calls["numpy"] = lambda: case.numpy(*ins)
-    if torch is not None and several and case.torch and not a.alone:
+    if torch is not None and case.torch and not a.alone:
         torch.set_num_threads(threads)
         tensors = [torch.from_numpy(x.astype("int32") if x.dtype == np.uint32 else x) for x in ins]
         calls["torch"] = lambda: case.torch(torch, *tensors)
-    seconds = in_turns(calls, a.seconds, time.perf_counter if several and threads > 1 else time.thread_time)
+    seconds = in_turns(calls, a.seconds, time.perf_counter if threads > 1 else time.thread_time)
     read, written = sum(x.nbytes for x in ins) + case.again, sum(x.nbytes for x in outs)
     least, binds = limits.of(case, read, written)
     return {
         "group": case.group, "shape": case.name, "kernel": case.kernel, "isa": isa, "threads": threads,
-        "flops": case.flops, "bytes": read + written, "binds": binds, "share": least / seconds["ours"],
+        "flops": float(case.flops), "bytes": float(read + written), "binds": binds, "share": least / seconds["ours"],
         "seconds": seconds,
     }  # fmt: skip
 

@@ -12,11 +12,11 @@
  *
  * No input may overlap the output.
  *
- * The patches of x are rows of a matrix, one for each output cell, that is never stored: the callbacks of gemm/core.h
- * pack its panels straight from x.  The gradient to the kernel is its transpose times g.  The gradient to the input is
- * a convolution of g, one for each residue of the input cells modulo the stride, since cells of one residue meet the
- * same taps (conv/window.h); with stride 1 there is one, the convolution with the kernel turned round.  Bits are those
- * of gemm/core.h: fixed by shape and ISA.
+ * The patches of x are rows of a matrix, one for each output cell, that is never stored: direct tiles read its rows where
+ * they lie (conv_direct.h, conv_outer.h), or the callbacks of gemm/core.h pack its panels straight from x.  The gradient
+ * to the kernel is its transpose times g.  The gradient to the input is a convolution of g, one for each residue of the
+ * input cells modulo the stride, since cells of one residue meet the same taps (conv/window.h); with stride 1 there is
+ * one, the convolution with the kernel turned round.  Bits are fixed by shape and ISA.
  */
 #include "conv/window.h"
 #include "gemm/core.h"

@@ -45,9 +45,8 @@ static const real *KR_FN(border_run)(const direct_job *d, const direct_run *run,
   const int64_t low = kr_max(0, kr_min(-from, length)), high = kr_max(low, kr_min(size - from, length));
   if (low == 0 && high == length) return first;
   if (high == low) return KR_FN(padding);
-  memset(clipped, 0, (size_t)low * sizeof(real));
+  for (int64_t i = 0; i < length; i += V_LANES) v_store(clipped + i, v_zero());
   KR_FN(copy_few)(first + low, clipped + low, high - low);
-  memset(clipped + high, 0, (size_t)(length - high) * sizeof(real));
   return clipped;
 }
 
@@ -106,7 +105,7 @@ static const direct_list *KR_FN(direct_table)(const direct_job *d, const KR_FN(d
     for (int64_t r = 0; r < rows; ++r)
       if (!at->inside[r]) {
         a[r] = KR_FN(border_run)(d, run, at->x[r], a[r], clipped);
-        clipped += a[r] == clipped ? run->length : 0;
+        clipped += a[r] == clipped ? kr_round_up(run->length, V_LANES) : 0;
       }
     for (int64_t r = rows; r < DIRECT_ROWS; ++r) a[r] = a[rows - 1];
   }
@@ -157,7 +156,7 @@ static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
   const int64_t panel_bytes = kr_max(1, d->k * DIRECT_WIDTH * (int64_t)sizeof(real));
   direct_partition(d, panel_bytes, d->images * product(p->in) * p->c * (int64_t)sizeof(real));
   d->together = kr_max(1, DIRECT_PANELS / panel_bytes);
-  d->block = d->panels == 1 ? 1 : kr_max(1, kr_min(DIRECT_BLOCK, DIRECT_L1 / panel_bytes));
+  d->block = d->panels * panel_bytes <= DIRECT_L1 ? 1 : kr_max(1, kr_min(DIRECT_BLOCK, DIRECT_L1 / panel_bytes));
 
   const int64_t panels = d->groups * d->panels, runs = kr_max(count_runs(p, 0), count_runs(p, 1));
   size_t used = 0;
@@ -167,7 +166,7 @@ static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
   d->lines = place_list(scratch, &used, whole_lines(p) ? count_runs(p, 1) : 0);
   d->table_runs = runs;
   d->table_bytes = kr_round_up(d->block * runs * DIRECT_ROWS * (int64_t)sizeof(real *), 64);
-  d->clipped = d->lines.count && p->c <= DIRECT_CLIPPED ? DIRECT_ROWS * d->k : 0;
+  d->clipped = d->lines.count && p->c <= DIRECT_CLIPPED ? DIRECT_ROWS * (d->k + d->lines.count * V_LANES) : 0;
   d->own_bytes = d->table_bytes + kr_round_up(d->block * d->clipped * (int64_t)sizeof(real), 64);
   d->own = take(scratch, &used, kr_min(threads, d->groups * d->row_tasks * d->col_tasks) * d->own_bytes);
   return used;

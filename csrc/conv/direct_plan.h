@@ -6,9 +6,9 @@
 enum {
   DIRECT_WORK = 4000000,     /* flops that make a task */
   DIRECT_PANELS = 768 << 10, /* bytes of packed kernel that a task works through at a time: they stay in L2 */
-  DIRECT_BLOCK = 8,          /* tiles of cells at most that a panel of it meets at a time, */
-  DIRECT_L1 = 32 << 10,      /* and bytes of the panel and of the cells' patches, each of which takes a third of it */
-  DIRECT_SLICE = 512,        /* rows of the kernel that a packing task packs; elements of a run at most */
+  DIRECT_BLOCK = 8,          /* tiles of cells at most that a panel of it meets at a time */
+  DIRECT_L1 = 32 << 10, /* bytes of packed kernel that stay in L1: a tile meets all of it, or blocks of tiles a panel */
+  DIRECT_SLICE = GEMM_MAX_KC, /* rows of the kernel that a packing task packs; elements of a run at most */
   DIRECT_CLIPPED = 32 /* up to so many channels, runs of whole lines are clipped at the border, not cut into taps */
 };
 

@@ -1,10 +1,10 @@
-# The developer's commands: make build, check, test, bench, asan, neon.
+# The developer's commands: make build, check, test, bench, asan, neon, kill, fuzz.
 PYTHON ?= python
 CC ?= gcc
 CROSS ?= aarch64-linux-gnu
 C_SOURCES = $(wildcard csrc/*.h csrc/*/*.c csrc/*/*.h)
 
-.PHONY: build check test bench asan neon clean
+.PHONY: build check test bench asan neon kill fuzz clean
 
 build:
 	$(PYTHON) setup.py -q build_ext --inplace
@@ -19,9 +19,9 @@ test: build
 	$(PYTHON) -m pytest
 
 bench: build
-	$(PYTHON) benchmarks/peak.py
-	$(PYTHON) benchmarks/conv.py
-	$(PYTHON) benchmarks/elementwise.py
+	$(PYTHON) benchmarks/roofline.py
+	$(PYTHON) benchmarks/rnn.py
+	$(PYTHON) benchmarks/attention.py
 
 # The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a
 # copy of the tree, so that the extension in use stays as it is.
@@ -39,6 +39,13 @@ neon:
 	  { echo "make neon needs a cross compiler and an emulator: apt-get install gcc-aarch64-linux-gnu qemu-user"; exit 1; }
 	KERASISH_BUILD_MACHINE=aarch64 KERASISH_RUNNER="qemu-aarch64 -L /usr/$(CROSS)" \
 	  $(PYTHON) csrc/build.py --out build/neon --tests --compiler $(CROSS)-gcc
+
+# Training runs killed at 150 random moments, and an hour of mutated files.
+kill: build
+	KERASISH_KILLS=150 $(PYTHON) -m pytest -s tests/callbacks/test_kill.py
+
+fuzz: build
+	$(PYTHON) -m tests.saving.fuzz --seconds 3600
 
 clean:
 	rm -rf build kerasish/_core/*.so

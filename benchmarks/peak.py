@@ -31,17 +31,9 @@ def fma_peak(threads: int, isa: str) -> dict[str, float]:
     return measure("fma_peak", isa, threads)
 
 
-def bandwidth(threads: int, isa: str, level: str) -> dict[str, float]:
-    """GB/s of reading ("read") and of a = b + s c ("triad") where half of a cache is in use, or far more than all.
-
-    Args:
-        level: "L1", "L2" (each thread has its own), "L3" or "memory" (they share).
-    """
-    from kerasish._core import core
-
-    l1, l2, l3 = core.caches()
-    sizes = {"L1": l1 // 2, "L2": l2 // 2, "L3": l3 // 2 // threads, "memory": max(8 * l3, 256 << 20) // threads}
-    return measure("bandwidth", isa, threads, sizes[level])
+def bandwidth(threads: int, isa: str, size: int) -> dict[str, float]:
+    """GB/s of reading ("read") and of a = b + s c ("triad") on working sets of `size` bytes in all."""
+    return measure("bandwidth", isa, threads, size // threads)
 
 
 def main() -> int:
@@ -53,9 +45,9 @@ def main() -> int:
             figures = ", ".join(f"{dtype} {value:.0f}" for dtype, value in fma_peak(threads, isa).items())
             print(f"{isa:8} {threads} thread{'s' if threads > 1 else ''}: {figures} GFLOP/s")
     for threads in counts:
-        for level in ("L1", "L2", "L3", "memory"):
-            figures = ", ".join(f"{name} {value:.0f}" for name, value in bandwidth(threads, core.isa(), level).items())
-            print(f"{level:8} {threads} thread{'s' if threads > 1 else ''}: {figures} GB/s")
+        for bits in range(14, 30, 3):
+            figures = ", ".join(f"{name} {v:.0f}" for name, v in bandwidth(threads, core.isa(), 1 << bits).items())
+            print(f"{1 << bits >> 10:6} KB {threads} thread{'s' if threads > 1 else ''}: {figures} GB/s")
     return 0
 
 

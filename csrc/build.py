@@ -87,26 +87,37 @@ def jobs_for(flags: list[str], *, tests: bool) -> list[tuple[Path, str, list[str
     return out
 
 
+def out_of_date(target: Path) -> bool:
+    """Whether an object is missing, or older than a file that it was made from (the compiler lists them beside it)."""
+    listed = target.with_suffix(".d")
+    if not target.exists() or not listed.exists():
+        return True
+    made = target.stat().st_mtime
+    sources = shlex.split(listed.read_text().replace("\\\n", " "))[1:]
+    return any(not p.exists() or p.stat().st_mtime > made for p in (Path(__file__), *map(Path, sources)))
+
+
 def compile_core(
     out: Path, compiler: list[str], *, sanitize: bool = False, jobs: int | None = None, tests: bool = False
 ) -> list[Path]:
     """Compiles what is out of date and returns all objects; raises CalledProcessError with the compiler's own words."""
     out.mkdir(parents=True, exist_ok=True)
     flags = [*COMMON, *(SANITIZE if sanitize else OPTIMIZE), f"-I{ROOT}"]
-    stamp = max(p.stat().st_mtime for p in ROOT.rglob("*") if p.suffix in (".h", ".def", ".py"))
 
     def one(job: tuple[Path, str, list[str]]) -> Path:
         source, name, extra = job
         target = out / name
-        newest = max(stamp, source.stat().st_mtime)
-        if not target.exists() or target.stat().st_mtime < newest:
+        if out_of_date(target):
             fd, part = tempfile.mkstemp(suffix=".o", dir=out)
             os.close(fd)
+            read = Path(part).with_suffix(".d")
             try:
-                subprocess.run([*compiler, *extra, "-c", str(source), "-o", part], check=True)
+                subprocess.run([*compiler, *extra, "-MMD", "-c", str(source), "-o", part], check=True)
+                os.replace(read, target.with_suffix(".d"))
                 os.replace(part, target)
             finally:
                 Path(part).unlink(missing_ok=True)
+                read.unlink(missing_ok=True)
         return target
 
     with ThreadPoolExecutor(jobs or int(os.environ.get("KERASISH_BUILD_JOBS", 0)) or os.cpu_count() or 1) as pool:

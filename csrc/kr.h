@@ -138,7 +138,8 @@ typedef struct {
 } kr_local;
 
 typedef struct {
-  kr_fn fn; /* one that needs no scratch */
+  kr_fn fn;
+  kr_scratch_fn scratch; /* asked once, for a full block */
   const kr_local *locals;
   const int64_t *i;
   const double *f;
@@ -155,7 +156,8 @@ typedef struct {
 typedef struct {
   const kr_part *parts; /* independent of each other */
   int64_t tasks;
-  size_t scratch; /* bytes for each worker */
+  size_t scratch;     /* bytes for each worker: temporaries, then what kernels ask for */
+  size_t temporaries; /* bytes, a multiple of 64 */
   int32_t n_parts;
   int32_t small; /* not worth waking a worker */
 } kr_blocks;
@@ -218,6 +220,8 @@ typedef struct {
   kr_failure failure; /* where the status is not KR_OK */
 } kr_run;
 
+/* Bytes of scratch that the kernels within blocks ask for at most. */
+size_t kr_blocks_scratch(const kr_blocks *b);
 size_t kr_program_scratch(const kr_program *p, int threads);
 /* Runs all batches, or stops at the first that fails.  Uses no memory but what the caller brings. */
 kr_status kr_program_run(const kr_program *p, kr_run *r);

@@ -28,11 +28,11 @@ ALLOWED = {
     # The families know those to their left where they need them: a metric wraps a loss, an optimizer has initializers.
     **{family: BASE | set(FAMILIES[:i]) for i, family in enumerate(FAMILIES)},
     "layers": {*BASE, *FAMILIES},
-    "models": {*BASE, *FAMILIES, "layers", "data", "callbacks", "utils", "executor"},
+    "models": {*BASE, *FAMILIES, "layers", "data", "callbacks", "utils", "executor", "saving"},
     "data": {"engine"},
     # `ops` only for set_random_seed, which resets the global seed generator.
     "utils": {"engine", "ops", "data"},
-    "callbacks": {"engine", "utils"},
+    "callbacks": {"engine", "utils", "saving"},
     "datasets": {"engine", "utils"},
     # Namespaces without code of their own.
     "backend": {"engine"},
@@ -169,6 +169,10 @@ ONE_OBJECT = [
     ("losses.mean_squared_error", "metrics.mean_squared_error"),
     ("utils.PyDataset", "utils.Sequence"),
     ("utils.set_random_seed", "utils.set_random_seed"),
+    ("utils.CustomObjectScope", "saving.CustomObjectScope"),
+    ("utils.serialize_keras_object", "saving.serialize_keras_object"),
+    ("models.load_model", "saving.load_model"),
+    ("models.save_model", "saving.save_model"),
     ("utils.pad_sequences", "preprocessing.sequence.pad_sequences"),
 ]
 

@@ -89,6 +89,8 @@
 #define vi_xor KR_V(i_xor)
 #define vi_shl KR_V(i_shl)
 #define vi_shr KR_V(i_shr)
+#define v_load_u8 KR_V(load_u8)
+#define v_store_u8 KR_V(store_u8)
 #define v_hsum KR_V(hsum)
 #define v_hmax KR_V(hmax)
 #define v_hmin KR_V(hmin)

@@ -2,6 +2,7 @@
 #ifndef KR_SIMD_AVX2_H
 #define KR_SIMD_AVX2_H
 #include <immintrin.h>
+#include <string.h>
 
 #define KR_F32_LANES 8
 #define KR_F64_LANES 4
@@ -96,6 +97,28 @@ KR_SIMD v64f f64_i_to_real(v64i a) {
   v64i low = _mm256_blend_epi32(a, _mm256_set1_epi64x(0x4330000000000000), 0xaa);
   v64f exact = _mm256_sub_pd(_mm256_castsi256_pd(high), _mm256_set1_pd(0x1p84 + 0x1p63 + 0x1p52));
   return _mm256_add_pd(exact, _mm256_castsi256_pd(low));
+}
+
+KR_SIMD v32f f32_load_u8(const uint8_t *p, int64_t n) {
+  int64_t bytes = 0;
+  memcpy(&bytes, p, (size_t)(n < 8 ? n : 8));
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes)));
+}
+KR_SIMD void f32_store_u8(uint8_t *p, v32f v, int64_t n) {
+  const __m256i words = _mm256_cvtps_epi32(v);
+  const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  const int64_t bytes = _mm_cvtsi128_si64(_mm_packus_epi16(halves, halves));
+  memcpy(p, &bytes, (size_t)(n < 8 ? n : 8));
+}
+KR_SIMD v64f f64_load_u8(const uint8_t *p, int64_t n) {
+  int bytes = 0;
+  memcpy(&bytes, p, (size_t)(n < 4 ? n : 4));
+  return _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(bytes)));
+}
+KR_SIMD void f64_store_u8(uint8_t *p, v64f v, int64_t n) {
+  const __m128i words = _mm256_cvtpd_epi32(v), halves = _mm_packs_epi32(words, words);
+  const int bytes = _mm_cvtsi128_si32(_mm_packus_epi16(halves, halves));
+  memcpy(p, &bytes, (size_t)(n < 4 ? n : 4));
 }
 
 /* Halves onto each other until one lane is left; `op` is a binary function of the vocabulary, so hmax and hmin keep

@@ -80,6 +80,25 @@ KR_SIMD v64i f64_to_int(v64f a) { return _mm512_cvtpd_epi64(a); }
 KR_SIMD v64f f64_i_to_real(v64i a) { return _mm512_cvtepi64_pd(a); }
 KR_SIMD v64i f64_i_mul_u32(v64i a, v64i b) { return _mm512_mul_epu32(a, b); }
 
+KR_SIMD v32f f32_load_u8(const uint8_t *p, int64_t n) {
+  const __m128i bytes =
+      n >= 16 ? _mm_loadu_si128((const void *)p) : _mm_maskz_loadu_epi8((__mmask16)_bzhi_u32(0xffff, (unsigned)n), p);
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+}
+KR_SIMD void f32_store_u8(uint8_t *p, v32f v, int64_t n) {
+  const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v));
+  if (n >= 16) _mm_storeu_si128((void *)p, bytes);
+  else _mm_mask_storeu_epi8(p, (__mmask16)_bzhi_u32(0xffff, (unsigned)n), bytes);
+}
+KR_SIMD v64f f64_load_u8(const uint8_t *p, int64_t n) {
+  const __m128i bytes = _mm_maskz_loadu_epi8((__mmask16)_bzhi_u32(0xff, (unsigned)(n < 8 ? n : 8)), p);
+  return _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(bytes));
+}
+KR_SIMD void f64_store_u8(uint8_t *p, v64f v, int64_t n) {
+  const __m128i bytes = _mm256_cvtepi32_epi8(_mm512_cvtpd_epi32(v));
+  _mm_mask_storeu_epi8(p, (__mmask16)_bzhi_u32(0xff, (unsigned)(n < 8 ? n : 8)), bytes);
+}
+
 /* Halves onto each other until one lane is left; `op` is a binary function of the vocabulary, so hmax and hmin keep
  * NaN.  Working at full width costs a little and leaves no second copy of the NaN rule. */
 #define KR_AVX512_ACROSS_F32(name, op)                              \

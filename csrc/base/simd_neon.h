@@ -96,4 +96,19 @@ KR_SIMD double f64_hsum(v64f a) { return vaddvq_f64(a); }
 KR_SIMD double f64_hmax(v64f a) { return vmaxvq_f64(a); }
 KR_SIMD double f64_hmin(v64f a) { return vminvq_f64(a); }
 
+#define KR_NEON_BYTES(P, T, V, F, LANES)                                           \
+  KR_SIMD V P##_load_u8(const uint8_t *p, int64_t n) {                             \
+    T part[LANES] = {0};                                                           \
+    for (int64_t i = 0; i < (n < LANES ? n : LANES); ++i) part[i] = p[i];          \
+    return vld1q_##F(part);                                                        \
+  }                                                                                \
+  KR_SIMD void P##_store_u8(uint8_t *p, V v, int64_t n) {                          \
+    T part[LANES];                                                                 \
+    vst1q_##F(part, v);                                                            \
+    for (int64_t i = 0; i < (n < LANES ? n : LANES); ++i) p[i] = (uint8_t)part[i]; \
+  }
+KR_NEON_BYTES(f32, float, v32f, f32, 4)
+KR_NEON_BYTES(f64, double, v64f, f64, 2)
+#undef KR_NEON_BYTES
+
 #endif

@@ -75,6 +75,10 @@ typedef int v64m;
   static inline I P##_i_xor(I a, I b) { return a ^ b; }                                     \
   static inline I P##_i_shl(I a, int n) { return (I)((U)a << n); }                          \
   static inline I P##_i_shr(I a, int n) { return (I)((U)a >> n); }                          \
+  static inline T P##_load_u8(const uint8_t *p, int64_t n) { return n > 0 ? (T) * p : 0; }  \
+  static inline void P##_store_u8(uint8_t *p, T v, int64_t n) {                             \
+    if (n > 0) *p = (uint8_t)v;                                                             \
+  }                                                                                         \
   static inline T P##_hsum(T a) { return a; }                                               \
   static inline T P##_hmax(T a) { return a; }                                               \
   static inline T P##_hmin(T a) { return a; }

@@ -174,8 +174,11 @@ static int overlap_pays(int64_t groups, int64_t met, int64_t source, int64_t tap
   if (groups > 1 || taps == 1 || (double)source * (double)(taps * columns) * (double)size > OVERLAP_MOST) return 0;
   const double patches = (double)met * (double)(k * kr_round_up(columns, 16));
   const double overlap = (double)source * (double)(k * kr_round_up(taps * columns, 16) + 6 * taps * columns);
-  return 1.15 * overlap < patches;
+  return 1.25 * overlap < patches;
 }
+
+#include "direct_plan.h"
+#include "outer_plan.h"
 
 static overlap_cells all_cells(const conv_job *j) {
   overlap_cells c = {.j = *j};
@@ -186,23 +189,45 @@ static overlap_cells all_cells(const conv_job *j) {
   return c;
 }
 
-/* The gradient to a kernel of few filters is computed as its transpose. */
+/* ---- which algorithm -------------------------------------------------------------------------------------------------
+ * Overlap and add comes first, where it computes so much less (overlap_pays).  Otherwise what it costs to pack decides:
+ *
+ *   forward, to input    direct tiles    A packed element of a patch serves as many multiply-adds as there are columns;
+ *                                        read in place, layers of 16 to 128 filters run 1.2 to 1.8 times as fast.
+ *                        packed (GEMM)   Direct tiles stream a panel of the kernel, k rows, from L2 for each tile of
+ *                                        cells: from 4096 rows on they lose (3x3, 512 channels: 0.8).
+ *   to kernel            outer tiles     Up to 64 filters, for the same reason: 1.1 to 2.0 times as fast.
+ *                        packed (GEMM)   With more, steps of 512 bytes and more in x and g crowd L1 into a few sets
+ *                                        (512 channels: 0.7), and packing is paid by many columns.
+ *                        its transpose   Up to 8 filters, a part of a vector, with a kernel of 32 elements or more.
+ */
+enum { DIRECT_MOST_ROWS = 4096, OUTER_MOST_FILTERS = 64 };
+
+static int runs_directly(const conv_job *j) { return product(j->p.taps) * j->p.group_c <= DIRECT_MOST_ROWS; }
+static int runs_outer(const conv_job *j) { return j->group_filters <= OUTER_MOST_FILTERS; }
+
 static int few_filters(const conv_job *j, int64_t groups) {
   return groups == 1 && j->filters <= 8 && product(j->size) * j->kernel_c >= 32;
 }
 
 #define KR_REAL 32
 #include "base/real.h"
+#include "conv/lanes.h"
 #include "gemm/pack.h"
 #include "conv_packers.h"
 #include "conv_overlap.h"
+#include "conv_direct.h"
+#include "conv_outer.h"
 #include "conv_passes.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
+#include "conv/lanes.h"
 #include "gemm/pack.h"
 #include "conv_packers.h"
 #include "conv_overlap.h"
+#include "conv_direct.h"
+#include "conv_outer.h"
 #include "conv_passes.h"
 
 #define CONV_ENTRIES(DTYPE, SUFFIX)                                                           \

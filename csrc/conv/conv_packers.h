@@ -126,3 +126,31 @@ static void KR_FN(pack_columns)(const patches *p, int64_t group, int64_t row, in
   }
   KR_FN(pack_zeros)(rows, width, kc, dst);
 }
+
+/* ---- the kernel ------------------------------------------------------------------------------------------------- */
+
+/* Rows of a matrix with the filters as its columns: the kernel, or g. */
+static void KR_FN(rows_of_filters)(const void *ctx, int64_t group, int64_t k0, int64_t kc, int64_t col, int64_t cols,
+                                   int64_t width, real *dst) {
+  const conv_job *j = ctx;
+  const real *src = (const real *)j->kernel + k0 * j->filters + group * j->group_filters + col;
+  KR_FN(pack_copy)(src, j->filters, cols, width, kc, dst);
+}
+
+/* Panel of the kernel with channels as its columns: row (tap t, filter) of the product is tap last - t * step. */
+static void KR_FN(turned_kernel)(const void *ctx, int64_t group, int64_t k0, int64_t kc, int64_t col, int64_t cols,
+                                 int64_t width, real *dst) {
+  const conv_job *j = ctx;
+  const real *src[GEMM_MAX_NR];
+  while (kc > 0) {
+    const int64_t t = k0 / j->group_filters, at = k0 % j->group_filters, length = kr_min(j->group_filters - at, kc);
+    const int64_t tap =
+        kernel_tap(j, t / j->p.taps[2] / j->p.taps[1], t / j->p.taps[2] % j->p.taps[1], t % j->p.taps[2]);
+    const real *from = (const real *)j->kernel + (tap * j->kernel_c + col) * j->filters + group * j->group_filters + at;
+    for (int64_t c = 0; c < cols; ++c) src[c] = from + c * j->filters;
+    KR_FN(pack_rows)(src, cols, width, length, dst);
+    dst += length * width;
+    k0 += length;
+    kc -= length;
+  }
+}

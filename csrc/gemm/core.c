@@ -1,31 +1,21 @@
 /* The engine of gemm/core.h, once for each ISA: tile sizes, and the body for float and for double. */
 #include "gemm/core.h"
 
-/* A tile is MR rows by NV vectors of accumulators, which must fit into the registers with NV vectors of B and one value
- * of A: 32 registers on AVX-512 and NEON, 16 on AVX2 and on the SSE2 that compilers make of the portable code.
- * EACH_ROWS lists the heights that get a microkernel of their own: all of them, so that no row is ever computed in
+/* EACH_ROWS lists the heights that get a microkernel of their own: all of them, so that no row is ever computed in
  * vain. */
 #define ROWS_TO_4(X) X(1) X(2) X(3) X(4)
 #define ROWS_TO_6(X) ROWS_TO_4(X) X(5) X(6)
 #define ROWS_TO_14(X) ROWS_TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #if defined(KR_FOR_AVX512)
-enum { MR = 14 };
-#define NV 2
 #define EACH_ROWS ROWS_TO_14
-#elif defined(KR_FOR_AVX2)
-enum { MR = 6 };
-#define NV 2
-#define EACH_ROWS ROWS_TO_6
-#elif defined(KR_FOR_NEON)
-enum { MR = 6 };
-#define NV 4
+#elif defined(KR_FOR_AVX2) || defined(KR_FOR_NEON)
 #define EACH_ROWS ROWS_TO_6
 #else
-enum { MR = 4 };
-#define NV (KR_REAL == 32 ? 8 : 4)
 #define EACH_ROWS ROWS_TO_4
 #endif
-#define NR (NV * V_LANES)
+enum { MR = GEMM_MR };
+#define NV GEMM_NV
+#define NR GEMM_NR
 
 /* A block of A (A_BLOCK bytes at most) stays in L2 while panels of B, KC * NR each, pass through L1. */
 enum {

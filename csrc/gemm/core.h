@@ -35,6 +35,15 @@
  * elements apart in C (bias), which also serves groups of a convolution: c_batch = columns of a group, ldc = all
  * columns. C must not overlap what the packers read.
  *
+ * A kernel that keeps a product in cache packs by itself and multiplies panels (tile.h has their size):
+ *
+ *   gemm_panel(m, k, a, b, width, c, accumulate)          c[i * width + j] (+)= sum over p of A[i][p] * B[p][j]
+ *       a: A's rows as panels of nearly equal height, at most GEMM_MR: panel q of n = ceil(m / GEMM_MR) begins at row
+ *       q * m / n, at a + k times that, and is laid out as pack_a's; b: one panel as pack_b makes it, `width` GEMM_NR or
+ *       GEMM_NR / 2 columns, all of which are computed.
+ *   gemm_panel_of_rows(m, k, a, lda, b, width, c, accumulate)
+ *       the same with A not packed: rows of k elements, lda apart, which is GEMM_NR or GEMM_NR / 2, as in a C of these.
+ *
  * Bits.  Each element of C is one chain of fused multiply-adds in the order of p; when m * n is small and k is large, k
  * is cut into chunks by the shape alone, whose sums are added in order.  So results depend on (m, n, k, batch) and the
  * ISA, never on threads, and for a given k a row's bits do not depend on m unless k is cut.
@@ -42,11 +51,16 @@
 #ifndef KR_GEMM_CORE_H
 #define KR_GEMM_CORE_H
 #include "../base/kernel.h"
+#include "tile.h"
 
-/* ISAs meet at link time here: the engine is compiled once for each (core.c), so its two functions carry the ISA's
+/* ISAs meet at link time here: the engine is compiled once for each (core.c), so its functions carry the ISA's
  * name. */
 #define gemm_f32 KR_PASTE(kr_gemm_f32_, KR_ISA_SUFFIX)
 #define gemm_f64 KR_PASTE(kr_gemm_f64_, KR_ISA_SUFFIX)
+#define gemm_panel_f32 KR_PASTE(kr_gemm_panel_f32_, KR_ISA_SUFFIX)
+#define gemm_panel_f64 KR_PASTE(kr_gemm_panel_f64_, KR_ISA_SUFFIX)
+#define gemm_panel_of_rows_f32 KR_PASTE(kr_gemm_panel_of_rows_f32_, KR_ISA_SUFFIX)
+#define gemm_panel_of_rows_f64 KR_PASTE(kr_gemm_panel_of_rows_f64_, KR_ISA_SUFFIX)
 #define gemm_scratch_f32 KR_PASTE(kr_gemm_scratch_f32_, KR_ISA_SUFFIX)
 #define gemm_scratch_f64 KR_PASTE(kr_gemm_scratch_f64_, KR_ISA_SUFFIX)
 
@@ -68,6 +82,9 @@ typedef enum { GEMM_LINEAR, GEMM_RELU } gemm_activation;
     int activation; /* a gemm_activation */                                                                          \
   } gemm_args_##S;                                                                                                   \
   void gemm_##S(const gemm_args_##S *g, int threads, void *scratch);                                                 \
+  void gemm_panel_##S(int64_t m, int64_t k, const T *a, const T *b, int64_t width, T *c, int accumulate);            \
+  void gemm_panel_of_rows_##S(int64_t m, int64_t k, const T *a, int64_t lda, const T *b, int64_t width, T *c,        \
+                              int accumulate);                                                                       \
   size_t gemm_scratch_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int threads);
 
 KR_GEMM_DECLARE(float, f32)

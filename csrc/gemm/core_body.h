@@ -2,9 +2,10 @@
 
 /* ---- microkernel ------------------------------------------------------------------------------------------------ */
 
-/* c = start + a b for `rows` rows by `nv` vectors; start may be c itself, or one row (start_ld = 0). */
-KR_INLINE void KR_FN(micro)(const int rows, const int nv, int64_t kc, const real *a, const real *b, const real *start,
-                            int64_t start_ld, real *c, int64_t ldc, int relu) {
+/* c = start + a b for `rows` rows by `nv` vectors; start may be c itself, or one row (start_ld = 0).  Rows of a lie
+ * a_row elements apart, columns a_step: all constants, so that the compiler makes displacements of them. */
+KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const int a_step, int64_t kc, const real *a,
+                            const real *b, const real *start, int64_t start_ld, real *c, int64_t ldc, int relu) {
   vreal acc[MR][NV];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
@@ -16,11 +17,11 @@ KR_INLINE void KR_FN(micro)(const int rows, const int nv, int64_t kc, const real
     for (int v = 0; v < nv; ++v) bv[v] = v_load(b + v * V_LANES);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
-      vreal ar = v_set1(a[r]);
+      vreal ar = v_set1(a[r * a_row]);
 #pragma GCC unroll 8
       for (int v = 0; v < nv; ++v) acc[r][v] = v_fma(ar, bv[v], acc[r][v]);
     }
-    a += rows;
+    a += a_step;
     b += nv * V_LANES;
   }
   if (relu) {
@@ -35,17 +36,26 @@ KR_INLINE void KR_FN(micro)(const int rows, const int nv, int64_t kc, const real
     for (int v = 0; v < nv; ++v) v_store(c + r * ldc + v * V_LANES, acc[r][v]);
 }
 
+static const KR_ALIGNED real KR_FN(zeros)[NR];
+
 typedef void (*KR_FN(micro_fn))(int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c,
                                 int64_t ldc, int relu);
 
-#define MICRO(rows, part, nv)                                                                           \
-  static void KR_FN(micro_##rows##_##part)(int64_t kc, const real *a, const real *b, const real *start, \
-                                           int64_t start_ld, real *c, int64_t ldc, int relu) {          \
-    KR_FN(micro)(rows, nv, kc, a, b, start, start_ld, c, ldc, relu);                                    \
+#define MICRO(name, rows, nv, a_row, a_step)                                                                      \
+  static void KR_FN(name)(int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c, \
+                          int64_t ldc, int relu) {                                                                \
+    KR_FN(micro)(rows, nv, a_row, a_step, kc, a, b, start, start_ld, c, ldc, relu);                               \
   }
-#define BOTH_WIDTHS(rows) MICRO(rows, half, NV / 2) MICRO(rows, full, NV)
-EACH_ROWS(BOTH_WIDTHS)
-#undef BOTH_WIDTHS
+/* Of packed panels of A, and of rows that lie half a panel of B or a whole one apart. */
+#define EACH_MICRO(rows)                                        \
+  MICRO(micro_##rows##_half, rows, NV / 2, 1, rows)             \
+  MICRO(micro_##rows##_full, rows, NV, 1, rows)                 \
+  MICRO(micro_##rows##_half_rows_half, rows, NV / 2, NR / 2, 1) \
+  MICRO(micro_##rows##_half_rows_full, rows, NV / 2, NR, 1)     \
+  MICRO(micro_##rows##_full_rows_half, rows, NV, NR / 2, 1)     \
+  MICRO(micro_##rows##_full_rows_full, rows, NV, NR, 1)
+EACH_ROWS(EACH_MICRO)
+#undef EACH_MICRO
 #undef MICRO
 
 #define HALF(rows) KR_FN(micro_##rows##_half),
@@ -53,6 +63,18 @@ EACH_ROWS(BOTH_WIDTHS)
 static const KR_FN(micro_fn) KR_FN(micros)[2][MR + 1] = {{NULL, EACH_ROWS(HALF)}, {NULL, EACH_ROWS(FULL)}};
 #undef HALF
 #undef FULL
+/* By the distance of the rows of A, then as above. */
+#define HALF_HALF(rows) KR_FN(micro_##rows##_half_rows_half),
+#define FULL_HALF(rows) KR_FN(micro_##rows##_full_rows_half),
+#define HALF_FULL(rows) KR_FN(micro_##rows##_half_rows_full),
+#define FULL_FULL(rows) KR_FN(micro_##rows##_full_rows_full),
+static const KR_FN(micro_fn)
+    KR_FN(micros_of_rows)[2][2][MR + 1] = {{{NULL, EACH_ROWS(HALF_HALF)}, {NULL, EACH_ROWS(FULL_HALF)}},
+                                           {{NULL, EACH_ROWS(HALF_FULL)}, {NULL, EACH_ROWS(FULL_FULL)}}};
+#undef HALF_HALF
+#undef FULL_HALF
+#undef HALF_FULL
+#undef FULL_FULL
 
 /* A panel of A times a panel of B.  At C's right edge the tile goes through a buffer, so that nothing beyond `cols` is
  * read or written. */
@@ -71,6 +93,27 @@ static void KR_FN(tile)(int64_t kc, const real *a, int64_t rows, const real *b, 
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < cols; j += V_LANES)
       v_store_n(c + r * ldc + j, v_load(edge + r * width + j), kr_min(cols - j, V_LANES));
+}
+
+/* gemm_panel, with A packed (lda = 0) or as rows. */
+KR_INLINE void KR_FN(panels)(int64_t m, int64_t k, const real *a, int64_t lda, const real *b, int64_t width, real *c,
+                             int accumulate) {
+  const KR_FN(micro_fn) *micros = lda ? KR_FN(micros_of_rows)[lda == NR][width == NR] : KR_FN(micros)[width == NR];
+  const int64_t panels = kr_ceil_div(m, MR);
+  for (int64_t q = 0; q < panels; ++q) {
+    const int64_t row = q * m / panels, rows = (q + 1) * m / panels - row;
+    real *to = c + row * width;
+    micros[rows](k, a + row * (lda ? lda : k), b, accumulate ? to : KR_FN(zeros), accumulate ? width : 0, to, width, 0);
+  }
+}
+
+void KR_FN(gemm_panel)(int64_t m, int64_t k, const real *a, const real *b, int64_t width, real *c, int accumulate) {
+  KR_FN(panels)(m, k, a, 0, b, width, c, accumulate);
+}
+
+void KR_FN(gemm_panel_of_rows)(int64_t m, int64_t k, const real *a, int64_t lda, const real *b, int64_t width, real *c,
+                               int accumulate) {
+  KR_FN(panels)(m, k, a, lda, b, width, c, accumulate);
 }
 
 /* ---- partition -------------------------------------------------------------------------------------------------- */
@@ -199,8 +242,6 @@ typedef struct {
   real *c;
   int64_t ldc;
 } KR_FN(gemm_out);
-
-static const KR_ALIGNED real KR_FN(zeros)[NR];
 
 /* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to). */
 static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out, int64_t batch, int64_t p0, int64_t p1,

@@ -112,6 +112,7 @@ static product_shape contract_shape(const kr_call *c) {
 }
 
 #include "gemm/skinny.h"
+#include "gemm/narrow.h"
 
 #define KR_REAL 32
 #include "base/real.h"

@@ -43,9 +43,13 @@ static void KR_FN(product_pack_b)(const void *ctx, int64_t batch, int64_t k0, in
   (j->x2 + offset_at(&s->batch, s->batch.b, batch), &s->n, s->n.b, col, cols, width, &s->k, s->k.b, k0, kc, dst);
 }
 
+#include "narrow_body.h"
+
 static size_t KR_FN(product_scratch)(const product_shape *s, int threads) {
   skinny_plan p;
+  narrow_plan narrow;
   if (plan_skinny(s, &p)) return KR_FN(skinny_scratch)(&p);
+  if (plan_narrow(s, &narrow)) return KR_FN(narrow_scratch)(&narrow, threads);
   return KR_FN(gemm_scratch)(s->batch.total, s->m.total, s->n.total, s->k.total, threads);
 }
 
@@ -53,6 +57,11 @@ static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real
   skinny_plan p;
   if (plan_skinny(s, &p)) {
     KR_FN(skinny)(c, s, &p, bias, activation == GEMM_RELU);
+    return;
+  }
+  narrow_plan narrow;
+  if (plan_narrow(s, &narrow)) {
+    KR_FN(narrow)(c, s, &narrow, bias, activation == GEMM_RELU);
     return;
   }
   const KR_FN(product) j = {.s = *s, .x1 = c->in[0].data, .x2 = c->in[1].data};

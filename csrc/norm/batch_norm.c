@@ -1,7 +1,7 @@
 /* Moments over a set of axes; batch normalisation, its gradient and its inference form.
  *
  *   moments                 in x                                       out mean, var         i[0] axes, as bits
- *   batch_norm              in x, gamma, beta                          out y, mean, var      i[0] axis   f[0] eps
+ *   batch_norm              in x, gamma, beta                          out y, mean, var      i[0] axis, i[1] whether y = max(y, 0)   f[0] eps
  *   batch_norm_grad         in x, gamma, mean, var, gy, gmean, gvar    out dx, dgamma, dbeta     likewise
  *   batch_norm_inference    in x, mean, var, gamma, beta               out y                     likewise
  *

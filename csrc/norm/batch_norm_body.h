@@ -22,14 +22,19 @@ typedef struct {
   norm_shape s;
   KR_FN(coefs) k;
   real *sum_g, *sum_gd;
+  int relu;
 } KR_FN(channel_job);
 
-KR_INLINE void KR_FN(affine_row)(const real *x, const real *g, int64_t n, const KR_FN(coefs) * k, real *y) {
+/* max(v, 0), and v where it is NaN: as the elementwise kernel has it. */
+KR_INLINE vreal KR_FN(positive)(vreal v) { return v_select(v_lt(v, v_zero()), v_zero(), v); }
+
+KR_INLINE void KR_FN(affine_row)(const real *x, const real *g, int64_t n, const KR_FN(coefs) * k, int relu, real *y) {
   for (int64_t j = 0; j < n; j += V_LANES) {
     int64_t w = n - j;
     vreal d = v_sub(KR_FN(ld)(x + j, w), KR_FN(ld)(k->mean + j, w));
     vreal v = v_fma(d, KR_FN(ld)(k->b + j, w), KR_FN(ld)(k->c + j, w));
     if (g) v = v_fma(KR_FN(ld)(g + j, w), KR_FN(ld)(k->a + j, w), v);
+    if (relu) v = KR_FN(positive)(v);
     KR_FN(st)(y + j, v, w);
   }
 }
@@ -42,8 +47,9 @@ static void KR_FN(affine_task)(void *arg, int64_t task, int worker) {
     int64_t row = s->glue * s->channels, total = s->outer * s->channels, step = kr_max(1, WORK / row) * row;
     for (int64_t e = task * step; e < kr_min(total, (task + 1) * step); e += row) {
       int64_t n = kr_min(row, total - e);
-      if (j->g) KR_FN(affine_row)(j->x + e, j->g + e, n, &j->k, j->y + e);
-      else KR_FN(affine_row)(j->x + e, NULL, n, &j->k, j->y + e);
+      if (j->g) KR_FN(affine_row)(j->x + e, j->g + e, n, &j->k, 0, j->y + e);
+      else if (j->relu) KR_FN(affine_row)(j->x + e, NULL, n, &j->k, 1, j->y + e);
+      else KR_FN(affine_row)(j->x + e, NULL, n, &j->k, 0, j->y + e);
     }
     return;
   }
@@ -54,6 +60,7 @@ static void KR_FN(affine_task)(void *arg, int64_t task, int worker) {
     for (int64_t q = l * s->inner, end = q + s->inner; q < end; q += V_LANES) {
       vreal v = v_fma(v_sub(KR_FN(ld)(j->x + q, end - q), mean), b, shift);
       if (j->g) v = v_fma(KR_FN(ld)(j->g + q, end - q), a, v);
+      if (j->relu) v = KR_FN(positive)(v);
       KR_FN(st)(j->y + q, v, end - q);
     }
   }
@@ -79,7 +86,7 @@ static kr_status KR_FN(batch_norm_kernel)(const kr_call *c) {
   if (s.channels == 0) return KR_OK;
   KR_FN(stats)(c->threads, &s, c->in[0].data, c->scratch, mean, var);
   if (kr_size(&c->in[0]) == 0) return KR_OK;
-  KR_FN(channel_job) j = {.x = c->in[0].data, .y = c->out[0].data, .s = s};
+  KR_FN(channel_job) j = {.x = c->in[0].data, .y = c->out[0].data, .s = s, .relu = c->n_i > 1 && c->i[1]};
   j.k = KR_FN(coefs_at)(&s, (char *)c->scratch + norm_stats_scratch(&s, sizeof(real)));
   for (int64_t q = 0; q < s.channels; ++q) {
     j.k.mean[q] = mean[q];
@@ -96,6 +103,7 @@ static kr_status KR_FN(batch_norm_inference_kernel)(const kr_call *c) {
   const real *mean = c->in[1].data, *var = c->in[2].data, *gamma = c->in[3].data, *beta = c->in[4].data;
   if (kr_size(&c->in[0]) == 0) return KR_OK;
   KR_FN(channel_job) j = {.x = c->in[0].data, .y = c->out[0].data, .s = s, .k = KR_FN(coefs_at)(&s, c->scratch)};
+  j.relu = c->n_i > 1 && c->i[1];
   for (int64_t q = 0; q < s.channels; ++q) {
     j.k.mean[q] = mean[q];
     j.k.a[q] = 0;

@@ -26,10 +26,13 @@ KR_INLINE void KR_FN(line_stats)(const real *x, int64_t n, double eps, int centr
   *r = (real)(1 / sqrt((double)v_hsum(total) / (double)n + eps));
 }
 
+#include "layer_norm_short.h"
+
 static void KR_FN(forward_task)(void *arg, int64_t task, int worker) {
   (void)worker;
   const KR_FN(line_job) *j = arg;
   int64_t n = j->s.n;
+  if (SHORT_ROW(forward_short, j, task * j->s.group, kr_min(j->s.rows, (task + 1) * j->s.group))) return;
   for (int64_t row = task * j->s.group; row < kr_min(j->s.rows, (task + 1) * j->s.group); ++row) {
     const real *x = j->x + row * n;
     real *y = j->y + row * n, mean, r;
@@ -79,7 +82,9 @@ static void KR_FN(backward_task)(void *arg, int64_t task, int worker) {
   const KR_FN(line_job) *j = arg;
   const line_shape *s = &j->s;
   for (int64_t chunk = task * s->chunk_group; chunk < kr_min(s->chunks, (task + 1) * s->chunk_group); ++chunk) {
-    real *sums = j->sums + chunk * 2 * s->n;
+    int64_t n = s->n;
+    real *sums = j->sums + chunk * 2 * n;
+    if (SHORT_ROW(backward_short, j, chunk * s->chunk, kr_min(s->rows, (chunk + 1) * s->chunk), sums)) continue;
     memset(sums, 0, 2 * (size_t)s->n * sizeof(real));
     for (int64_t row = chunk * s->chunk; row < kr_min(s->rows, (chunk + 1) * s->chunk); ++row)
       KR_FN(backward_row)(j, row, sums);

@@ -5,22 +5,25 @@
  * with leading 1, 1, 0 for missing dimensions.  Every window must meet the input.  Padding never takes part: it is not
  * a maximum, and an average counts the cells of the input alone.
  *
- *   max_pool         x -> y       the largest cell of each window; NaN when the window has one
- *   max_pool_grad    x, g -> dx   g (like y) goes to the first largest cell of its window; NaN counts as larger than
- * all max_pool_pick    x, v -> y    the cell of v (like x) at the place of that maximum: the transpose of max_pool_grad
- *   avg_pool         x -> y       mean over the window's cells
- *   avg_pool_grad    g -> dx      each cell sums g / cells over the windows that cover it
+ *   max_pool         x -> y, place         the largest cell of each window, NaN when the window has one; and the place of
+ *                                          the first such cell in its window: the number of the tap, in memory order
+ *   max_pool_grad    place, g -> dx        g (like y) goes to its window's place; a cell sums over its windows
+ *   max_pool_pick    place, v -> y         the cell of v (like x) at the place: the transpose of max_pool_grad
+ *   avg_pool         x -> y                mean over the window's cells
+ *   avg_pool_grad    g -> dx               each cell sums g / cells over the windows that cover it
+ *
+ * place has the shape of y and holds bytes, or int32 where a window has more than 256 taps; the kernels that take it are
+ * registered for the dtype of g and v.
  *
  * No input may overlap the output.  Sums run in the order of output positions, so neither threads nor blocks show.
  */
 #include "conv/window.h"
 
-enum { MAX, AVG, PICK };
-
 typedef struct {
   window w;
-  const void *x, *g; /* g: the second input, or the only one of avg_pool_grad */
-  void *y;
+  const void *x, *g;
+  void *y, *places;
+  int wide; /* places are int32, not bytes */
   int64_t c, grain;
 } pool_job;
 
@@ -36,9 +39,10 @@ static window pool_window(const kr_call *c, const kr_array *x, const kr_array *y
   return w;
 }
 
-/* A box of cells inside the input: offset of its first cell, counts and strides in elements. */
+/* A box of cells inside the input: offset of its first cell, counts and strides in elements; the place of the first
+ * cell in its window, and of the one a depth, a row further. */
 typedef struct {
-  int64_t at, count[3], step[3];
+  int64_t at, count[3], step[3], place, place_step[2];
 } box;
 
 static box window_box(const window *w, int64_t c, int64_t n, const span at[3]) {
@@ -54,18 +58,24 @@ static box window_box(const window *w, int64_t c, int64_t n, const span at[3]) {
 
 static int is_box(const box *b, int64_t side) { return b->count[0] == 1 && b->count[1] == side && b->count[2] == side; }
 
-/* The slowest dimension that is longer than 1: a stretch of it is contiguous in memory. */
-static int outer_dim(const int64_t in[3]) { return in[0] > 1 ? 0 : in[1] > 1 ? 1 : 2; }
+/* The output positions whose window lies inside the input along a dimension. */
+static span whole_windows(const window *w, int d) {
+  const int64_t from = kr_min(kr_ceil_div(w->pad[d], w->stride[d]), w->out[d]),
+                room = w->in[d] + w->pad[d] - w->size[d];
+  return (span){from, room < 0 ? from : kr_max(from, kr_min(room / w->stride[d] + 1, w->out[d]))};
+}
 
 #define KR_REAL 32
 #include "base/real.h"
 #include "conv/lanes.h"
-#include "pool_body.h"
+#include "avg_body.h"
+#include "max_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
 #include "conv/lanes.h"
-#include "pool_body.h"
+#include "avg_body.h"
+#include "max_body.h"
 
 #define POOL_ENTRIES(DTYPE, SUFFIX)                                                                         \
   {"max_pool", DTYPE, max_pool_##SUFFIX, NULL}, {"max_pool_grad", DTYPE, max_pool_grad_##SUFFIX, NULL},     \

@@ -47,6 +47,37 @@ static void keep_failure(blocks_run *r, int64_t task, kr_status status, const kr
   atomic_flag_clear(&r->lock);
 }
 
+/* The call of a kernel within blocks; its arrays are views without data. */
+static kr_call inner_call(const kr_inner *inner, kr_array *arrays, kr_error *error) {
+  kr_call call = {.in = arrays,
+                  .out = arrays + inner->n_in,
+                  .i = inner->i,
+                  .f = inner->f,
+                  .error = error,
+                  .n_in = inner->n_in,
+                  .n_out = inner->n_out,
+                  .n_i = inner->n_i,
+                  .n_f = inner->n_f,
+                  .threads = 1};
+  for (int32_t j = 0; j < inner->n_in + inner->n_out; ++j) arrays[j] = inner->locals[j].view;
+  return call;
+}
+
+size_t kr_blocks_scratch(const kr_blocks *b) {
+  size_t most = 0;
+  kr_array arrays[KR_BLOCK_ARRAYS];
+  kr_error error;
+  for (int32_t p = 0; p < b->n_parts; ++p)
+    for (int32_t k = 0; k < b->parts[p].n_inner; ++k) {
+      const kr_inner *inner = &b->parts[p].inner[k];
+      if (!inner->scratch) continue;
+      kr_call call = inner_call(inner, arrays, &error);
+      size_t need = inner->scratch(&call);
+      if (need > most) most = need;
+    }
+  return most;
+}
+
 static void run_block(void *arg, int64_t task, int worker) {
   blocks_run *r = arg;
   int32_t which = 0;
@@ -57,10 +88,11 @@ static void run_block(void *arg, int64_t task, int worker) {
   kr_array arrays[KR_BLOCK_ARRAYS];
   for (int32_t k = 0; k < part->n_inner; ++k) {
     const kr_inner *inner = &part->inner[k];
-    int32_t n = inner->n_in + inner->n_out;
-    for (int32_t j = 0; j < n; ++j) {
+    kr_failure f = {.part = which, .inner = k};
+    kr_call call = inner_call(inner, arrays, &f.error);
+    call.scratch = scratch + r->blocks->temporaries;
+    for (int32_t j = 0; j < inner->n_in + inner->n_out; ++j) {
       const kr_local *local = &inner->locals[j];
-      arrays[j] = local->view;
       if (local->row_bytes > 0) arrays[j].shape[0] = rows;
       if (local->array < 0) {
         arrays[j].data = scratch + local->offset;
@@ -68,17 +100,6 @@ static void run_block(void *arg, int64_t task, int worker) {
         arrays[j].data = (char *)r->arrays[local->array].data + lo * local->row_bytes;
       }
     }
-    kr_failure f = {.part = which, .inner = k};
-    kr_call call = {.in = arrays,
-                    .out = arrays + inner->n_in,
-                    .i = inner->i,
-                    .f = inner->f,
-                    .error = &f.error,
-                    .n_in = inner->n_in,
-                    .n_out = inner->n_out,
-                    .n_i = inner->n_i,
-                    .n_f = inner->n_f,
-                    .threads = 1};
     kr_status status = inner->fn(&call);
     if (status != KR_OK) {
       const kr_array *bad = &arrays[f.error.input];

@@ -19,16 +19,20 @@
  * Labels are int32 or int64; one outside [0, n) gives KR_EINDEX for input 1 before anything is written.  No output may
  * overlap an input.  Rows are computed alone and in a fixed order. */
 #include "elementwise/vmath.h"
+#include "gemm/core.h"
 #include "reduce/op.h"
 
 #define WORK 32768 /* elements of one task */
+#define TILE 128   /* short rows that are done side by side */
 
 #define KR_REAL 32
 #include "base/real.h"
+#include "gemm/pack.h"
 #include "crossentropy_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
+#include "gemm/pack.h"
 #include "crossentropy_body.h"
 #undef KR_REAL
 

@@ -111,13 +111,16 @@ static void KR_FN(sparse_cross_entropy_grad_row)(const kr_call *c, int64_t row, 
   if (inside) dp[label] -= g / p[label];
 }
 
+#include "short_losses.h"
+
 static void KR_FN(loss_task)(void *arg, int64_t task, int worker) {
   (void)worker;
   const KR_FN(loss_job) *j = arg;
   for (int64_t r = task * j->group; r < kr_min(j->rows, (task + 1) * j->group); ++r) j->row(j->c, r, j->n);
 }
 
-static kr_status KR_FN(losses)(const kr_call *c, void (*row)(const kr_call *, int64_t, int64_t), int sparse) {
+static kr_status KR_FN(losses)(const kr_call *c, void (*row)(const kr_call *, int64_t, int64_t),
+                               void (*few)(const KR_FN(short_job) *), int sparse) {
   KR_FN(loss_job) j = {.c = c, .n = c->in[0].shape[c->in[0].ndim - 1], .row = row};
   j.rows = kr_span(&c->in[0], 0, c->in[0].ndim - 1);
   if (sparse)
@@ -127,22 +130,34 @@ static kr_status KR_FN(losses)(const kr_call *c, void (*row)(const kr_call *, in
     }
   if (kr_size(&c->out[0]) == 0) return KR_OK;
   j.group = kr_max(1, WORK / kr_max(1, j.n));
+  if (few && SHORT_ROWS(j.n)) {
+    KR_FN(short_losses_job)
+    s = {.c = c,
+         .rows = j.rows,
+         .n = j.n,
+         .group = kr_round_up(j.group, TILE),
+         .dense = !sparse,
+         .grad = c->n_in > 2,
+         .fn = few};
+    kr_parallel(c->threads, kr_ceil_div(s.rows, s.group), KR_FN(short_losses_task), &s);
+    return KR_OK;
+  }
   kr_parallel(c->threads, kr_ceil_div(j.rows, j.group), KR_FN(loss_task), &j);
   return KR_OK;
 }
 
-#define LOSS_KERNEL(name, sparse)                                     \
+#define LOSS_KERNEL(name, few, sparse)                                \
   static kr_status KR_PASTE(KR_FN(name), _kernel)(const kr_call *c) { \
-    return KR_FN(losses)(c, KR_FN(name##_row), sparse);               \
+    return KR_FN(losses)(c, KR_FN(name##_row), few, sparse);          \
   }
-LOSS_KERNEL(softmax_cross_entropy, 0)
-LOSS_KERNEL(softmax_cross_entropy_grad, 0)
-LOSS_KERNEL(sparse_softmax_cross_entropy, 1)
-LOSS_KERNEL(sparse_softmax_cross_entropy_grad, 1)
-LOSS_KERNEL(cross_entropy, 0)
-LOSS_KERNEL(cross_entropy_grad, 0)
-LOSS_KERNEL(sparse_cross_entropy, 1)
-LOSS_KERNEL(sparse_cross_entropy_grad, 1)
+LOSS_KERNEL(softmax_cross_entropy, KR_FN(softmax_cross_entropy_short), 0)
+LOSS_KERNEL(softmax_cross_entropy_grad, KR_FN(softmax_cross_entropy_grad_short), 0)
+LOSS_KERNEL(sparse_softmax_cross_entropy, KR_FN(sparse_softmax_cross_entropy_short), 1)
+LOSS_KERNEL(sparse_softmax_cross_entropy_grad, KR_FN(sparse_softmax_cross_entropy_grad_short), 1)
+LOSS_KERNEL(cross_entropy, KR_FN(cross_entropy_short), 0)
+LOSS_KERNEL(cross_entropy_grad, KR_FN(cross_entropy_grad_short), 0)
+LOSS_KERNEL(sparse_cross_entropy, KR_FN(sparse_cross_entropy_short), 1)
+LOSS_KERNEL(sparse_cross_entropy_grad, NULL, 1) /* one sum a row: to turn the rows costs more than it saves */
 #undef LOSS_KERNEL
 
 /* log1p(exp(-|x|)) + (x > 0 ? (1 - t) x : -t x): exact cancellation where t is 0 or 1. */

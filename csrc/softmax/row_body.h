@@ -33,3 +33,38 @@ KR_INLINE real KR_FN(row_stats)(const real *x, int64_t n, real *max, real *y) {
   ROW_SUM(n, sum, KR_FN(exp_term)(x + j, shift, y ? y + j : NULL, w));
   return sum;
 }
+
+/* Rows of two vectors or fewer spend their time on sums across lanes: TILE of them are transposed and done as columns. */
+#undef SHORT_MOST
+#undef SHORT_ROWS
+#define SHORT_MOST (2 * V_LANES)
+#define SHORT_ROWS(n) (V_LANES >= 4 && (n) > 1 && (n) <= SHORT_MOST)
+
+/* m <= TILE rows of n elements to n rows, TILE apart. */
+static void KR_FN(turn_rows)(const real *x, int64_t m, int64_t n, real *columns) {
+  const real *row[TILE];
+  for (int64_t r = 0; r < m; ++r) row[r] = x + r * n;
+  KR_FN(pack_rows)(row, m, TILE, n, columns);
+}
+
+/* And back. */
+static void KR_FN(turn_back)(const real *columns, int64_t m, int64_t n, real *y) {
+  const real *column[SHORT_MOST];
+  for (int64_t k = 0; k < n; ++k) column[k] = columns + k * TILE;
+  KR_FN(pack_rows)(column, n, n, m, y);
+}
+
+/* Sum over k of TERM, an expression in k and j with w valid lanes, for each of the m columns from j: blocks of 32 rows.
+ */
+#undef COLUMN_SUM
+#define COLUMN_SUM(n, m, total, TERM)                                                 \
+  for (int64_t j = 0; j < (m); j += V_LANES) {                                        \
+    int64_t w = (m) - j;                                                              \
+    vreal sum_ = v_zero();                                                            \
+    for (int64_t b_ = 0; b_ < (n); b_ += 32) {                                        \
+      vreal part_ = v_zero();                                                         \
+      for (int64_t k = b_; k < kr_min((n), b_ + 32); ++k) part_ = v_add(part_, TERM); \
+      sum_ = v_add(sum_, part_);                                                      \
+    }                                                                                 \
+    v_store((total) + j, sum_);                                                       \
+  }

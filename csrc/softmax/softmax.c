@@ -12,6 +12,7 @@
  * that of exp (1 ulp), of its rounded argument (|x - max| / 2 ulp) and of a sum of positive terms (40 + n / (32 lanes)
  * roundings at worst). */
 #include "elementwise/vmath.h"
+#include "gemm/core.h"
 #include "reduce/op.h"
 
 #define WORK 32768 /* elements of one task */
@@ -19,10 +20,12 @@
 
 #define KR_REAL 32
 #include "base/real.h"
+#include "gemm/pack.h"
 #include "softmax_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
+#include "gemm/pack.h"
 #include "softmax_body.h"
 #undef KR_REAL
 

@@ -47,20 +47,6 @@ static void KR_FN(log_softmax_grad_row)(const real *y, const real *g, int64_t n,
     KR_FN(st)(dx + j, v_fnma(v_exp(KR_FN(ld)(y + j, n - j)), sum, KR_FN(ld)(g + j, n - j)), n - j);
 }
 
-/* Sum over k of TERM, an expression in k and j with w valid lanes, for each of the m columns from j: blocks of 32 rows.
- */
-#define COLUMN_SUM(n, m, total, TERM)                                                 \
-  for (int64_t j = 0; j < (m); j += V_LANES) {                                        \
-    int64_t w = (m) - j;                                                              \
-    vreal sum_ = v_zero();                                                            \
-    for (int64_t b_ = 0; b_ < (n); b_ += 32) {                                        \
-      vreal part_ = v_zero();                                                         \
-      for (int64_t k = b_; k < kr_min((n), b_ + 32); ++k) part_ = v_add(part_, TERM); \
-      sum_ = v_add(sum_, part_);                                                      \
-    }                                                                                 \
-    v_store((total) + j, sum_);                                                       \
-  }
-
 #define EACH(n, m, VALUE, to)                    \
   for (int64_t k = 0; k < (n); ++k)              \
     for (int64_t j = 0; j < (m); j += V_LANES) { \
@@ -106,7 +92,6 @@ static void KR_FN(log_softmax_grad_cols)(const real *y, const real *g, int64_t n
   EACH(n, m, v_fnma(v_exp(KR_FN(ld)(y + k * s + j, w)), v_load(sum + j), KR_FN(ld)(g + k * s + j, w)), dx)
 }
 #undef EACH
-#undef COLUMN_SUM
 
 typedef struct {
   const real *a, *b;
@@ -116,10 +101,27 @@ typedef struct {
   void (*cols)(const real *a, const real *b, int64_t n, int64_t s, int64_t m, real *y);
 } KR_FN(line_job);
 
+/* Short rows [from, to), transposed and back: done as columns, and in place. */
+static void KR_FN(short_lines)(const KR_FN(line_job) * j, int64_t from, int64_t to) {
+  const int64_t n = j->n;
+  real KR_ALIGNED a[SHORT_MOST * TILE], b[SHORT_MOST * TILE];
+  for (int64_t row = from; row < to; row += TILE) {
+    const int64_t m = kr_min(TILE, to - row);
+    KR_FN(turn_rows)(j->a + row * n, m, n, a);
+    if (j->b) KR_FN(turn_rows)(j->b + row * n, m, n, b);
+    j->cols(a, b, n, TILE, m, j->out_n == n ? a : j->y + row);
+    if (j->out_n == n) KR_FN(turn_back)(a, m, n, j->y + row * n);
+  }
+}
+
 static void KR_FN(line_task)(void *arg, int64_t task, int worker) {
   (void)worker;
   const KR_FN(line_job) *j = arg;
   int64_t c = task % j->tiles * TILE, o = task / j->tiles * j->group, end = kr_min(j->outer, o + j->group);
+  if (j->inner == 1 && SHORT_ROWS(j->n)) {
+    KR_FN(short_lines)(j, o, end);
+    return;
+  }
   for (; o < end; ++o) {
     const real *a = j->a + o * j->n * j->inner + c, *b = j->b ? j->b + (a - j->a) : NULL;
     real *y = j->y + o * j->out_n * j->inner + c;

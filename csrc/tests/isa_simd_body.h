@@ -160,6 +160,16 @@ static void KR_FN(check_parts)(char *page, size_t bytes) {
     for (int k = 0; k < V_LANES; ++k) head[k] = 5;
     v_store_n(head, v_set1(7), n);
     for (int k = 0; k < V_LANES; ++k) CHECK(head[k] == (k < n ? 7 : 5), "store_n %d wrote element %d", n, k);
+    uint8_t *end = (uint8_t *)(page + bytes) - n;
+    for (int k = 0; k < n; ++k) end[k] = (uint8_t)(255 - k);
+    v_store(got, v_load_u8(end, n));
+    for (int k = 0; k < V_LANES; ++k)
+      CHECK(got[k] == (k < n ? 255 - k : 0), "load_u8 %d: lane %d is %g", n, k, (double)got[k]);
+    v_store_u8(end, v_set1(200), n);
+    for (int k = 0; k < n; ++k) CHECK(end[k] == 200, "store_u8 %d: byte %d is %d", n, k, end[k]);
+    memset(page, 5, 2 * V_LANES);
+    v_store_u8((uint8_t *)page, v_set1(9), n);
+    for (int k = 0; k < 2 * V_LANES; ++k) CHECK(page[k] == (k < n ? 9 : 5), "store_u8 %d wrote byte %d", n, k);
   }
 }
 #undef EACH

@@ -8,6 +8,7 @@ cdef extern from "kr.h" nogil:
         kr_array view
     ctypedef struct kr_inner:
         kr_fn fn
+        kr_scratch_fn scratch
         const kr_local *locals
         const int64_t *i
         const double *f
@@ -19,7 +20,7 @@ cdef extern from "kr.h" nogil:
     ctypedef struct kr_blocks:
         const kr_part *parts
         int64_t tasks
-        size_t scratch
+        size_t scratch, temporaries
         int32_t n_parts, small
     ctypedef struct kr_step:
         kr_fn fn
@@ -60,6 +61,7 @@ cdef extern from "kr.h" nogil:
         int32_t n_feeds, n_taps, n_swaps, threads
         int64_t done
         kr_failure failure
+    size_t kr_blocks_scratch(const kr_blocks *)
     size_t kr_program_scratch(const kr_program *, int)
     kr_status kr_program_run(const kr_program *, kr_run *)
 
@@ -127,7 +129,7 @@ cdef class Program:
         steps: ("kernel", Kernel, inputs, outputs, i, f), ("host", inputs, outputs), or
             ("blocks", inputs, outputs, parts, scratch bytes per worker, small); a part is (rows, rows of a block,
             [(Kernel, locals, inputs, outputs, i, f)]), a local is (array of the step or -1, bytes between rows,
-            offset, dtype, shape).
+            offset, dtype, shape). Kernels within blocks get scratch of their own besides.
         n_buffers: how many buffers a run brings.
         arena: bytes of the arena.
         taps: arrays whose scalar is logged after each batch.
@@ -241,7 +243,7 @@ cdef class Program:
             inner = <kr_inner *>self._take(len(calls) * sizeof(kr_inner))
             for n in range(len(calls)):
                 kernel, locals_, inner[n].n_in, inner[n].n_out, i, f = calls[n]
-                if kernel.ptr.scratch != NULL or len(locals_) > KR_BLOCK_ARRAYS:
+                if len(locals_) > KR_BLOCK_ARRAYS:
                     raise ValueError(f"{kernel} cannot run within blocks")
                 local = <kr_local *>self._take(len(locals_) * sizeof(kr_local))
                 for m in range(len(locals_)):
@@ -249,11 +251,13 @@ cdef class Program:
                     if local[m].array >= n_arrays:
                         raise ValueError(f"the step has no array {local[m].array}")
                     self._shape(&local[m].view, dtype, shape)
-                inner[n].fn, inner[n].locals = kernel.ptr.fn, local
+                inner[n].fn, inner[n].scratch, inner[n].locals = kernel.ptr.fn, kernel.ptr.scratch, local
                 inner[n].i, inner[n].f = self._ints(i), self._floats(f)
                 inner[n].n_i, inner[n].n_f = <int32_t>len(i), <int32_t>len(f)
             part[k].inner, part[k].n_inner = inner, <int32_t>len(calls)
-        b.parts, b.n_parts, b.tasks, b.scratch, b.small = part, <int32_t>len(parts), tasks, scratch, small
+        b.parts, b.n_parts, b.tasks, b.small = part, <int32_t>len(parts), tasks, small
+        b.temporaries = (scratch + 63) & ~<size_t>63
+        b.scratch = (b.temporaries + kr_blocks_scratch(b) + 63) & ~<size_t>63
         return b
 
     def run(self, list buffers, host=None, int64_t batches=1, int64_t batch_rows=0, tuple feeds=(), rows=None,

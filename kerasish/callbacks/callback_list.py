@@ -86,6 +86,11 @@ class CallbackList(Callback):
             self.callbacks.append(History())
         if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
             self.callbacks.append(ProgbarLogger())
+        # Those that record what the others do see it last.
+        self.callbacks.sort(key=lambda c: getattr(c, "runs_last", False))
+        for callback in self.callbacks:
+            if hasattr(callback, "set_callbacks"):
+                callback.set_callbacks(self.callbacks)
         self._batch_hooks = {hook: self._batch_hook(hook) for hook in _BATCH_HOOKS}
         self.set_model(model)
         self.set_params(params)

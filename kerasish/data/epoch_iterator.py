@@ -10,6 +10,7 @@ from typing import Any
 
 from ..engine import config, tree
 from ..engine.errors import invalid
+from ..engine.host_streams import host_streams, set_host_streams
 from .arrays import is_array_like
 from .pack import unpack_x_y_sample_weight
 from .py_dataset import PyDataset, PyDatasetSource
@@ -124,6 +125,9 @@ class EpochIterator:
         self._counted: int | None = None  # batches of a source that does not know, once a pass has ended
         self._batches: Iterator[Any] | None = None  # the pass over the data that is under way
         self._seen = 0  # batches taken from it
+        self._streams: dict | None = None  # the random streams when it began
+        self._step = 0  # steps that the current epoch has made
+        self._resume: dict | None = None  # where the next epoch goes on
 
     @property
     def num_batches(self) -> int | None:
@@ -144,12 +148,46 @@ class EpochIterator:
         source = self.source
         if self.steps_per_epoch is not None or type(source) is not ArraySource or source.shuffles_within_batches:
             return None
+        if self._resume is not None:
+            return None
         ready = all(r is None or r.array is not None for r in tree.flatten(source.rows))
         return source.rows if ready else None
 
     def reset(self) -> None:
         """Lets the next epoch start with a new pass over the data."""
         self._close()
+
+    def position(self) -> dict[str, Any]:
+        """Where the data stand now, between two steps: for `resume` in another process with the same data."""
+        return {"step": self._step, "seen": self._seen, "streams": self._streams if self._seen else None}
+
+    def resume(self, position: dict[str, Any]) -> None:
+        """Lets the next epoch go on at a position that `position` gave.
+
+        The batches before it are drawn again, in the order that the random streams had then, and left out.
+        """
+        self._resume = position
+
+    @property
+    def logs(self) -> dict:
+        """What the last step before the position to go on at has logged; empty where an epoch begins anew."""
+        return dict((self._resume or {}).get("logs") or {})
+
+    def _replay(self, position: dict[str, Any]) -> None:
+        self._close()
+        self._step = position["step"]
+        if not position["seen"]:
+            return
+        now = host_streams()
+        set_host_streams(position["streams"])
+        self._begin_pass()
+        for _ in itertools.islice(self._batches, position["seen"]):
+            self._seen += 1
+        set_host_streams(now)
+
+    def _begin_pass(self) -> None:
+        self._streams = host_streams()
+        self._batches = iter(self.source)
 
     def _close(self) -> None:
         batches, self._batches, self._seen = self._batches, None, 0
@@ -170,19 +208,27 @@ class EpochIterator:
             # a pass that an exception or an early stop cut short is not continued by the next epoch
             if not finished or self.steps_per_epoch is None:
                 self._close()
+            self._step = 0
             self.source.on_epoch_end()
 
     def _steps(self) -> Iterator[tuple[int, int, list]]:
-        if self.steps_per_epoch is None:
+        self._step = 0
+        position, self._resume = self._resume, None
+        if position is not None:
+            self._replay(position)
+        elif self.steps_per_epoch is None:
             self._close()
         limit, per_pass = self.num_batches, self._batches_per_pass()
         for step in (
-            itertools.count(0, self.steps_per_execution) if limit is None else range(0, limit, self.steps_per_execution)
+            itertools.count(self._step, self.steps_per_execution)
+            if limit is None
+            else range(self._step, limit, self.steps_per_execution)
         ):
             if self._batches is None:
-                self._batches = iter(self.source)
+                self._begin_pass()
             buffer = list(itertools.islice(self._batches, self.steps_per_execution))
             self._seen += len(buffer)
+            self._step = step + len(buffer)
             if buffer:
                 yield step, step + self.steps_per_execution - 1, buffer
             if len(buffer) < self.steps_per_execution:

@@ -72,7 +72,8 @@ class Op:
 
     __slots__ = (
         "compose", "epilogue", "flops", "grad", "infer", "inplace", "input_names", "kernel", "kind", "lead", "name",
-        "output_names", "saved_inputs", "saved_outputs", "scratch", "simplify", "variadic",
+        "output_names", "recompute", "saved_inputs", "saved_outputs", "scratch", "simplify", "traits", "variadic",
+        "whole",
     )  # fmt: skip
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
@@ -115,9 +116,12 @@ def define_op(
     scratch: Callable | None = None,
     flops: Callable | None = None,
     lead: Callable | None = None,
+    whole: str = "",
     epilogue: str | tuple[str, ...] = (),
     simplify: Callable | None = None,
     compose: Callable | None = None,
+    recompute: Callable | None = None,
+    traits: dict[str, Any] | None = None,
 ) -> Op:
     """Declares an op and puts it into the registry.
 
@@ -137,15 +141,23 @@ def define_op(
         flops: flops(input_specs, output_specs, attributes) -> floating-point operations of one call (a multiply-add is
             two); by default one per element of the output, of the input for a reduction, none for a view.
         lead: lead(input_specs, attributes) -> how many leading dimensions of the first input the op treats element by
-            element (for a softmax over the last axis all but that one), so that a block of rows can be computed by
-            itself; inputs that do not have these dimensions are read whole. An elementwise op needs none.
-        epilogue: of an anchor, the elementwise functions of its output that its kernel computes while the tile is in
-            registers, by name (they are passed as its attribute `activation`); of an elementwise op, its name there.
+            element (for a softmax over the last axis all but that one, for a convolution the batch), so that a block
+            of rows can be computed by itself, to the same bits. An elementwise op needs none.
+        whole: names of the inputs that a block of rows reads all of (a convolution's kernel); the others have the
+            leading dimensions, as all outputs do.
+        epilogue: the elementwise functions of its first output that the kernel computes on the way, by name (they are
+            passed as the attribute `activation`); of an elementwise op, its name there.
         simplify: simplify(input_specs, output_specs, attributes, constants) -> the position of an input that the
             output equals, or None. constants holds the values of inputs that are known, else None. It may assume that
             the input has the output's Spec.
         compose: of an op that only moves elements: compose(attributes, attributes) -> the attributes of one call that
             does what two in a row do.
+        recompute: recompute(inputs, outputs, attributes) -> (op name, its inputs, its attributes) of a call that gives
+            the first output once more, bit for bit, from these inputs and the other outputs, and is cheap.
+        traits: facts that passes of the executor use:
+            "gate": (a, b): the output is input a, or 0 where input b (of the same shape) fails a test by itself.
+            "chooses": (a, y, place): output y holds elements of input a, named by output place.
+            "routes": (place, g): each element of g goes to the element of the result that `place` names.
     """
     if name in _registry:
         raise RuntimeError(f"op {name!r} is declared twice")
@@ -160,6 +172,8 @@ def define_op(
     op.infer, op.kernel, op.grad, op.inplace, op.kind, op.scratch = infer, kernel, grad, inplace, kind, scratch
     op.flops = flops or _DEFAULT_FLOPS[kind]
     op.lead, op.epilogue, op.simplify, op.compose = lead, epilogue, simplify, compose
+    op.recompute, op.traits = recompute, traits or {}
+    op.whole = tuple(op.input_names.index(n) for n in whole.split())
     saved = saves.split()
     unknown = set(saved) - set(op.input_names) - set(op.output_names)
     if unknown:

@@ -8,6 +8,7 @@ reach classes and functions that kerasish itself put under `export`, or that the
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
@@ -60,11 +61,36 @@ def public_path(symbol: Any) -> str | None:
         return None
 
 
+# Where built-ins live; a name is looked for only when all of them are loaded.
+_HOMES = (
+    "activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers", "layers", "models",
+    "dtype_policies",
+)  # fmt: skip
+_homes_loaded = False
+
+
+def load_homes() -> None:
+    """Loads the packages that register built-ins, so that a name is known also before the program has used it."""
+    global _homes_loaded
+    if not _homes_loaded:
+        _homes_loaded = True
+        for home in _HOMES:
+            importlib.import_module(f"kerasish.{home}")
+
+
 def find_symbol(module: str, name: str) -> Any | None:
-    """The built-in that Keras calls `module.name`; internal paths (`keras.src.layers.core.dense`) resolve too."""
+    """The built-in that Keras calls `module.name`.
+
+    Internal paths resolve too: those of a family (`keras.src.layers.core.dense`), and those of the optimizers that a
+    backend keeps for itself (`keras.src.backend.torch.optimizers.torch_adam`).
+    """
     found = _symbols.get(f"{module}.{name}")
+    if found is None:
+        load_homes()
+        found = _symbols.get(f"{module}.{name}")
     if found is None and module.startswith("keras.src."):
-        family = f"keras.{module.split('.')[2]}."
+        parts = module.split(".")
+        family = "keras.optimizers." if parts[2] == "backend" and "optimizer" in module else f"keras.{parts[2]}."
         for path in _paths_ending_in.get(name, ()):
             if path.startswith(family):
                 return _symbols[path]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .allowance import charge
 from .dtype import FLOATS, standardize_dtype
 from .errors import invalid
 from .naming import auto_name, current_path
@@ -97,6 +98,7 @@ class Variable(Operators):
                 raise invalid("Variable", "an initializer function needs a shape", name=self.name)
             shape = standardize_shape(shape, f"Variable {self.name!r}", unknown=False)
             dtype = standardize_dtype(dtype)
+            charge(self.name, shape, dtype)
             value = initializer(shape, dtype=dtype)
             value = to_tensor(value.read() if hasattr(value, "read") else value, dtype)
             if value.shape != shape:

@@ -85,7 +85,9 @@ class Call:
 
     @property
     def name(self) -> str:
-        return " + ".join(short(c.op.name for c in self.body)) if self.parts is not None else self.op.name
+        if self.parts is not None:
+            return " + ".join(short(c.op.name for c in self.body))
+        return f"{self.op.name} + {self.attrs['activation']}" if self.attrs.get("activation") else self.op.name
 
     def __repr__(self) -> str:
         return f"<Call {self.name}>"
@@ -205,19 +207,20 @@ class Graph:
     def dot(self) -> str:
         """The graph in Graphviz' language."""
         names = self._names()
+        node = {id(x): f"v{k}" for k, x in enumerate([*self.inputs, *self.variables])}
         lines = ["digraph step {", "  rankdir=TB; node [shape=box, fontname=Helvetica, fontsize=10];"]
         for x in [*self.inputs, *self.variables]:
-            lines.append(f'  v{id(x)} [shape=ellipse, label="{names[id(x)]}\\n{_spec(x.spec)}"];')
+            lines.append(f'  {node[id(x)]} [shape=ellipse, label="{names[id(x)]}\\n{_spec(x.spec)}"];')
         for k, call in enumerate(self.calls):
             fill = ', style=filled, fillcolor="#e8f0fe"' if call.body is not None else ""
-            label = "\\n".join(short(c.op.name for c in call.body)) if call.body is not None else call.op.name
+            label = "\\n".join(short(c.op.name for c in call.body)) if call.body is not None else call.name
             lines.append(f'  c{k} [label="{label}"{fill}];')
-        number = {id(c): k for k, c in enumerate(self.calls)}
+        maker = {id(x): k for k, c in enumerate(self.calls) for x in c.outputs}
 
         def source(x: Value) -> str | None:
-            if x.call is not None:
-                return f"c{number[id(x.call)]}"
-            return None if x.data is not None else f"v{id(x)}"
+            if id(x) in maker:
+                return f"c{maker[id(x)]}"
+            return node.get(id(x))
 
         for k, call in enumerate(self.calls):
             for x in call.inputs:
@@ -229,7 +232,7 @@ class Graph:
                 lines.append(f"  {source(x)} -> o{k};")
         for v, x in self.updates:
             if source(x) is not None:
-                lines.append(f"  {source(x)} -> v{id(v)} [style=dashed, constraint=false];")
+                lines.append(f"  {source(x)} -> {node[id(v)]} [style=dashed, constraint=false];")
         return "\n".join([*lines, "}"])
 
     def counts(self) -> dict[str, int]:

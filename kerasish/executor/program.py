@@ -19,6 +19,7 @@ from .passes.blocks import by_rows, leading
 from .plan import ALIGN, MemoryPlan
 
 BLOCK_BYTES = 1 << 17  # what a block of rows may take in all: a share of L2, which every core has to itself
+ANCHOR_ROWS = 8  # samples of a block that begins with a convolution, so that packing its kernel costs little
 SMALL_BYTES = 1 << 17  # a step that touches less is not worth waking a worker
 
 
@@ -242,6 +243,8 @@ def _block_parts(call: Call) -> tuple[list, int, bool]:
         touched += sum(x.bytes for x in values.values())
         per_row = sum(_row_bytes(x.spec, rows) for x in values.values() if _is_rowed(x, body, rows))
         block = rows if rows == 1 else max(1, min(rows, BLOCK_BYTES // max(per_row, 1)))
+        if body[0].op.kind == "anchor":
+            block = max(block, min(ANCHOR_ROWS, rows))
         offsets, size = _temporaries(body, number, rows, block)
         scratch = max(scratch, size)
         calls = []

@@ -3,7 +3,10 @@
 from ..engine.serialization import deserialize_keras_object as _deserialize
 from ..engine.serialization import serialize_keras_object as _serialize
 from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from .attention import AdditiveAttention, Attention
+from .bidirectional import Bidirectional
 from .conv import Conv1D, Conv2D, Conv3D
+from .conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from .conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from .dense import Dense
 from .depthwise import DepthwiseConv1D, DepthwiseConv2D
@@ -17,7 +20,9 @@ from .dropout import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from .einsum_dense import EinsumDense
 from .embedding import Embedding, Identity, Lambda, Masking, Rescaling
+from .grouped_query_attention import GroupedQueryAttention as GroupQueryAttention
 from .input_layer import Input, InputLayer
 from .input_spec import InputSpec
 from .layer import Layer
@@ -39,6 +44,7 @@ from .merging import (
     multiply,
     subtract,
 )
+from .multi_head_attention import MultiHeadAttention
 from .normalization import (
     BatchNormalization,
     GroupNormalization,
@@ -77,8 +83,14 @@ from .pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from .recurrent import GRU, LSTM, SimpleRNN
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
+from .reversible_embedding import ReversibleEmbedding
+from .rnn import RNN, StackedRNNCells
+from .rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 from .separable import SeparableConv1D, SeparableConv2D
+from .spectral_normalization import SpectralNormalization
+from .wrapper import TimeDistributed, Wrapper
 
 # Keras's second names.
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D

@@ -217,13 +217,19 @@ class Softmax(ElementwiseLayer):
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is not None:
-            large = -3.0e4 if inputs.dtype == "float16" else -1.0e9
-            inputs = ops.add(inputs, ops.multiply(ops.subtract(1.0, ops.cast(mask, inputs.dtype)), large))
-        if isinstance(self.axis, (tuple, list)):
-            if len(self.axis) > 1:
-                return ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, axis=tuple(self.axis), keepdims=True)))
-            return ops.softmax(inputs, axis=self.axis[0])
-        return ops.softmax(inputs, axis=self.axis)
+            sizes = zip(reversed(mask.shape), reversed(inputs.shape))
+            if len(mask.shape) > len(inputs.shape) or any(None not in (m, d) and m not in (1, d) for m, d in sizes):
+                raise invalid("Softmax", "the mask must broadcast to the inputs", mask=mask, inputs=inputs)
+            if mask.dtype != "bool":
+                mask = ops.greater(mask, 0.5)
+            inputs = ops.where(mask, inputs, -3.0e4 if inputs.dtype == "float16" else -1.0e9)
+        if not isinstance(self.axis, (tuple, list)):
+            y = ops.softmax(inputs, axis=self.axis)
+        elif len(self.axis) == 1:
+            y = ops.softmax(inputs, axis=self.axis[0])
+        else:
+            y = ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, axis=tuple(self.axis), keepdims=True)))
+        return y if mask is None else ops.where(mask, y, 0.0)  # also where everything is masked
 
     def get_config(self) -> dict:
         return {**super().get_config(), "axis": self.axis}

@@ -68,13 +68,13 @@ class Embedding(Layer):
         self.supports_masking = mask_zero
         self.autocast = False
         if weights is not None:
-            self.build()
-            table = (
-                weights
-                if isinstance(weights, list) and len(weights) == 1 and not isinstance(weights[0], list)
-                else [weights]
-            )
-            self.set_weights(table)
+            self._start_from(weights)
+
+    def _start_from(self, weights: Any) -> None:
+        """Builds the layer with a table that is given, or with a list of weights."""
+        self.build()
+        listed = isinstance(weights, list) and len(weights) == len(self.weights) and not isinstance(weights[0], list)
+        self.set_weights(weights if listed else [weights])
 
     def build(self, input_shape: Any = None) -> None:
         if self.built:

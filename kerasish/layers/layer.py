@@ -142,6 +142,11 @@ class Layer(LayerState, Operation):
         self._build_shapes_dict: dict | None = None
         self._initialize_tracker()
 
+    @staticmethod
+    def _saving_reference() -> Layer:
+        """A layer whose attributes are those that every layer has: saving looks for parts among the others."""
+        return Layer(name="reference")
+
     # -- building ---------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:

@@ -328,7 +328,7 @@ class LayerState:
         """Reads what `save_own_variables` wrote.
 
         Raises:
-            ValueError: where the number of variables differs.
+            ValueError: where the number of variables or a shape differs.
         """
         mine = [*self._trainable_variables, *self._non_trainable_variables]
         if len(store.keys()) != len(mine):
@@ -339,6 +339,8 @@ class LayerState:
             )
         for i, v in enumerate(mine):
             v.assign(store[f"{i}"])
+
+    load_own_variables._is_plain = True  # a file can be compared with the layer before anything is read
 
 
 # The mechanism's own lists stay plain lists.

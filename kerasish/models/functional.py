@@ -50,6 +50,9 @@ class Functional(Function, Model):
     (None, 2)
     """
 
+    _saved_first = ("layers",)
+    _not_saved = ("operations", "_operations", "_graph")
+
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         trainable = kwargs.pop("trainable", None)
         if not getattr(self, "_is_model_initialized", False):

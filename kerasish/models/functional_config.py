@@ -6,10 +6,10 @@ from typing import Any
 
 from ..engine import tree
 from ..engine.errors import invalid
-from ..engine.op import all_ops, get_op
 from ..engine.operation import Operation
 from ..engine.serialization import codec, deserialize_keras_object, serialize_keras_object
 from ..engine.symbol import Node, Symbol
+from .op_config import OpCalls, is_op, op_entry
 
 
 class _Reference:
@@ -47,18 +47,23 @@ class _Names:
                     k += 1
                     name = f"{base}_{k}"
                 taken.add(name)
-                nodes, first = [o], 0
+                nodes = [o]
             else:
                 name = o.name
                 nodes = [n for n in o._inbound_nodes if id(n) in mine]
-                first = 1 if _is_functional(o) else 0  # Keras counts a functional model's own graph as its node 0
             self.entries.append((name, o, nodes))
             for k, n in enumerate(nodes):
-                self.position[id(n)] = (name, first + k)
+                self.position[id(n)] = (name, k)
 
     def of(self, x: Symbol) -> list:
+        """The reference to a symbol as an argument of a call."""
         name, index = self.position[id(x.node)]
         return [name, index, x.node_output]
+
+    def of_end(self, x: Symbol) -> list:
+        """The reference to an input or output; there, Keras counts a functional model's own graph as its node 0."""
+        name, index, output = self.of(x)
+        return [name, index + _is_functional(x.node.operation), output]
 
 
 def _is_functional(x: Any) -> bool:
@@ -76,9 +81,12 @@ def functional_config(model: Any) -> dict:
 
     layers = []
     for name, o, nodes in names.entries:
+        called: dict[int, tuple[tuple, dict]] = {}
         if isinstance(o, Node):
-            attrs = {k: list(v) if isinstance(v, tuple) else v for k, v in o.kwargs.items()}
-            entry = {"module": "kerasish.ops", "class_name": o.operation.name, "config": attrs, "registered_name": None}
+            entry, args, kwargs = op_entry(o)
+            if not entry["config"]:  # before 3.13, only ops without arguments took a name
+                entry["config"]["name"] = name
+            called[id(o)] = args, kwargs
         else:
             entry = serialize_keras_object(o)
         entry["name"] = name
@@ -86,7 +94,7 @@ def functional_config(model: Any) -> dict:
         for n in nodes:
             if not n.inputs:
                 continue
-            args, kwargs = tree.map_structure(reference, (n.args, {} if isinstance(o, Node) else n.kwargs))
+            args, kwargs = tree.map_structure(reference, called.get(id(n), (n.args, n.kwargs)))
             entry["inbound_nodes"].append(
                 {"args": serialize_keras_object(args), "kwargs": serialize_keras_object(kwargs)}
             )
@@ -95,26 +103,9 @@ def functional_config(model: Any) -> dict:
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": tree.map_structure(names.of, model._inputs_struct),
-        "output_layers": tree.map_structure(names.of, model._outputs_struct),
+        "input_layers": tree.map_structure(names.of_end, model._inputs_struct),
+        "output_layers": tree.map_structure(names.of_end, model._outputs_struct),
     }
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
-
-
-class _OpCalls:
-    """An op of a config, called as its attributes say."""
-
-    def __init__(self, name: str, attrs: dict):
-        if name not in all_ops():
-            raise invalid("Functional.from_config", "an op of the config is unknown", kind=TypeError, op=name)
-        self.op, self.attrs, self._inbound_nodes = get_op(name), {k: _tuples(v) for k, v in attrs.items()}, []
-
-    def __call__(self, *args: Any) -> None:
-        out = self.op(*args, **self.attrs)
-        self._inbound_nodes.append(tree.flatten(out)[0].node)
 
 
 def functional_from_config(cls: type, config: dict, custom_objects: dict | None = None) -> Any:
@@ -132,8 +123,8 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
     for entry in entries:
         entry = dict(entry)
         name = entry["name"]
-        if entry.get("module") == "kerasish.ops":
-            created[name] = _OpCalls(entry["class_name"], entry["config"])
+        if is_op(entry):
+            created[name] = OpCalls(entry)
         else:
             created[name] = deserialize_keras_object(entry, custom_objects=custom_objects)
             if not isinstance(created[name], Operation):
@@ -146,7 +137,6 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
         if name not in created:
             raise invalid(where, "the graph refers to a layer that is not in it", layer=name, layers=sorted(created))
         nodes = created[name]._inbound_nodes
-        index -= 1 if _is_functional(created[name]) else 0
         if index >= len(nodes):
             return None
         if not index >= 0 or not 0 <= output < len(nodes[index].outputs):
@@ -189,7 +179,8 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
 
     def symbols(refs: Any) -> Any:
         if isinstance(refs, (list, tuple)) and len(refs) == 3 and isinstance(refs[0], str):
-            found = find(list(refs))
+            own_graph = _is_functional(created.get(refs[0]))
+            found = find([refs[0], int(refs[1]) - own_graph, refs[2]])
             if found is None:
                 raise invalid(where, "an input or output refers to a call that does not exist", reference=list(refs))
             return found

@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from .. import saving
 from ..engine.errors import invalid
 from ..engine.serialization import deserialize_keras_object, export, serialize_keras_object
 from ..layers.layer import Layer
+from ..saving import json_text
 from .profiling import memory_lines
 from .summary import print_summary
 from .trainer import Trainer
@@ -122,6 +124,29 @@ class Model(Trainer, Layer):
             for line in memory_lines(self, 32 if memory is True else memory):
                 (print_fn or print)(line)
 
+    # -- files ------------------------------------------------------------------------------------------------------
+
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+        """Writes the model with its variables and its optimizer; see `keras.saving.save_model`.
+
+        >>> import kerasish as keras
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+        >>> model.save("model.keras")
+        """
+        saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
+        """Writes the variables of the model; see `keras.saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
+        """Reads the variables of the model, all or none; see `keras.saving.load_weights`.
+
+        Raises:
+            BadFileError: the file is damaged or its variables do not fit; the model is unchanged.
+        """
+        return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
     def to_json(self, **kwargs: Any) -> str:
         """The architecture (no weights) as JSON, for `model_from_json`."""
         return json.dumps(serialize_keras_object(self), **kwargs)
@@ -225,4 +250,5 @@ def model_from_json(json_string: str, custom_objects: dict | None = None) -> Mod
     >>> keras.models.model_from_json(model.to_json()).output_shape
     (None, 3)
     """
-    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
+    config = json_text.parse(json_string, "model_from_json", "json_string", saving.Limits())
+    return deserialize_keras_object(config, custom_objects=custom_objects)

@@ -33,6 +33,9 @@ class Sequential(Model):
     (None, 1)
     """
 
+    _saved_first = ("layers",)
+    _not_saved = ("_functional",)
+
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         Model._initialize(self, trainable=trainable, name=name)
         self.__dict__["_functional"] = None

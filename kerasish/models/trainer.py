@@ -54,7 +54,7 @@ class Trainer(Steps):
             train_function=None, test_function=None, predict_function=None, _run_eagerly=False, _jit_compile=None,
             _compile_loss=None, _compile_metrics=None, _loss_tracker=None, _compile_arguments=None,
             _initial_epoch=None, _nan_reported=False, _compiled_trainable_state=None,
-            _seen_version=(-1, None), _call_function=None,
+            _seen_version=(-1, None), _call_function=None, _epoch_iterator=None,
         )  # fmt: skip
         takes = inspect.signature(type(self).compute_loss).parameters
         d["_compute_loss_takes_training"] = "training" in takes
@@ -229,7 +229,7 @@ class Trainer(Steps):
                 callbacks, add_history=True, add_progbar=verbose != 0, verbose=verbose, epochs=epochs,
                 steps=batches.num_batches, model=self,
             )  # fmt: skip
-        self.__dict__.update(stop_training=False, _nan_reported=False)
+        self.__dict__.update(stop_training=False, _nan_reported=False, _epoch_iterator=batches)
         run = self.make_train_function()
         logs: dict = {}
         with Interrupts() as interrupts:
@@ -237,7 +237,7 @@ class Trainer(Steps):
             for epoch in range(self._initial_epoch or initial_epoch, epochs):
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
-                step_logs: Any = {}
+                step_logs: Any = batches.logs
                 arrays_logs = train_on_arrays(self, run, batches, callbacks, interrupts, epoch)
                 if arrays_logs is not None:
                     step_logs = arrays_logs
@@ -261,6 +261,7 @@ class Trainer(Steps):
             if self.optimizer is not None and epochs > 0:
                 self.optimizer.finalize_variable_values(self.trainable_weights)
             callbacks.on_train_end(logs=logs)
+        self.__dict__["_epoch_iterator"] = None
         return self.history
 
     def evaluate(

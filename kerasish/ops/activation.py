@@ -35,6 +35,7 @@ relu_grad_op = binary(
     (lambda ctx, gg: relu_grad_op(gg, ctx.inputs[1]), None),
     inputs="g y",
     saves="y",
+    traits={"gate": (0, 1)},
 )
 sigmoid_grad_op = binary(
     "sigmoid_grad",

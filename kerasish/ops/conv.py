@@ -31,9 +31,11 @@ def widened(name: str) -> Callable:
     """A host kernel for dtypes without a C kernel: float16 by way of float32, integers by way of float64 (exact as long
     as sums stay below 2**53)."""
 
-    def host(*arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        wide = "float32" if arrays[0].dtype == np.float16 else "float64"
-        return get_op(name)(*(a.astype(wide) for a in arrays), **attrs).numpy()
+    def host(*arrays: np.ndarray, **attrs: Any) -> np.ndarray | list[np.ndarray]:
+        narrow = arrays[-1].dtype  # the places of a pooling stand before the values, in a dtype of their own
+        wide = "float32" if narrow == np.float16 else "float64"
+        out = get_op(name)(*(a.astype(wide) if a.dtype == narrow else a for a in arrays), **attrs)
+        return [t.numpy() for t in out] if isinstance(out, tuple) else out.numpy()
 
     return host
 
@@ -132,6 +134,8 @@ def _define(
         kind="anchor",
         flops=lambda specs, outs, a: _work(outs[0], specs[1]),
         epilogue=epilogue,
+        lead=lambda specs, attrs: 1,
+        whole="kernel",
     )
     grad_input = define_op(
         f"{name}_grad_input",
@@ -221,6 +225,8 @@ conv_bias_op = define_op(
     kind="anchor",
     flops=_conv.forward.flops,
     epilogue=EPILOGUES,
+    lead=lambda specs, attrs: 1,
+    whole="kernel bias",
 )
 _depthwise = _define(
     "depthwise_conv",

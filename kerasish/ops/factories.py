@@ -139,6 +139,7 @@ def binary(
     result: str | None = None,
     no_bool: bool = False,
     neutral: tuple[float | None, float | None] = (None, None),
+    traits: dict[str, Any] | None = None,
 ) -> Op:
     """Declares y = op(x1, x2) under NumPy's broadcasting, for operands of one dtype.
 
@@ -150,6 +151,7 @@ def binary(
         inputs: names of the operands.
         result: dtype of y where it is not that of the operands.
         no_bool: whether bools are refused.
+        traits: see `define_op`.
         neutral: for each operand the number that leaves the other one as it is, bit for bit, or None.
     """
     first, second = inputs.split()
@@ -176,6 +178,7 @@ def binary(
         inplace=() if result else ((0, 0), (1, 0)),
         kind="elementwise",
         simplify=_drops_neutral(neutral) if neutral != (None, None) else None,
+        traits=traits,
     )
 
 

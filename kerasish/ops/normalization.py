@@ -17,6 +17,7 @@ from ..engine.tensor import as_input, to_tensor
 from .axes import one_axis, some_axes
 from .cast import cast
 from .creation import ones_like, zeros_like
+from .epilogue import EPILOGUES, epilogue_code
 from .math import absolute, clip, maximum, power, rsqrt, square
 from .reduce import max, mean_op, moments_over, sum, sum_op, sum_square_op
 from .shape import reshape
@@ -38,7 +39,9 @@ def _channels(where: str, x: Spec, axis: int, **vectors: Spec) -> int | None:
     return size
 
 
-def _batch_infer(x: Spec, gamma: Spec, beta: Spec, axis: int, epsilon: float) -> tuple[Spec, Spec, Spec]:
+def _batch_infer(
+    x: Spec, gamma: Spec, beta: Spec, axis: int, epsilon: float, activation: str | None = None
+) -> tuple[Spec, Spec, Spec]:
     channels = Spec((_channels("batch_normalization", x, axis, scale=gamma, offset=beta),), x.dtype)
     return x, channels, channels
 
@@ -47,13 +50,15 @@ def _batch_grad_infer(x, gamma, mean, var, g, g_mean, g_var, axis, epsilon):
     return x, gamma, gamma
 
 
-def _inference_infer(x: Spec, mean: Spec, var: Spec, gamma: Spec, beta: Spec, axis: int, epsilon: float) -> Spec:
+def _inference_infer(
+    x: Spec, mean: Spec, var: Spec, gamma: Spec, beta: Spec, axis: int, epsilon: float, activation: str | None = None
+) -> Spec:
     _channels("batch_normalization", x, axis, mean=mean, variance=var, scale=gamma, offset=beta)
     return x
 
 
 def _axis_and_eps() -> dict:
-    return {"i": lambda specs, a: (a["axis"],), "f": lambda specs, a: (a["epsilon"],)}
+    return {"i": lambda specs, a: (a["axis"], epilogue_code(a)), "f": lambda specs, a: (a["epsilon"],)}
 
 
 class _Channels:
@@ -125,6 +130,8 @@ batch_norm_op = define_op(
     grad=_batch_grad,
     saves="x gamma mean var",
     inplace=((0, 0),),
+    epilogue=EPILOGUES,
+    recompute=lambda x, y, attrs: ("batch_norm_inference", (x[0], y[1], y[2], x[1], x[2]), attrs),
 )
 batch_norm_grad_op = define_op(
     "batch_norm_grad",
@@ -144,6 +151,8 @@ batch_norm_inference_op = define_op(
     grad=_inference_grad,
     saves="x mean var gamma",
     inplace=((0, 0),),
+    epilogue=EPILOGUES,
+    recompute=lambda x, y, attrs: ("batch_norm_inference", x, attrs),
 )
 
 # ---- layer and RMS normalisation

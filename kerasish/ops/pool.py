@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -44,34 +45,60 @@ def _attributes(where: str, x: Spec, attrs: dict) -> tuple[int, ...]:
     return pool_attributes(_slide(where, x, **attrs))
 
 
+def _infer_max(x: Spec, **attrs: Any) -> tuple[Spec, Spec]:
+    y = _infer("max_pool", x, attrs)
+    taps = prod(_slide("max_pool", x, **attrs).window)
+    return y, Spec(y.shape, "uint8" if taps <= 256 else "int32")
+
+
+def _of_sizes(where: str) -> Callable:
+    """Attributes of a kernel whose declaration is told the sizes that the window slides over."""
+    return lambda specs, a: _attributes(where, Spec((1, *a["sizes"], 1), ""), _without_sizes(a))
+
+
+def _without_sizes(attrs: dict) -> dict:
+    return {k: v for k, v in attrs.items() if k != "sizes"}
+
+
+# Besides the maximum, the place where it stands in its window: all that the gradient needs, a byte for each output
+# where x itself would be four times as many floats.
 max_pool_op = define_op(
     "max_pool",
     inputs="inputs",
-    infer=lambda x, **a: _infer("max_pool", x, a),
+    outputs="y place",
+    infer=_infer_max,
     kernel=C("max_pool", i=lambda specs, a: _attributes("max_pool", specs[0], a), host=widened("max_pool")),
-    grad=(lambda ctx, g: max_pool_grad_op(ctx.inputs[0], g, **ctx.attrs),),
-    saves="inputs",
+    grad=(lambda ctx, g, _: max_pool_grad_op(ctx.outputs[1], g, sizes=ctx.specs[0].shape[1:-1], **ctx.attrs),),
+    saves="place",
     kind="reduce",
+    lead=lambda specs, attrs: 1,
+    traits={"chooses": (0, 0, 1)},
 )
 
-# The maximum's place does not move under a small change of x, so both ops below are linear in their second input, one
-# the transpose of the other, and have no gradient with respect to the first.
+# The maximum's place does not move under a small change of x, so both ops below are linear in their second input, and
+# one is the transpose of the other.
 max_pool_grad_op = define_op(
     "max_pool_grad",
-    inputs="inputs g",
-    infer=lambda x, g, **a: x,
-    kernel=C("max_pool_grad", i=lambda specs, a: _attributes("max_pool", specs[0], a), host=widened("max_pool_grad")),
-    grad=(None, lambda ctx, u: max_pool_pick_op(ctx.inputs[0], u, **ctx.attrs)),
-    saves="inputs",
+    inputs="place g",
+    infer=lambda place, g, sizes, **a: Spec((g.shape[0], *sizes, g.shape[-1]), g.dtype),
+    kernel=C("max_pool_grad", i=_of_sizes("max_pool"), dtype=1, host=widened("max_pool_grad")),
+    grad=(None, lambda ctx, u: max_pool_pick_op(ctx.inputs[0], u, **_without_sizes(ctx.attrs))),
+    saves="place",
     outputs="dx",
+    traits={"routes": (0, 1)},
 )
 max_pool_pick_op = define_op(
     "max_pool_pick",
-    inputs="inputs values",
-    infer=lambda x, v, **a: _infer("max_pool", x, a),
-    kernel=C("max_pool_pick", i=lambda specs, a: _attributes("max_pool", specs[0], a), host=widened("max_pool_pick")),
-    grad=(None, lambda ctx, g: max_pool_grad_op(ctx.inputs[0], g, **ctx.attrs)),
-    saves="inputs",
+    inputs="place values",
+    infer=lambda place, v, **a: Spec(place.shape, v.dtype),
+    kernel=C(
+        "max_pool_pick",
+        i=lambda specs, a: _attributes("max_pool", specs[1], a),
+        dtype=1,
+        host=widened("max_pool_pick"),
+    ),
+    grad=(None, lambda ctx, g: max_pool_grad_op(ctx.inputs[0], g, sizes=ctx.specs[1].shape[1:-1], **ctx.attrs)),
+    saves="place",
 )
 
 average_pool_op = define_op(
@@ -88,12 +115,10 @@ average_pool_grad_op = define_op(
     infer=lambda g, sizes, **a: Spec((g.shape[0], *sizes, g.shape[-1]), g.dtype),
     kernel=C(
         "avg_pool_grad",
-        i=lambda specs, a: _attributes(
-            "average_pool", Spec((1, *a["sizes"], 1), ""), {k: v for k, v in a.items() if k != "sizes"}
-        ),
+        i=_of_sizes("average_pool"),
         host=widened("average_pool_grad"),
     ),
-    grad=(lambda ctx, u: average_pool_op(u, **{k: v for k, v in ctx.attrs.items() if k != "sizes"}),),
+    grad=(lambda ctx, u: average_pool_op(u, **_without_sizes(ctx.attrs)),),
     outputs="dx",
 )
 
@@ -132,7 +157,7 @@ def max_pool(
     array([3., 2.], dtype=float32)
     """
     data_format = standardize_data_format(data_format)
-    y = max_pool_op(
+    y, _ = max_pool_op(
         to_channels_last(as_input(inputs), data_format),
         window=static(pool_size),
         strides=static(strides),

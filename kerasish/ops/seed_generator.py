@@ -125,6 +125,19 @@ def reset_global_seed_generator() -> None:
     _Global.generator = None
 
 
+def global_seed_state() -> np.ndarray | None:
+    """The state of the global generator, or None while nothing has used it."""
+    return None if _Global.generator is None else _Global.generator.state.numpy()
+
+
+def set_global_seed_state(state: Any) -> None:
+    """Puts the global generator where it was."""
+    if state is None:
+        reset_global_seed_generator()
+    else:
+        global_seed_generator().state.assign(np.asarray(state, "uint32"))
+
+
 def draw_seed(seed: Any) -> Any:
     """The seed input of a random op from a user's `seed`: an integer, a SeedGenerator (which moves on) or None.
 

@@ -130,11 +130,17 @@ class OptimizerState:
     def save_own_variables(self, store: Any) -> None:
         """Writes the variables into a mapping, under "0", "1", ..."""
         for i, v in enumerate(self.variables):
-            store[str(i)] = v.numpy()
+            store[str(i)] = v
 
     def load_own_variables(self, store: Any) -> None:
-        """Reads the variables from a mapping; one of another length is left alone, with a warning."""
+        """Reads the variables from a mapping; one of another length is left alone, with a warning.
+
+        One that holds no slots, because the optimizer was saved before its first step, is no other length.
+        """
         variables = self.variables
+        before_build = [v for v in variables if v is self._iterations or v is self._learning_rate]
+        if len(store.keys()) == len(before_build) and all(a is b for a, b in zip(variables, before_build)):
+            variables = before_build
         if len(store.keys()) != len(variables):
             warnings.warn(
                 f"{self.name}: the variables are not loaded, because the optimizer has {len(variables)} and the file "
@@ -144,6 +150,9 @@ class OptimizerState:
             return
         for i, v in enumerate(variables):
             v.assign(store[str(i)])
+
+    load_own_variables._is_plain = True  # a file can be compared with the optimizer before anything is read
+    _tolerates_other_variables = True
 
 
 def replaced_by_gradient(variable: Variable) -> bool:

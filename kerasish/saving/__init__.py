@@ -1,4 +1,4 @@
-"""Serialization of objects, under Keras's names."""
+"""Saving and loading: models, weights, and the serialization of objects, under Keras's names."""
 
 from ..engine.serialization import (
     CustomObjectScope,
@@ -10,3 +10,9 @@ from ..engine.serialization import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from .editor import KerasFileEditor
+from .errors import BadFileError
+from .limits import Limits
+from .model_file import load_model, save_model
+from .report import WarmStart
+from .weights import load_weights, save_weights

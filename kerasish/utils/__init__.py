@@ -15,6 +15,18 @@ from ..engine.config import (
     is_interactive_logging_enabled,
 )
 
+# serialization
+from ..engine.serialization import (
+    CustomObjectScope,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
+
 # arrays, sequences, images
 from .images import array_to_img, img_to_array, load_img, save_img
 from .numerical import normalize, to_categorical
@@ -38,20 +50,28 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "Config",
+    "CustomObjectScope",
     "Progbar",
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "custom_object_scope",
+    "deserialize_keras_object",
     "disable_interactive_logging",
     "enable_interactive_logging",
+    "get_custom_objects",
     "get_file",
+    "get_registered_name",
+    "get_registered_object",
     "img_to_array",
     "is_interactive_logging_enabled",
     "load_img",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "register_keras_serializable",
     "save_img",
+    "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
     "timeseries_dataset_from_array",

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import invalid
-from ..ops.seed_generator import reset_global_seed_generator
+from ..engine.host_streams import host_streams, set_host_streams
+from ..ops.seed_generator import global_seed_state, reset_global_seed_generator, set_global_seed_state
 
 
 def set_random_seed(seed: Any) -> None:
@@ -35,3 +36,22 @@ def set_random_seed(seed: Any) -> None:
     random.seed(int(seed))
     np.random.seed(int(seed))
     reset_global_seed_generator()
+
+
+def random_state() -> dict[str, Any]:
+    """The state of every stream that `set_random_seed` seeds, for `set_random_state`.
+
+    >>> import kerasish as keras
+    >>> state = random_state()
+    >>> a = keras.random.normal((2,)).numpy()
+    >>> set_random_state(state)
+    >>> bool((a == keras.random.normal((2,)).numpy()).all())
+    True
+    """
+    return {**host_streams(), "global": global_seed_state()}
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Puts Python's, NumPy's and the global generator where they were."""
+    set_host_streams(state)
+    set_global_seed_state(state["global"])

@@ -20,6 +20,8 @@ class Case:
         training: also compare with Keras while training (only where nothing random happens).
         random: acts randomly in training.
         rtol: tolerance against Keras, relative to the largest value.
+        spread: the layer takes its inputs as arguments, not as a list.
+        options: further arguments of the call.
     """
 
     make: Callable[[Any], Any]
@@ -29,6 +31,8 @@ class Case:
     random: bool = False
     rtol: float = 1e-5
     note: str = ""
+    spread: bool = False
+    options: dict = field(default_factory=dict)
     name: str = field(default="", init=False)
 
     def inputs(self, seed: int = 0) -> Any:
@@ -40,6 +44,10 @@ class Case:
             else:
                 out.append(rng.uniform(-1, 1, shape).astype("float32"))
         return out[0] if len(out) == 1 else out
+
+    def call(self, layer: Any, inputs: Any, **extra: Any) -> Any:
+        """The layer's output."""
+        return layer(*inputs, **self.options, **extra) if self.spread else layer(inputs, **self.options, **extra)
 
 
 def _named(cases: list[tuple[str, Case]]) -> list[Case]:
@@ -165,7 +173,120 @@ CASES = _named(
         ("Dot", Case(lambda L: L.Dot(axes=1), ((3, 4), (3, 4)))),
         ("Dot matrices", Case(lambda L: L.Dot(axes=(2, 1)), ((3, 4, 5), (3, 5, 2)))),
         ("Dot cosine", Case(lambda L: L.Dot(axes=-1, normalize=True), ((3, 4), (3, 4)))),
+        ("EinsumDense", Case(lambda L: L.EinsumDense("ab,bc->ac", 5, bias_axes="c", activation="relu"), ((3, 4),))),
+        (
+            "EinsumDense heads",
+            Case(lambda L: L.EinsumDense("abc,cde->abde", (None, 2, 5), bias_axes="de"), ((3, 4, 6),)),
+        ),
+        ("EinsumDense joins", Case(lambda L: L.EinsumDense("abcd,cde->abe", (7, 5), bias_axes="e"), ((2, 7, 4, 3),))),
+        ("EinsumDense no bias", Case(lambda L: L.EinsumDense("...x,xy->...y", 5, kernel_regularizer="l2"), (X2,))),
+        (
+            "EinsumDense partial bias",
+            Case(lambda L: L.EinsumDense("abc,cde->abde", (None, 2, 5), bias_axes="d"), ((3, 4, 6),)),
+        ),
+        ("EinsumDense transposes", Case(lambda L: L.EinsumDense("abc,dc->adb", (5, 4), bias_axes="b"), ((3, 4, 6),))),
+        ("EinsumDense right", Case(lambda L: L.EinsumDense("ab...,bc->ac...", 5, bias_axes="c"), ((3, 4, 2, 6),))),
+        ("Attention", Case(lambda L: L.Attention(), ((2, 3, 4), (2, 5, 4)))),
+        ("Attention key", Case(lambda L: L.Attention(use_scale=True), ((2, 3, 4), (2, 5, 6), (2, 5, 4)))),
+        (
+            "Attention causal",
+            Case(lambda L: L.Attention(use_scale=True), ((2, 6, 4), (2, 5, 4)), options={"use_causal_mask": True}),
+        ),
+        ("Attention concat", Case(lambda L: L.Attention(True, "concat"), ((2, 3, 4), (2, 5, 4)))),
+        ("AdditiveAttention", Case(lambda L: L.AdditiveAttention(), ((2, 3, 4), (2, 5, 4)))),
+        (
+            "AdditiveAttention causal",
+            Case(lambda L: L.AdditiveAttention(use_scale=False), ((2, 5, 4),) * 2, options={"use_causal_mask": True}),
+        ),
+        ("MultiHeadAttention", Case(lambda L: L.MultiHeadAttention(2, 3), ((2, 5, 4), (2, 7, 6)), spread=True)),
+        (
+            "MultiHeadAttention all",
+            Case(
+                lambda L: L.MultiHeadAttention(
+                    2, 3, value_dim=5, output_shape=7, use_gate=True, sliding_window=2, dropout=0.1, seed=1,
+                    kernel_regularizer="l2", activity_regularizer="l1", bias_initializer="ones",
+                ),
+                ((2, 5, 4), (2, 7, 6), (2, 7, 3)),
+                training=False,
+                spread=True,
+                options={"use_causal_mask": True},
+            ),
+        ),
+        (
+            "MultiHeadAttention no bias",
+            Case(
+                lambda L: L.MultiHeadAttention(1, 3, use_bias=False, output_shape=(2, 3)), ((2, 5, 4),) * 2, spread=True
+            ),
+        ),
+        (
+            "MultiHeadAttention axes",
+            Case(lambda L: L.MultiHeadAttention(2, 3, attention_axes=(2, 3)), ((2, 2, 3, 4, 5),) * 2, spread=True),
+        ),
+        (
+            "MultiHeadAttention all axes",
+            Case(lambda L: L.MultiHeadAttention(2, 3), ((2, 3, 4, 5), (2, 2, 3, 5)), spread=True),
+        ),
+        (
+            "GroupQueryAttention",
+            Case(lambda L: L.GroupQueryAttention(3, 4, 2), ((2, 5, 4), (2, 7, 4)), spread=True),
+        ),
+        (
+            "GroupQueryAttention all",
+            Case(
+                lambda L: L.GroupQueryAttention(
+                    3, 4, 1, use_gate=True, sliding_window=3, dropout=0.1, seed=1, kernel_regularizer="l2"
+                ),
+                ((2, 5, 4), (2, 7, 4), (2, 7, 4)),
+                training=False,
+                spread=True,
+                options={"use_causal_mask": True},
+            ),
+        ),
+        ("ReversibleEmbedding", Case(lambda L: L.ReversibleEmbedding(7, 5), ((3, 4),), integers=7)),
+        (
+            "SpectralNormalization",
+            Case(lambda L: L.SpectralNormalization(L.Dense(3, name="inner"), power_iterations=3), ((3, 4),), rtol=2e-5),
+        ),
+        (
+            "SpectralNormalization Conv2D",
+            Case(lambda L: L.SpectralNormalization(L.Conv2D(3, 2, name="inner")), (X2,), rtol=2e-5),
+        ),
         ("Conv2D channels_first", Case(lambda L: L.Conv2D(5, 3, data_format="channels_first"), (X2,))),
         ("MaxPooling2D channels_first", Case(lambda L: L.MaxPooling2D(2, data_format="channels_first"), (X2,))),
+        ("SimpleRNN", Case(lambda L: L.SimpleRNN(5), (X1,))),
+        ("SimpleRNN general", Case(lambda L: L.SimpleRNN(5, activation="relu", return_sequences=True), (X1,))),
+        ("SimpleRNN no bias", Case(lambda L: L.SimpleRNN(3, use_bias=False, kernel_regularizer="l2"), (X1,))),
+        ("GRU", Case(lambda L: L.GRU(5), (X1,))),
+        ("GRU sequences", Case(lambda L: L.GRU(5, return_sequences=True, go_backwards=True), (X1,))),
+        ("GRU reset before", Case(lambda L: L.GRU(5, reset_after=False, return_sequences=True), (X1,))),
+        ("GRU general", Case(lambda L: L.GRU(5, recurrent_activation="hard_sigmoid", use_bias=False), (X1,))),
+        ("LSTM", Case(lambda L: L.LSTM(5), (X1,))),
+        ("LSTM sequences", Case(lambda L: L.LSTM(5, return_sequences=True, zero_output_for_mask=True), (X1,))),
+        ("LSTM backwards", Case(lambda L: L.LSTM(5, go_backwards=True, recurrent_constraint="unit_norm"), (X1,))),
+        ("LSTM general", Case(lambda L: L.LSTM(5, activation="softsign", unit_forget_bias=False), (X1,))),
+        ("LSTM unrolled", Case(lambda L: L.LSTM(5, unroll=True, recurrent_regularizer="l1"), (X1,))),
+        ("RNN", Case(lambda L: L.RNN(L.LSTMCell(5), return_sequences=True), (X1,))),
+        ("RNN stacked", Case(lambda L: L.RNN([L.LSTMCell(5), L.GRUCell(4), L.SimpleRNNCell(3)]), (X1,))),
+        ("Bidirectional", Case(lambda L: L.Bidirectional(L.LSTM(5)), (X1,))),
+        ("Bidirectional sum", Case(lambda L: L.Bidirectional(L.GRU(5, return_sequences=True), "sum"), (X1,))),
+        (
+            "Bidirectional backward_layer",
+            Case(
+                lambda L: L.Bidirectional(
+                    L.SimpleRNN(5), "mul", backward_layer=L.SimpleRNN(5, go_backwards=True, activation="relu")
+                ),
+                (X1,),
+            ),
+        ),
+        ("TimeDistributed", Case(lambda L: L.TimeDistributed(L.Dense(5, activation="relu")), (X1,))),
+        ("TimeDistributed images", Case(lambda L: L.TimeDistributed(L.Conv2D(3, 2)), (X3,))),
+        ("TimeDistributed state", Case(lambda L: L.TimeDistributed(L.BatchNormalization()), (X1,))),
+        ("ConvLSTM1D", Case(lambda L: L.ConvLSTM1D(3, 2, strides=2, return_sequences=True), (X2,))),
+        ("ConvLSTM2D", Case(lambda L: L.ConvLSTM2D(3, (2, 3), padding="same"), (X3,))),
+        ("ConvLSTM2D dilated", Case(lambda L: L.ConvLSTM2D(3, 2, dilation_rate=2, use_bias=False), (X3,))),
+        (
+            "ConvLSTM3D",
+            Case(lambda L: L.ConvLSTM3D(2, 2, data_format="channels_first", go_backwards=True), ((2, 3, 1, 4, 3, 5),)),
+        ),
     ]
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What cannot be compiled runs as it is, gives the same numbers, and says once why; conditions can be compiled."""
+"""What cannot be compiled runs as it is, gives the same numbers, and says once why; and conditions, which can be."""
 
 import random
 import warnings

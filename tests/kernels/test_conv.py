@@ -29,8 +29,9 @@ CASES = [
     (case((1, 1), (1, 1)), (1, 1, 1, 1)),
     (case((4, 4), (3, 3), pads=((1, 1), (1, 1))), (2, 6, 6, 6)),  # a group for each channel
 ]
-# The product's rows, columns and depth just below, at and above its tiles (14 x 32, 6 x 16, 4 x 8; depth 256 and more).
-EDGES = [(n, c, f) for n in (13, 14, 15, 28) for c in (31, 32, 33) for f in (15, 16, 17, 32, 33)]
+# Rows, columns and channels just below, at and above the tiles (12 x 32, 6 x 16, 4 x 4 and half as wide) and the limits
+# that choose between algorithms.
+EDGES = [(n, c, f) for n in (11, 12, 13, 28) for c in (31, 32, 33) for f in (15, 16, 17, 32, 33)]
 
 
 def attrs(g):
@@ -112,7 +113,27 @@ def test_more_than_one_block_of_depth(isa):
     check(case((31, 30), (3, 3), (2, 2), pads=((0, 1), (0, 1))), 4, 3, 16, 1, "float32", isa)
 
 
-@pytest.mark.parametrize(("c", "kc", "f"), [(4, 2, 6), (40, 40, 2)])  # groups; overlap and add
+# What decides between direct and packed products, and how direct ones are cut up.
+WIDE = [
+    (case((3, 4), (1, 1)), (3, 513, 33, 1)),  # a tap in two runs
+    (case((3, 3), (3, 3), pads=((1, 1), (1, 1))), (2, 455, 5, 1)),  # 4095 rows of the kernel: direct
+    (case((3, 3), (3, 3), pads=((1, 1), (1, 1))), (2, 456, 18, 1)),  # 4104: packed
+    (case((5, 5), (3, 3), (2, 2), pads=((1, 1), (1, 1))), (2, 3, 520, 1)),  # packed, but for a stride
+    (case((6, 6), (3, 3), pads=((1, 1), (1, 1))), (1, 128, 256, 1)),  # columns are shared out before rows
+    (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 64, 1)),  # outer products
+    (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 65, 1)),  # packed
+    (case((2, 400), (1, 3), pads=((0, 0), (1, 1))), (2, 3, 40, 1)),  # lines longer than a chunk of cells
+    (case((40, 40), (3, 3), pads=((1, 1), (1, 1))), (3, 16, 16, 1)),  # several chunks of lines, several parts
+]
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize(("g", "sizes"), WIDE, ids=str)
+def test_the_choice_of_algorithms(g, sizes, isa):
+    check(g, *sizes, "float32", isa)
+
+
+@pytest.mark.parametrize(("c", "kc", "f"), [(4, 2, 6), (40, 40, 2), (460, 460, 9)])  # groups; overlap; packed
 def test_bias_and_activation(c, kc, f):
     g = case((5, 6), (3, 3))
     rng = np.random.default_rng(0)
@@ -141,6 +162,7 @@ def test_empty_arrays(n, c, f):
         (case((30, 31), (3, 3), (2, 2), pads=((0, 1), (1, 1))), (5, 24, 20, 2)),
         (case((28, 28), (3, 3)), (16, 1, 32, 1)),
         (case((28, 28), (3, 3)), (16, 32, 2, 1)),
+        (case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (12, 128, 256, 1)),
     ],
     ids=str,
 )

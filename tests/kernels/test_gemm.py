@@ -11,6 +11,8 @@ LINEAR, RELU = 0, 1
 DTYPES = ("float32", "float64")
 # Rows and columns of the register tile by ISA; float64 has half the columns. Blocks of k have at most 512.
 TILES = {"scalar": (4, 8), "neon": (6, 16), "avx2": (6, 16), "avx512": (14, 32)}
+# Products with few columns have tiles of their own, of other heights.
+NARROW_ROWS = {"scalar": 4, "neon": 6, "avx2": 6, "avx512": 12}
 
 
 def run(name, ins, shape, i, isa=None, threads=2):
@@ -67,9 +69,27 @@ def test_tile_edges(isa, dtype):
 @pytest.mark.parametrize("isa", core.isas())
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("transpose", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_few_columns(isa, dtype, transpose):
+    ta, tb = transpose
+    mr = NARROW_ROWS[isa]
+    for m in (7, 8, mr - 1, mr, mr + 1, 2 * mr - 1, 2 * mr + 3):
+        for n in (5, 8, 10, 16, 17, 31, 33, 64, 65, 128, 129):
+            for k in (1, 30, 257):
+                (x1, x2), a, b = operands(m, n, k, dtype, ta=ta, tb=tb)
+                bias = data((n,), dtype, 2)
+                check(run("matmul", (x1, x2), (m, n), (ta, tb, LINEAR), isa), a, b)
+                check(run("matmul", (x1, x2, bias), (m, n), (ta, tb, RELU), isa), a, b, bias, RELU)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("transpose", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_transposes_and_blocks(isa, dtype, transpose):
     ta, tb = transpose
-    for m, n, k in ((33, 70, 40), (61, 37, 511), (40, 40, 513), (150, 600, 65), (700, 90, 64), (17, 19, 4200)):
+    shapes = (
+        (33, 70, 40), (61, 37, 511), (40, 40, 513), (150, 600, 65), (700, 90, 64), (17, 19, 4200), (9, 10, 4096),
+    )  # fmt: skip
+    for m, n, k in shapes:
         (x1, x2), a, b = operands(m, n, k, dtype, ta=ta, tb=tb)
         check(run("matmul", (x1, x2), (m, n), (ta, tb, LINEAR), isa), a, b)
 
@@ -176,10 +196,10 @@ def test_contraction(isa, dtype, labels):
 def test_same_bits_at_any_thread_count(isa):
     shapes = (
         (128, 512, 784), (300, 300, 300), (64, 32, 20000), (1, 3000, 300), (2, 20, 50000), (3000, 3, 100),
-        (20, 2000, 600),
+        (20, 2000, 600), (700, 10, 900), (90, 48, 9000),
     )  # fmt: skip
     for m, n, k in shapes:
-        for ta, tb in ((0, 0), (1, 1)):
+        for ta, tb in ((0, 0), (1, 0), (1, 1)):
             (x1, x2), _, _ = operands(m, n, k, "float32", ta=ta, tb=tb)
             results = {run("matmul", (x1, x2), (m, n), (ta, tb, 0), isa, t).tobytes() for t in (1, 2, 3, 8)}
             assert len(results) == 1, (m, n, k)

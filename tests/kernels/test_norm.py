@@ -150,7 +150,8 @@ def test_batch_norm_grad(dtype, isa):
 
 
 # (rows, normalised shape)
-LINES = [((3,), (n,)) for n in EDGES] + [
+LINES = [((3,), (n,)) for n in (*EDGES, 64, 128)] + [
+    ((150,), (32,)),
     ((), (5,)), ((0,), (5,)), ((500,), (12,)), ((40,), (1000,)), ((2, 3), (4, 5)), ((7,), (40_000,)), ((1, 1), (3,)),
     ((5000,), (3,)),
 ]  # fmt: skip
@@ -195,5 +196,9 @@ def test_same_bits_at_any_thread_count(isa):
         same_bits_at_any_thread_count("batch_norm_grad", (x, v, v, v, g, v, v), spec, (axis,), (EPS,), isa=isa)
     x, g, v = values((900, 70), "float32"), values((900, 70), "float32", seed=1), np.ones(70, "float32")
     spec = [((900, 70), "float32"), ((70,), "float32"), ((70,), "float32")]
+    same_bits_at_any_thread_count("layer_norm", (x, v, v), spec[:1], (1,), (EPS,), isa=isa)
+    same_bits_at_any_thread_count("layer_norm_grad", (x, v, g), spec, (1,), (EPS,), isa=isa)
+    x, g, v = values((5000, 64), "float32", scale=2), values((5000, 64), "float32", seed=1), values((64,), "float32")
+    spec = [(x.shape, "float32"), (v.shape, "float32"), (v.shape, "float32")]  # rows that stay in registers
     same_bits_at_any_thread_count("layer_norm", (x, v, v), spec[:1], (1,), (EPS,), isa=isa)
     same_bits_at_any_thread_count("layer_norm_grad", (x, v, g), spec, (1,), (EPS,), isa=isa)

@@ -6,11 +6,13 @@ import pytest
 import kerasish as keras
 from kerasish import ops
 from kerasish.engine.symbol import Symbol
+from kerasish.ops.attention import attention, attention_grad_op, attention_op
 
 from .errors import refuses
 
 RNG = np.random.default_rng(0)
 Q, K, V = RNG.standard_normal((2, 3, 2, 4)), RNG.standard_normal((2, 5, 2, 4)), RNG.standard_normal((2, 5, 2, 6))
+PLAIN = {"scale": None, "causal": False, "bias": False, "mask": False, "rate": 0.0}
 
 
 def test_a_row_that_may_attend_to_nothing_gets_equal_weights():
@@ -55,8 +57,58 @@ def test_dtypes_and_symbols():
     (lambda: ops.dot_product_attention(Q, K, V[:, :4]), "query (B, T, N, H), key (B, S, K, H) and value"),
     (lambda: ops.dot_product_attention(Q[:1], K, V), "query (B, T, N, H), key (B, S, K, H) and value"),
     (lambda: ops.dot_product_attention(Q[:, :, :1], K, V), "the heads of query must be a known multiple"),
-    (lambda: ops.dot_product_attention(Q, K, V, flash_attention=True), "`flash_attention` is not available on CPUs."),
+    (lambda: ops.dot_product_attention(Q, K, V, bias=np.zeros((3, 5, 2))), "the bias must broadcast to (B, N, T, S) ="),
+    (lambda: ops.dot_product_attention(Q, K, V, mask=np.zeros((3, 1, 1, 5), bool)), "the mask must broadcast to"),
+    (lambda: ops.dot_product_attention(Q, K, V, mask=np.zeros((1, 2, 1, 1, 5), bool)), "the mask must broadcast to"),
+    (lambda: attention(Q, K, V, rate=1.5), "the rate of dropout is in [0, 1]."),
+    (lambda: attention_op(Q, K, V, **{**PLAIN, "mask": True}), "the inputs after value are ['mask']."),
+    (lambda: attention_op(Q, K, V, np.zeros((1, 1, 1, 1)), **{**PLAIN, "mask": True}), "the mask has dtype bool."),
+    (lambda: attention_op(Q, K.astype("float32"), V, **PLAIN), "query, key and value have one floating-point dtype."),
+    (lambda: attention_op(Q, K, V, np.zeros(3, "uint32"), **{**PLAIN, "rate": 0.5}), "the seed must have shape (2,)"),
     (lambda: ops.dot_product_attention(Q, K, V, attn_logits_soft_cap=1.0), "`attn_logits_soft_cap` is not supported."),
 ])  # fmt: skip
 def test_refusals(call, message):
     refuses(call, f"dot_product_attention: {message}")
+
+
+def test_the_gradient_refuses_what_does_not_fit():
+    y, lse = attention_op(Q, K, V, **PLAIN)
+    refuses(
+        lambda: attention_grad_op(Q, K, V, y, lse, y.numpy()[:, :2], lse, **PLAIN),
+        "attention_grad: g has the shape (2, 3, 2, 6) and dtype float64.",
+    )
+
+
+def test_flash_attention_changes_nothing():
+    want = ops.dot_product_attention(Q, K, V).numpy()
+    for flash in (True, False):
+        np.testing.assert_array_equal(ops.dot_product_attention(Q, K, V, flash_attention=flash), want)
+
+
+def test_a_tensor_may_be_the_scale():
+    scale = ops.convert_to_tensor(0.3)
+    with keras.GradientTape() as tape:
+        tape.watch(scale)
+        y = ops.dot_product_attention(Q, K, V, scale=scale)
+    np.testing.assert_allclose(y, ops.dot_product_attention(Q, K, V, scale=0.3), rtol=1e-6)
+    assert np.isfinite(float(tape.gradient(y, scale)))
+
+
+def test_dropout_of_weights():
+    many = np.ones((4, 32, 2, 4)), np.zeros((4, 200, 2, 4)), np.ones((4, 200, 2, 3))
+    y = attention(*many, rate=0.25, seed=3).numpy()  # the mean of 200 weights, each 0 or 4 / 3
+    assert abs(y.mean() - 1) < 0.01
+    assert 0.8 < y.std() / np.sqrt(0.25 / 0.75 / 200) < 1.2
+    np.testing.assert_array_equal(y, attention(*many, rate=0.25, seed=3).numpy())
+    assert (y != attention(*many, rate=0.25, seed=4).numpy()).any()
+    np.testing.assert_array_equal(attention(*many, rate=1.0, seed=3), np.zeros_like(y))
+
+
+def test_a_row_of_infinite_bias_is_no_number_and_does_not_spread():
+    bias = np.zeros((3, 5))
+    bias[1] = -np.inf
+    bias[2, :3] = -np.inf
+    y = ops.dot_product_attention(Q, K, V, bias=bias).numpy()
+    assert np.isnan(y[:, 1]).all()
+    assert np.isfinite(y[:, [0, 2]]).all()
+    np.testing.assert_allclose(y[:, 2], ops.dot_product_attention(Q, K[:, 3:], V[:, 3:]).numpy()[:, 2], rtol=1e-12)

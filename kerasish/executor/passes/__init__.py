@@ -10,8 +10,10 @@ from .constants import fold_constants
 from .cse import share_common_calls
 from .dead import drop_dead_calls
 from .epilogue import fuse_epilogues
+from .gates import open_gates_early
 from .layout import cancel_moves
 from .own import own_results
+from .recompute import recompute_cheap_values
 from .schedule import fallible_first
 from .simplify import simplify
 from .sweep import sweep
@@ -24,8 +26,10 @@ PASSES: tuple[Callable[[Graph], None], ...] = (
     simplify,
     cancel_moves,
     share_common_calls,
+    open_gates_early,
     fuse_epilogues,
     drop_dead_calls,
+    recompute_cheap_values,
     own_results,
     fuse_blocks,
     fallible_first,
@@ -51,7 +55,7 @@ def run_passes(graph: Graph, watch: Callable[[str, Graph], None] | None = None) 
         watch("capture", graph)
     for one in PASSES:
         one(graph)
-        verify(graph, one.__name__)
+        verify(graph, one.__name__, infer=one is PASSES[-1])
         if watch is not None:
             watch(one.__name__, graph)
     return graph

@@ -19,7 +19,8 @@ FEWEST_ROWS, SMALL = 16, 1 << 15  # a large array in few rows would not share ou
 BLOCK = Op()  # what a block has in place of a declaration
 BLOCK.name, BLOCK.kind, BLOCK.kernel = "block", "block", "block"
 BLOCK.inplace = BLOCK.epilogue = ()
-BLOCK.scratch = BLOCK.grad = BLOCK.lead = BLOCK.simplify = BLOCK.compose = None
+BLOCK.scratch = BLOCK.grad = BLOCK.lead = BLOCK.simplify = BLOCK.compose = BLOCK.recompute = None
+BLOCK.traits = {}
 BLOCK.flops = lambda specs, outs, attrs: sum(o.size or 0 for o in outs)
 
 
@@ -74,8 +75,7 @@ def possible_rows(call: Call) -> set[int]:
     if call.is_view:
         a, b = call.inputs[0].spec, call.outputs[0].spec
         return {r for r in row_counts(a, a.ndim) & row_counts(b, b.ndim) if r > 1}
-    kernel = call.plan.kernel
-    if kernel is None or kernel.needs_scratch:
+    if call.plan.kernel is None:
         return set()
     if call.op.kind == "elementwise":
         return _elementwise_rows(call)
@@ -86,9 +86,17 @@ def possible_rows(call: Call) -> set[int]:
     found = set()
     for p in range(1, lead + 1):
         rows = prod(first.shape[:p])
-        if rows > 1 and all(s.ndim >= p and s.shape[:p] == first.shape[:p] for s in specs):
+        fits = (s.ndim >= p and s.shape[:p] == first.shape[:p] for k, s in enumerate(specs) if k not in call.op.whole)
+        if rows > 1 and all(fits):
             found.add(rows)
     return found
+
+
+class _Group:
+    __slots__ = ("calls", "rows")
+
+    def __init__(self, call: Call, rows: set[int]):
+        self.calls, self.rows = [call], rows
 
 
 def by_rows(call: Call, x: Value, rows: int) -> bool:
@@ -97,14 +105,20 @@ def by_rows(call: Call, x: Value, rows: int) -> bool:
         return False
     if call.op.kind == "elementwise":
         return not is_whole(x.spec, call.outputs[0].spec, rows)
+    return not any(call.inputs[k] is x for k in call.op.whole)
+
+
+def may_follow(call: Call, group: _Group) -> bool:
+    """Whether a call may run in the block of a group that makes one of its inputs.
+
+    A matrix product or convolution has work enough for a step of its own, which its kernel shares out best: nothing is
+    put before it, and behind it only what takes its output in while that is in cache (pooling).
+    """
+    if call.op.kind == "anchor":
+        return False
+    if group.calls[0].op.kind == "anchor":
+        return call.is_view or "chooses" in call.op.traits
     return True
-
-
-class _Group:
-    __slots__ = ("calls", "rows")
-
-    def __init__(self, call: Call, rows: set[int]):
-        self.calls, self.rows = [call], rows
 
 
 def fuse_blocks(graph: Graph) -> None:
@@ -146,7 +160,7 @@ def fuse_blocks(graph: Graph) -> None:
             group = group_of.get(id(x.call)) if x.call is not None else None
             if group is None or group is joined or not group.rows & rows:
                 continue
-            if sum(not c.is_view for c in group.calls) >= MOST_CALLS:
+            if sum(not c.is_view for c in group.calls) >= MOST_CALLS or not may_follow(call, group):
                 continue
             seen: set[int] = set()
             others = [v for v in call.inputs if v.call is not None and group_of.get(id(v.call)) is not group]

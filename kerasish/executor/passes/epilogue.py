@@ -1,4 +1,4 @@
-"""Epilogues: an elementwise function of an anchor's output is computed while the output's tile is in registers."""
+"""Epilogues: an elementwise function of an output is computed by the kernel that makes it, on the way."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from ..graph import Call, Graph, Value
 
 
 def fuse_epilogues(graph: Graph) -> None:
-    """Moves activations into the matrix products and convolutions whose only use they are.
+    """Moves activations into the matrix products, convolutions and normalizations whose output only they use.
 
-    Which anchor takes which function both declare (`epilogue`); the anchor is told by its attribute `activation`.
+    Which op takes which function both declare (`epilogue`); it is told by its attribute `activation`.
     """
     uses = graph.uses()
     results = {id(x) for x in graph.results()}
@@ -23,7 +23,8 @@ def fuse_epilogues(graph: Graph) -> None:
         anchor = x.call
         if (
             anchor is None
-            or anchor.op.kind != "anchor"
+            or x.position != 0
+            or anchor.op.kind == "elementwise"
             or call.op.epilogue not in anchor.op.epilogue
             or "activation" in anchor.attrs
             or anchor.plan.kernel is None
@@ -36,6 +37,7 @@ def fuse_epilogues(graph: Graph) -> None:
         fused = Call(anchor.op, anchor.inputs, attrs, plan, anchor.layer)
         replacement[id(anchor)] = fused
         gone.add(id(call))
+        substitutes.update({id(a): b for a, b in zip(anchor.outputs, fused.outputs)})
         substitutes[id(call.outputs[0])] = fused.outputs[0]
     graph.calls = [replacement.get(id(c), c) for c in graph.calls if id(c) not in gone]
     graph.replace(substitutes)

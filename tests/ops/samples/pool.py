@@ -15,17 +15,15 @@ def geometry(sizes, window, strides, padding):
 
 
 def max_pool(x, **a):
-    return references.first_maximum(geometry(x.shape[1:-1], **a), x)[0]
+    return references.first_maximum(geometry(x.shape[1:-1], **a), x)
 
 
-def max_pool_grad(x, g, **a):
-    case = geometry(x.shape[1:-1], **a)
-    return references.pool_scatter(case, x.shape, references.first_maximum(case, x)[1], g)
+def max_pool_grad(place, g, sizes, **a):
+    return references.pool_scatter(geometry(sizes, **a), (len(g), *sizes, g.shape[-1]), place, g)
 
 
-def max_pool_pick(x, v, **a):
-    case = geometry(x.shape[1:-1], **a)
-    return references.pool_pick(case, references.first_maximum(case, x)[1], v)
+def max_pool_pick(place, v, **a):
+    return references.pool_pick(geometry(v.shape[1:-1], **a), place, v)
 
 
 def average_pool(x, **a):
@@ -86,13 +84,14 @@ def adaptive_max_pick(x, v, output_size):
 
 def windows(x, **attrs):
     attrs = {"window": 2, "strides": None, "padding": "valid", **attrs}
-    g = rand(len(x), *geometry(x.shape[1:-1], **attrs).out, x.shape[-1], seed=2)
+    place = max_pool(x, **attrs)[1].astype("uint8")
+    g, sizes = rand(*place.shape, seed=2), {"sizes": x.shape[1:-1]}
     return [
         Sample("max_pool", (x,), attrs, max_pool),
-        Sample("max_pool_grad", (x, g), attrs, max_pool_grad, grad=(1,)),
-        Sample("max_pool_pick", (x, rand(*x.shape, seed=3)), attrs, max_pool_pick, grad=(1,)),
+        Sample("max_pool_grad", (place, g), {**sizes, **attrs}, max_pool_grad, grad=(1,)),
+        Sample("max_pool_pick", (place, rand(*x.shape, seed=3)), attrs, max_pool_pick, grad=(1,)),
         Sample("average_pool", (x,), attrs, average_pool),
-        Sample("average_pool_grad", (g,), {"sizes": x.shape[1:-1], **attrs}, average_pool_grad),
+        Sample("average_pool_grad", (g,), {**sizes, **attrs}, average_pool_grad),
     ]
 
 

@@ -1,0 +1,135 @@
+/* The gradient to the kernel by the outer tiles of gemm/direct.h for one floating type; conv.c says when.
+ *
+ * Element (row, f) of dk, row being (tap, channel), sums x[cell's element `row`] * g[cell][f] over all cells.  The rows of
+ * a line of taps (or of one tap, with groups or dilation) are neighbours in x, so a tile of dk walks along a line of
+ * cells with constant steps in x and g.  Lines of cells are taken in chunks whose g stays in L1 while all tiles pass
+ * over them.  The cells are cut into parts with a sum each, added in order at the end; tiles are shared out besides. *
+ * x and g are read where they lie, but for lines of x that reach into the padding: those are copied with their zeros. */
+
+/* dst = elements [from, from + count) of a line of `size`, zeros where it has none. */
+static void KR_FN(copy_padded)(const real *line, int64_t size, int64_t from, int64_t count, real *dst) {
+  const int64_t low = kr_max(0, kr_min(-from, count)), high = kr_max(low, kr_min(size - from, count));
+  for (int64_t i = 0; i < low; ++i) dst[i] = 0;
+  int64_t i = low;
+  for (; i + V_LANES <= high; i += V_LANES) v_store(dst + i, v_load(line + from + i));
+  if (i < high) v_store_n(dst + i, v_load_n(line + from + i, high - i), high - i);
+  for (i = high; i < count; ++i) dst[i] = 0;
+}
+
+/* The line of x that tap line (t0, t1) meets at a line of cells, or NULL. */
+static const real *KR_FN(outer_line)(const patches *p, int64_t row, int64_t t0, int64_t t1) {
+  const row_place at = window_row(p->cells, row);
+  const int64_t z = p->first[0] + at.d * p->step[0] + t0 * p->tap[0];
+  const int64_t y = p->first[1] + at.h * p->step[1] + t1 * p->tap[1];
+  if (z < 0 || z >= p->in[0] || y < 0 || y >= p->in[1]) return NULL;
+  return (const real *)p->src + ((at.n * p->in[0] + z) * p->in[1] + y) * p->in[2] * p->c;
+}
+
+/* Segments of one run of taps over a chunk of lines of cells. */
+static int64_t KR_FN(outer_segments)(const outer_job *o, int64_t run, int64_t row0, int64_t rows, real *copies,
+                                     KR_FN(outer_segment) * segment) {
+  const patches *p = &o->j.p;
+  const int64_t columns = o->whole ? 1 : p->taps[2], f = o->j.filters, step = p->step[2], cells = p->cells[2];
+  const int64_t first = p->first[2] + run % columns * p->tap[2];
+  int64_t count = 0, from = 0, to = cells;
+  if (!o->whole) { /* the cells at which this tap lies inside */
+    from = first >= 0 ? 0 : kr_min(kr_ceil_div(-first, step), cells);
+    to = first >= p->in[2] ? from : kr_max(from, kr_min(kr_ceil_div(p->in[2] - first, step), cells));
+    if (to == from) return 0;
+  }
+  for (int64_t row = row0; row < row0 + rows; ++row) {
+    const real *x = KR_FN(outer_line)(p, row, run / columns / p->taps[1], run / columns % p->taps[1]);
+    const real *g = (const real *)o->j.kernel + (row * cells + from) * f;
+    if (x == NULL) continue;
+    if (o->copies) {
+      real *copy = copies + (row - row0) * o->padded;
+      KR_FN(copy_padded)(x, p->in[2] * p->c, first * p->c, o->padded, copy);
+      x = copy;
+    } else {
+      x += (first + from * step) * p->c;
+    }
+    segment[count++] = (KR_FN(outer_segment)){x, g, to - from};
+  }
+  return count;
+}
+
+/* A part of the cells, a share of the tiles. */
+static void KR_FN(outer_task)(void *arg, int64_t task, int worker) {
+  const outer_job *o = arg;
+  const patches *p = &o->j.p;
+  const int64_t part = task % o->parts, share = task / o->parts % o->shares, group = task / o->parts / o->shares;
+  const int64_t row0 = part * o->chunks / o->parts * o->chunk;
+  const int64_t row1 = kr_min(o->rows, (part + 1) * o->chunks / o->parts * o->chunk);
+  const int64_t tile0 = share * o->tiles / o->shares, tile1 = (share + 1) * o->tiles / o->shares;
+  const int64_t per_run = o->row_tiles * o->col_tiles, width = DIRECT_NV * V_LANES;
+  char *own = (char *)o->own + worker * o->own_bytes;
+  KR_FN(outer_segment) *segment = (KR_FN(outer_segment) *)own;
+  real *copies = (real *)(own + o->segment_bytes);
+  real *dk = o->parts > 1 ? (real *)o->partial + part * o->size : o->dk;
+  KR_FN(outer_args) t = {.x_step = p->step[2] * p->c, .g_step = o->j.filters, .ldc = o->j.filters, .segment = segment};
+  for (int64_t row = row0; row < row1; row += o->chunk)
+    for (int64_t run = tile0 / per_run; run * per_run < tile1; ++run) {
+      t.segments = KR_FN(outer_segments)(o, run, row, kr_min(o->chunk, row1 - row), copies, segment);
+      t.first = row == row0;
+      if (t.segments == 0 && !t.first) continue;
+      for (int64_t tile = kr_max(tile0, run * per_run); tile < kr_min(tile1, (run + 1) * per_run); ++tile) {
+        const int64_t q = tile % o->col_tiles, r = tile / o->col_tiles % o->row_tiles;
+        const int64_t e = r * o->length / o->row_tiles;
+        t.rows = (r + 1) * o->length / o->row_tiles - e;
+        t.cols = kr_min(width, o->j.group_filters - q * width);
+        t.x_at = o->whole ? e : group * p->group_c + e;
+        t.g_at = group * o->j.group_filters + q * width;
+        t.c = dk + (run * o->length + e) * o->j.filters + t.g_at;
+        KR_FN(outer_tile)(&t);
+      }
+    }
+}
+
+/* Adds the parts, in order. */
+static void KR_FN(outer_sum_task)(void *arg, int64_t task, KR_UNUSED int worker) {
+  const outer_job *o = arg;
+  const real *p = o->partial;
+  real *dk = o->dk;
+  for (int64_t i = task * OUTER_SUM; i < kr_min(o->size, (task + 1) * OUTER_SUM); i += V_LANES) {
+    const int64_t lanes = kr_min(V_LANES, o->size - i);
+    vreal sum = KR_FN(load)(p + i, lanes);
+    for (int64_t k = 1; k < o->parts; ++k) sum = v_add(sum, KR_FN(load)(p + k * o->size + i, lanes));
+    KR_FN(store)(dk + i, sum, lanes);
+  }
+}
+
+/* Plans a job whose geometry is given and says what scratch it needs, with the addresses in it when `scratch` is one. */
+static size_t KR_FN(outer_plan)(outer_job *o, int threads, void *scratch) {
+  const patches *p = &o->j.p;
+  o->whole = whole_lines(p);
+  o->length = o->whole ? p->taps[2] * p->c : p->group_c;
+  o->lines = p->taps[0] * p->taps[1] * (o->whole ? 1 : p->taps[2]);
+  o->size = o->lines * o->length * o->j.filters;
+  o->rows = o->images * p->cells[0] * p->cells[1];
+  o->row_tiles = kr_ceil_div(o->length, DIRECT_ROWS);
+  o->col_tiles = kr_ceil_div(o->j.group_filters, DIRECT_NV * V_LANES);
+  o->tiles = o->lines * o->row_tiles * o->col_tiles;
+  o->chunk = kr_max(1, kr_min(o->rows, OUTER_CELLS / (o->col_tiles * p->cells[2])));
+  o->chunks = kr_ceil_div(o->rows, o->chunk);
+  const double work =
+      2.0 * (double)o->rows * (double)p->cells[2] * (double)o->lines * (double)o->length * (double)o->j.group_filters;
+  const int64_t most = (int64_t)fmin(work / DIRECT_WORK, OUTER_TASKS);
+  o->parts = kr_max(1, kr_min(kr_min(most, OUTER_PARTS), kr_min(o->chunks, OUTER_SIZE / o->size)));
+  o->shares = kr_max(1, kr_min(o->tiles, most / o->parts));
+
+  const int border = p->first[2] < 0 || p->first[2] + (p->cells[2] - 1) * p->step[2] + p->taps[2] > p->in[2];
+  o->padded = ((p->cells[2] - 1) * p->step[2] + p->taps[2]) * p->c;
+  o->copies = o->whole && border ? o->chunk * o->padded : 0;
+  size_t used = 0;
+  o->segment_bytes = kr_round_up(o->chunk * (int64_t)sizeof(KR_FN(outer_segment)), 64);
+  o->own_bytes = o->segment_bytes + kr_round_up(o->copies * (int64_t)sizeof(real), 64);
+  o->own = take(scratch, &used, kr_min(threads, o->groups * o->parts * o->shares) * o->own_bytes);
+  o->partial = take(scratch, &used, o->parts > 1 ? o->parts * o->size * (int64_t)sizeof(real) : 0);
+  return used;
+}
+
+static void KR_FN(outer)(outer_job *o, int threads, void *scratch) {
+  KR_FN(outer_plan)(o, threads, scratch);
+  kr_parallel(threads, o->groups * o->parts * o->shares, KR_FN(outer_task), o);
+  if (o->parts > 1) kr_parallel(threads, kr_ceil_div(o->size, OUTER_SUM), KR_FN(outer_sum_task), o);
+}

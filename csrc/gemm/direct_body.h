@@ -1,0 +1,127 @@
+/* The tiles of gemm/direct.h for one real type. */
+
+/* ---- A by rows -------------------------------------------------------------------------------------------------- */
+
+/* `rows` is a constant; rows of the tile from t->rows on are computed from the last row's operands and dropped. */
+KR_INLINE void KR_FN(by_rows)(const KR_FN(direct_args) * t, const int rows, const int nv) {
+  vreal acc[DIRECT_ROWS][DIRECT_NV];
+#pragma GCC unroll 4
+  for (int v = 0; v < nv; ++v) {
+    const vreal start = t->start ? v_load(t->start + v * V_LANES) : v_zero();
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; ++r) acc[r][v] = start;
+  }
+  const real *b = t->b;
+  for (int64_t n = 0; n < t->runs; ++n) {
+    const int64_t length = t->length[n];
+    const real *a[DIRECT_ROWS];
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; ++r) a[r] = t->a[n * DIRECT_ROWS + r] + length;
+    /* Up to zero, which needs no register for the end: twelve pointers leave three. */
+    for (int64_t q = -length; q != 0; ++q) {
+      vreal bv[DIRECT_NV];
+#pragma GCC unroll 4
+      for (int v = 0; v < nv; ++v) bv[v] = v_load(b + v * V_LANES);
+      b += nv * V_LANES;
+#pragma GCC unroll 12
+      for (int r = 0; r < rows; ++r) {
+        const vreal ar = v_set1(a[r][q]);
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; ++v) acc[r][v] = v_fma(ar, bv[v], acc[r][v]);
+      }
+    }
+  }
+  if (t->relu) {
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < nv; ++v) acc[r][v] = v_select(v_lt(acc[r][v], v_zero()), v_zero(), acc[r][v]); /* keeps NaN */
+  }
+#pragma GCC unroll 12
+  for (int r = 0; r < rows; ++r) {
+    if (r >= t->rows) break;
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; ++v) {
+      const int64_t lanes = t->cols - v * V_LANES;
+      if (lanes >= V_LANES) v_store(t->c[r] + v * V_LANES, acc[r][v]);
+      else if (lanes > 0) v_store_n(t->c[r] + v * V_LANES, acc[r][v], lanes);
+    }
+  }
+}
+
+#define TILE(rows)                                                                                                \
+  static void KR_FN(direct_half_##rows)(const KR_FN(direct_args) * t) { KR_FN(by_rows)(t, rows, DIRECT_NV / 2); } \
+  static void KR_FN(direct_full_##rows)(const KR_FN(direct_args) * t) { KR_FN(by_rows)(t, rows, DIRECT_NV); }
+DIRECT_HEIGHTS(TILE)
+#undef TILE
+
+void KR_FN(direct_tile)(const KR_FN(direct_args) * t) {
+  const int half = t->width < DIRECT_NV * V_LANES;
+#define TRY(height)                           \
+  if (t->rows <= height) {                    \
+    if (half) KR_FN(direct_half_##height)(t); \
+    else KR_FN(direct_full_##height)(t);      \
+    return;                                   \
+  }
+  DIRECT_HEIGHTS(TRY)
+#undef TRY
+}
+
+/* ---- both operands by columns ------------------------------------------------------------------------------------ */
+
+/* rows and nv are constants; `edge`: the last vector of columns is not whole. */
+KR_INLINE void KR_FN(by_columns)(const KR_FN(outer_args) * t, const int rows, const int nv, const int edge) {
+  vreal acc[DIRECT_ROWS][DIRECT_NV];
+  const int64_t rest = edge ? t->cols - (nv - 1) * V_LANES : V_LANES, x_step = t->x_step, g_step = t->g_step;
+#define COLUMNS(v) (edge && (v) == nv - 1 ? rest : V_LANES)
+#define LOAD(p, v) (edge && (v) == nv - 1 ? v_load_n((p) + (v) * V_LANES, rest) : v_load((p) + (v) * V_LANES))
+#pragma GCC unroll 12
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; ++v) acc[r][v] = t->first ? v_zero() : LOAD(t->c + r * t->ldc, v);
+  for (int64_t s = 0; s < t->segments; ++s) {
+    const real *x = t->segment[s].x + t->x_at, *g = t->segment[s].g + t->g_at;
+    for (int64_t i = t->segment[s].count; i > 0; --i, x += x_step, g += g_step) {
+      vreal gv[DIRECT_NV];
+#pragma GCC unroll 4
+      for (int v = 0; v < nv; ++v) gv[v] = LOAD(g, v);
+#pragma GCC unroll 12
+      for (int r = 0; r < rows; ++r) {
+        const vreal xr = v_set1(x[r]);
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; ++v) acc[r][v] = v_fma(xr, gv[v], acc[r][v]);
+      }
+    }
+  }
+#pragma GCC unroll 12
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; ++v) {
+      real *c = t->c + r * t->ldc + v * V_LANES;
+      if (edge && v == nv - 1) v_store_n(c, acc[r][v], rest);
+      else v_store(c, acc[r][v]);
+    }
+#undef COLUMNS
+#undef LOAD
+}
+
+#define TILE(rows, name, nv, edge) \
+  static void KR_FN(outer_##rows##_##name)(const KR_FN(outer_args) * t) { KR_FN(by_columns)(t, rows, nv, edge); }
+#define TILES(rows)                       \
+  TILE(rows, half, DIRECT_NV / 2, 0)      \
+  TILE(rows, half_edge, DIRECT_NV / 2, 1) \
+  TILE(rows, full, DIRECT_NV, 0)          \
+  TILE(rows, full_edge, DIRECT_NV, 1)
+OUTER_ROWS(TILES)
+#undef TILES
+#undef TILE
+
+void KR_FN(outer_tile)(const KR_FN(outer_args) * t) {
+#define ENTRY(rows)                                                                         \
+  {KR_FN(outer_##rows##_half), KR_FN(outer_##rows##_half_edge), KR_FN(outer_##rows##_full), \
+   KR_FN(outer_##rows##_full_edge)},
+  static void (*const tiles[DIRECT_ROWS][4])(const KR_FN(outer_args) *) = {OUTER_ROWS(ENTRY)};
+#undef ENTRY
+  const int full = t->cols > DIRECT_NV / 2 * V_LANES;
+  tiles[t->rows - 1][2 * full + (t->cols % (DIRECT_NV / 2 * V_LANES) != 0)](t);
+}

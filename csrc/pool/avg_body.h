@@ -1,0 +1,106 @@
+/* Average pooling and its gradient for one floating type; pool.c says what each computes. */
+
+/* ---- forward: a task is `grain` rows of y; `nv` vectors of channels, the last of them with `lanes` channels --------- */
+
+/* Counts are the box's, or constants that let the compiler unroll the loops of common windows. */
+KR_INLINE void KR_FN(average_box)(const real *x, const box *b, const int64_t *counts, real *y, real cells, int nv,
+                                  int64_t lanes) {
+  vreal acc[4];
+  for (int v = 0; v < nv; ++v) acc[v] = v_zero();
+  for (int64_t i = 0; i < counts[0]; ++i)
+    for (int64_t j = 0; j < counts[1]; ++j) {
+      const real *p = x + i * b->step[0] + j * b->step[1];
+      for (int64_t k = 0; k < counts[2]; ++k, p += b->step[2])
+        for (int v = 0; v < nv; ++v) acc[v] = v_add(acc[v], KR_FN(load)(p + v * V_LANES, lanes));
+    }
+  for (int v = 0; v < nv; ++v) KR_FN(store)(y + v * V_LANES, v_div(acc[v], v_set1(cells)), lanes);
+}
+
+/* One output cell, all channels. */
+KR_INLINE void KR_FN(average_cell)(const real *x, const box *b, const int64_t *counts, real *y, int64_t c) {
+  const real cells = (real)(counts[0] * counts[1] * counts[2]);
+  int64_t j = 0;
+  for (; j + 4 * V_LANES <= c; j += 4 * V_LANES) KR_FN(average_box)(x + j, b, counts, y + j, cells, 4, V_LANES);
+  for (; j + V_LANES <= c; j += V_LANES) KR_FN(average_box)(x + j, b, counts, y + j, cells, 1, V_LANES);
+  if (j < c) KR_FN(average_box)(x + j, b, counts, y + j, cells, 1, c - j);
+}
+
+static void KR_FN(avg_task)(void *arg, int64_t task, KR_UNUSED int worker) {
+  const pool_job *job = arg;
+  const window *w = &job->w;
+  const int64_t c = job->c, last = kr_min((task + 1) * job->grain, w->n * w->out[0] * w->out[1]);
+  for (int64_t row = task * job->grain; row < last; ++row) {
+    const row_place o = window_row(w->out, row);
+    span at[3] = {window_cells(w, 0, o.d), window_cells(w, 1, o.h)};
+    real *y = (real *)job->y + row * w->out[2] * c;
+    for (int64_t ow = 0; ow < w->out[2]; ++ow, y += c) {
+      at[2] = window_cells(w, 2, ow);
+      const box b = window_box(w, c, o.n, at);
+      const real *x = (const real *)job->x + b.at;
+      if (is_box(&b, 2)) KR_FN(average_cell)(x, &b, (const int64_t[3]){1, 2, 2}, y, c);
+      else if (is_box(&b, 3)) KR_FN(average_cell)(x, &b, (const int64_t[3]){1, 3, 3}, y, c);
+      else KR_FN(average_cell)(x, &b, b.count, y, c);
+    }
+  }
+}
+
+/* Fills the job of a kernel whose result is like y, and runs it over rows of y. */
+static kr_status KR_FN(pool)(const kr_call *call, const kr_array *x, pool_job *job, kr_task_fn fn) {
+  const kr_array *y = &call->out[0];
+  if (kr_size(y) == 0) return KR_OK;
+  job->w = pool_window(call, x, y);
+  job->x = x->data;
+  job->y = y->data;
+  job->c = x->shape[x->ndim - 1];
+  const window *w = &job->w;
+  const int64_t rows = w->n * w->out[0] * w->out[1];
+  job->grain = window_grain(rows, w->out[2] * job->c * w->size[0] * w->size[1] * w->size[2]);
+  kr_parallel(call->threads, kr_ceil_div(rows, job->grain), fn, job);
+  return KR_OK;
+}
+
+static kr_status KR_FN(avg_pool)(const kr_call *c) {
+  pool_job job = {0};
+  return KR_FN(pool)(c, &c->in[0], &job, KR_FN(avg_task));
+}
+
+/* ---- gradient: a task is `grain` rows of dx ---------------------------------------------------------------------- */
+
+static void KR_FN(avg_grad_task)(void *arg, int64_t task, KR_UNUSED int worker) {
+  const pool_job *job = arg;
+  const window *w = &job->w;
+  const int64_t c = job->c, last = kr_min((task + 1) * job->grain, w->n * w->in[0] * w->in[1]);
+  for (int64_t row = task * job->grain; row < last; ++row) {
+    const row_place i = window_row(w->in, row);
+    const span od = window_outputs(w, 0, i.d, i.d + 1), oh = window_outputs(w, 1, i.h, i.h + 1);
+    real *dx = (real *)job->y + row * w->in[2] * c;
+    memset(dx, 0, (size_t)(w->in[2] * c) * sizeof(real));
+    for (int64_t d = od.from; d < od.to; ++d)
+      for (int64_t h = oh.from; h < oh.to; ++h) {
+        const span at_d = window_cells(w, 0, d), at_h = window_cells(w, 1, h);
+        const int64_t cells = (at_d.to - at_d.from) * (at_h.to - at_h.from);
+        const real *g = (const real *)job->g + ((i.n * w->out[0] + d) * w->out[1] + h) * w->out[2] * c;
+        for (int64_t ow = 0; ow < w->out[2]; ++ow, g += c) {
+          const span at = window_cells(w, 2, ow);
+          const vreal scale = v_set1(1 / (real)(cells * (at.to - at.from)));
+          for (int64_t j = 0; j < c; j += V_LANES) {
+            const int64_t lanes = kr_min(V_LANES, c - j);
+            const vreal share = v_mul(KR_FN(load)(g + j, lanes), scale);
+            for (real *p = dx + at.from * c + j; p < dx + at.to * c; p += c)
+              KR_FN(store)(p, v_add(KR_FN(load)(p, lanes), share), lanes);
+          }
+        }
+      }
+  }
+}
+
+static kr_status KR_FN(avg_pool_grad)(const kr_call *call) {
+  const kr_array *g = &call->in[0], *dx = &call->out[0];
+  if (kr_size(dx) == 0) return KR_OK;
+  pool_job job = {.w = pool_window(call, dx, g), .g = g->data, .y = dx->data, .c = dx->shape[dx->ndim - 1]};
+  const window *w = &job.w;
+  const int64_t rows = w->n * w->in[0] * w->in[1];
+  job.grain = window_grain(rows, w->in[2] * job.c * 4);
+  kr_parallel(call->threads, kr_ceil_div(rows, job.grain), KR_FN(avg_grad_task), &job);
+  return KR_OK;
+}

@@ -162,3 +162,45 @@ class Weave:
 def test_chains_that_products_tie_to_each_other(seed):
     for s in range(seed, seed + 50):
         run_both_ways(Weave(s), (2,))
+
+
+class Mixed:
+    """Temporaries of many sizes within blocks: dtypes, columns, rows, and reductions to one number for each row."""
+
+    def __init__(self, seed):
+        rng = np.random.default_rng(seed)
+        n, m = int(rng.choice([1, 17, 40, 300])), int(rng.choice([1, 5, 33]))
+        self.inputs = [rng.normal(size=s).astype("float32") for s in ((n, m), (n, m), (n, 1), (m,))]
+        self.variables = []
+        self.plan = rng.integers(1 << 30, size=(int(rng.integers(10, 24)), 3)).tolist()
+
+    def step(self, *inputs):
+        values = list(inputs)
+        for kind, a, b in self.plan:
+            x = values[-1 - a % min(len(values), 5)]
+            y = values[b % len(values)]
+            match kind % 8:
+                case 0:
+                    out = ops.cast(x, "float64") * 1.5
+                case 1:
+                    out = ops.cast(ops.cast(x, "float32") > ops.cast(y, "float32"), "float32")
+                case 2:
+                    out = ops.cast(x, "float32") + ops.cast(y, "float32")
+                case 3:
+                    out = ops.tanh(x)
+                case 4:
+                    out = ops.mean(x, axis=-1, keepdims=True)
+                case 5:
+                    out = ops.where(ops.cast(y, "bool"), ops.cast(x, "float32"), 0.5)
+                case 6:
+                    out = x * ops.cast(x, "float32")
+                case _:
+                    out = ops.cast(ops.cast(x, "float32") * 4, "int8") + 1
+            values.append(out)
+        return values[-1], values[len(values) // 2], values[-4]
+
+
+@pytest.mark.parametrize("seed", range(0, 200, 50))
+def test_temporaries_of_many_sizes(seed):
+    for s in range(seed, seed + 50):
+        run_both_ways(Mixed(s), (1, 3))

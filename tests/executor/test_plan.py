@@ -209,6 +209,19 @@ def test_the_same_memory_under_two_shapes_is_not_overwritten():
     check_step(square, (f32(9),))
 
 
+def test_what_every_block_of_rows_reads_whole_is_not_overwritten_by_rows():
+    # x is broadcast over the rows of `big`, and has as many rows itself.
+    def step(a, w, big):
+        x = ops.matmul(a, w)
+        return ops.matmul(x * ops.logsumexp(ops.tanh(big) + x, axis=-1), ops.transpose(w))
+
+    args = f32(64, 4), f32(4, 64), f32(64, 64, 64)
+    (block,) = [c for c in planned(step, *args).graph.calls if c.parts is not None]
+    assert [c.op.name for c in block.body] == ["tanh", "add", "logsumexp", "multiply"] and block.parts[0][0] == 64
+    check_lives(planned(step, *args))
+    check_step(step, args)
+
+
 # Variables.
 
 

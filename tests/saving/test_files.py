@@ -278,6 +278,18 @@ def test_weights_go_and_come_back(tmp_path, name):
     same(model.get_weights(), other.get_weights())
 
 
+def test_safetensors_is_what_its_own_package_reads(tmp_path):
+    package = pytest.importorskip("safetensors.numpy")
+    model = net()
+    model.save_weights(tmp_path / "w.safetensors")
+    arrays = package.load_file(tmp_path / "w.safetensors")
+    assert np.array_equal(arrays["layers/dense/vars/0"], model.layers[0].kernel.numpy())
+    package.save_file({k: v + 1 for k, v in arrays.items()}, tmp_path / "more.safetensors")
+    before = model.get_weights()
+    model.load_weights(tmp_path / "more.safetensors")
+    same([w + 1 for w in before], model.get_weights())
+
+
 def test_shards(tmp_path):
     model = trained()
     cap = 64 / 1024**3

@@ -28,6 +28,7 @@ _LAZY = {
             "dtype_policies",
             "initializers",
             "layers",
+            "legacy",
             "losses",
             "metrics",
             "models",

@@ -40,6 +40,7 @@ ALLOWED = {
     "dtype_policies": {"engine"},
     "preprocessing": {"data", "utils"},
     "saving": {"engine"},
+    "legacy": {"engine", "saving"},
     "tree": {"engine"},
     # Loaded by `import kerasish` itself; everything else waits for its first use.
     "kerasish": {"engine", "ops", "random", "tree", "version"},

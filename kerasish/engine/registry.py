@@ -32,12 +32,14 @@ def register(symbol: T, module: str = "keras.layers", name: str | None = None, a
         symbol: class or function.
         module: Keras's public module path, such as `"keras.layers"`; configs carry it as `"module"`.
         name: name in that module; the symbol's own name by default.
-        aliases: further module paths (`"keras.dtype_policies"`) under which configs may name it.
+        aliases: further module paths (`"keras.dtype_policies"`) under which configs may name it, or whole paths
+            (`"keras.layers.Convolution1D"`) whose last part is a class's name.
 
     Raises:
         ValueError: another symbol already has one of these paths.
     """
-    paths = [f"{m}.{name or symbol.__name__}" for m in (module, *aliases)]
+    own = name or symbol.__name__
+    paths = [m if m.rpartition(".")[2][:1].isupper() else f"{m}.{own}" for m in (module, *aliases)]
     for path in paths:
         if _symbols.setdefault(path, symbol) is not symbol:
             raise ValueError(f"register: {path} is already taken. Received: {symbol!r}, registered: {_symbols[path]!r}")

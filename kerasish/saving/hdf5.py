@@ -6,7 +6,9 @@ references, plug-in filters. A file of weights needs none of it, and each is ref
 
 from __future__ import annotations
 
+import io
 import math
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 
 from .errors import bad_file, reading
 from .limits import Limits, MiB
+from .object_header import text_bytes
 
 # Deflate, shuffle and the checksum: what h5py offers and needs no plug-in.
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32"}
@@ -78,6 +81,7 @@ class WeightsReader:
         self.file, self.member, self.limits = file, member, limits
         self.arrays: dict[str, StoredArray] = {}
         self.groups: dict[str, Any] = {}
+        self._source, self._texts_checked = source, set()
         with reading(file, member, "the file is HDF5"):
             self._file = h5py().File(source, "r")
         try:
@@ -196,6 +200,22 @@ class WeightsReader:
             return np.dtype("float32")  # Keras's mark; there is no bfloat16 here
         return None
 
+    def check_texts(self, item: Any) -> None:
+        """Raises unless the texts among an object's attributes fit in the file; before any of them is read."""
+        address = self._address(item)[1]
+        if address in self._texts_checked:
+            return
+        where = self.name(item.name)
+        with reading(self.file, where, "the attributes can be read"):
+            size, read = _raw(self._source)
+            with read:
+                total = text_bytes(lambda at, n: _piece(read, at, n, size), address)
+        if total > min(size, self.limits.config_bytes):
+            raise bad_file(
+                self.file, where, "the texts of the attributes fit in the file", bytes=total, file_bytes=size
+            )
+        self._texts_checked.add(address)
+
     def text(self, item: Any, key: str) -> str | None:
         """A string attribute of a group or array; None where there is none of that kind."""
         if key not in item.attrs:
@@ -203,6 +223,7 @@ class WeightsReader:
         attribute = item.attrs.get_id(key)
         if attribute.shape != () or h5py().check_string_dtype(attribute.dtype) is None:
             return None
+        self.check_texts(item)
         with reading(self.file, self.name(f"{item.name}@{key}"), "the attribute is a text"):
             value = item.attrs[key]
             return value.decode("utf-8") if isinstance(value, bytes) else str(value)
@@ -229,6 +250,20 @@ class WeightsReader:
                 if name is not None:
                     out[path[: -len("/vars")] if path != "vars" else ""] = name
         return out
+
+
+def _raw(source: Any) -> tuple[int, Any]:
+    """Size and content of a file."""
+    if hasattr(source, "getbuffer"):
+        return len(source.getbuffer()), io.BytesIO(source.getbuffer())
+    return os.path.getsize(source), open(source, "rb")
+
+
+def _piece(file: Any, at: int, size: int, whole: int) -> bytes:
+    if at < 0 or size < 0 or at + size > whole:
+        raise ValueError("the object header lies in the file")
+    file.seek(at)
+    return file.read(size)
 
 
 class WeightsWriter:

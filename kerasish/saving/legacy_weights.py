@@ -43,6 +43,7 @@ def texts(reader: Any, path: str, key: str) -> list[str] | None:
     if not keys:
         return None
     out: list[str] = []
+    reader.check_texts(group)
     for k in keys:
         attribute = group.attrs.get_id(k)
         is_text = attribute.dtype.kind == "S" or h5py().check_string_dtype(attribute.dtype) is not None

@@ -6,8 +6,10 @@ import datetime
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
+import warnings
 from typing import Any
 
 from ..engine.allowance import allowance
@@ -78,6 +80,7 @@ _NEWER = {
     "loss_scale_factor": None, "flash_attention": None
 }  # fmt: skip
 _UNSET = object()
+_OWN_OP = re.compile(r'"module": "kerasish\.ops", "class_name": "(\w+)"')
 
 
 def _for_older_versions(config: Any) -> Any:
@@ -100,6 +103,13 @@ def _texts(model: Any) -> tuple[bytes, bytes]:
     """config.json and metadata.json."""
     with ObjectSharingScope():
         config = json.dumps(_for_older_versions(json.loads(json.dumps(serialize_keras_object(model)))))
+    own = sorted(set(_OWN_OP.findall(config)))
+    if own:
+        warnings.warn(
+            f"save_model: the graph of {model.name!r} calls ops that Keras has no form for: {', '.join(own)}. The file "
+            "opens in kerasish only.",
+            stacklevel=4,
+        )
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     return config.encode(), json.dumps({"keras_version": KERAS_VERSION, "date_saved": now}).encode()
 

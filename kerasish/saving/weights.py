@@ -37,7 +37,7 @@ def save_weights(
     Args:
         model: a model that is built.
         filepath: path of the file: `.weights.h5` (Keras's format), `.weights.json` with `max_shard_size`, or
-            `.safetensors` (needs the `safetensors` extra; the optimizer is left out).
+            `.safetensors` (the optimizer is left out).
         overwrite: whether an older file is replaced; otherwise the user is asked.
         max_shard_size: GiB of arrays in one file; the index is the file at `filepath`.
         **kwargs: `objects_to_skip`, a list of layers that are left out.

@@ -52,6 +52,7 @@ def custom_function(x):
 
 @pytest.fixture(autouse=True)
 def clean_registry(monkeypatch):
+    registry.load_homes()  # what registers itself at its first import must not do so into the empty tables
     for name in ("_symbols", "_path_of", "_paths_ending_in", "_custom_objects", "_custom_names"):
         monkeypatch.setattr(registry, name, {})
     registry.register(Plain)

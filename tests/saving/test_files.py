@@ -233,6 +233,38 @@ def test_clone_model_of_nested_models():
         keras.models.clone_model(Own(), input_tensors=[1])
 
 
+def test_ops_that_keras_has_no_form_for(tmp_path):
+    x = keras.Input((6, 4))
+    model = keras.Model(x, keras.ops.quantile(x, 0.5, axis=1))
+    with pytest.warns(
+        UserWarning, match=r"calls ops that Keras has no form for: quantile. The file opens in kerasish only"
+    ):
+        model.save(tmp_path / "m.keras")
+    other = keras.saving.load_model(tmp_path / "m.keras")
+    data = np.random.default_rng(0).normal(size=(2, 6, 4)).astype("float32")
+    same([model(data).numpy()], [other(data).numpy()])
+
+
+def test_the_config_of_a_file_leaves_out_what_older_versions_lack(tmp_path):
+    keras.Sequential([keras.Input((4,)), L.Dense(2), L.BatchNormalization()]).save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as z:
+        text = z.read("config.json").decode()
+    assert "quantization_config" not in text and "input_axes" not in text and "renorm" not in text
+    assert '"dtype": "float32"' in text and "DTypePolicy" not in text
+    mixed = keras.Sequential([keras.Input((4,)), L.Dense(2, dtype="mixed_float16")])
+    mixed.save(tmp_path / "x.keras")
+    assert keras.saving.load_model(tmp_path / "x.keras").layers[0].dtype_policy.name == "mixed_float16"
+
+
+def test_second_names_and_second_modules_of_a_class_resolve():
+    from kerasish import layers, models
+    from kerasish.engine.registry import find_symbol
+
+    assert find_symbol("keras.layers", "Convolution2D") is layers.Conv2D
+    assert find_symbol("keras.models", "Sequential") is models.Sequential
+    assert find_symbol("keras.layers", "Layer") is layers.Layer
+
+
 # -- weights -----------------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +276,18 @@ def test_weights_go_and_come_back(tmp_path, name):
     other = net(seed=5)
     other.load_weights(path)
     same(model.get_weights(), other.get_weights())
+
+
+def test_safetensors_is_what_its_own_package_reads(tmp_path):
+    package = pytest.importorskip("safetensors.numpy")
+    model = net()
+    model.save_weights(tmp_path / "w.safetensors")
+    arrays = package.load_file(tmp_path / "w.safetensors")
+    assert np.array_equal(arrays["layers/dense/vars/0"], model.layers[0].kernel.numpy())
+    package.save_file({k: v + 1 for k, v in arrays.items()}, tmp_path / "more.safetensors")
+    before = model.get_weights()
+    model.load_weights(tmp_path / "more.safetensors")
+    same([w + 1 for w in before], model.get_weights())
 
 
 def test_shards(tmp_path):

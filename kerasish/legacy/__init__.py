@@ -1,0 +1,3 @@
+"""What Keras keeps for configs of its older versions."""
+
+from . import saving

@@ -28,6 +28,8 @@ def graph_of(sample):
         return None
     inputs = [keras.Input(batch_shape=a.shape, dtype=a.dtype.name) for a in arrays]
     outputs = get_op(sample.op)(*inputs, **sample.attrs)
+    if "chooses" in get_op(sample.op).traits:  # Keras gives the elements, and not where they stood
+        outputs = outputs[get_op(sample.op).traits["chooses"][1]]
     if len(arrays) == 1:
         inputs, arrays = inputs[0], arrays[0]
     return keras.Model(inputs, list(outputs) if isinstance(outputs, tuple) else outputs), arrays

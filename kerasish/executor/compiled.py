@@ -165,6 +165,7 @@ class CompiledFunction:
         after_capture: called when a capture has ended, to drop what it has left behind.
         log: function of the captured structure -> positions of outputs that several batches log.
         watch: see `run_passes`.
+        warn: whether a warning says why the function is not compiled.
         told: reasons that a warning has given already, shared by functions that would have the same ones.
     """
 
@@ -179,13 +180,14 @@ class CompiledFunction:
         log: Callable[[Any], Sequence[int]] | None = None,
         watch: Callable[[str, Graph], None] | None = None,
         told: set[str] | None = None,
+        warn: bool = True,
     ):
         functools.update_wrapper(self, fn, updated=())
         self.fn = fn
         self.name = name or getattr(fn, "__name__", "function")
         self.refusal: str | None = None
         self._warmup, self._version, self._after, self._log, self._watch = warmup, version, after_capture, log, watch
-        self._told = set() if told is None else told
+        self._told, self._warn = set() if told is None else told, warn
         self._programs: OrderedDict[Any, Compiled | int] = OrderedDict()
         self._suspect: tuple[Any, str] | None = None  # for which arguments a capture has failed, and why
         self._forgiven: set[str] = set()
@@ -336,7 +338,7 @@ class CompiledFunction:
 
     def _refuse(self, why: str) -> None:
         self.refusal = why
-        if why in self._told:
+        if why in self._told or not self._warn:
             return
         self._told.add(why)
         warnings.warn(

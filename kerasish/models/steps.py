@@ -253,6 +253,7 @@ class Steps:
             after_capture=self._clear_losses,
             log=scalar_logs if name == "train_step" else None,
             told=self.__dict__.setdefault("_told_reasons", set()),
+            warn=name != "call",  # a plain call was never promised to be compiled
         )
 
     def _compile_loss_keeps(self, losses: list) -> None:
@@ -260,13 +261,14 @@ class Steps:
             self._compile_loss.keep(losses)
 
     def _version(self) -> Any:
-        """Changes when an attribute of the model or of a layer in it does, or `trainable` of a Variable."""
+        """Changes when an attribute of the model, of a layer in it or of the optimizer does, or `trainable` of a
+        Variable."""
         seen, version = self._seen_version
         count = changes.count + Variable.changes
         if seen != count:
             version = (Variable.changes, *[x.__dict__.get("_changes", 0) for x in self._flatten_layers()])
             self.__dict__["_seen_version"] = count, version
-        return version
+        return version, getattr(self.optimizer, "_changes", 0)
 
     @property
     def _compiles(self) -> bool:

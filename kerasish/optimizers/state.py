@@ -24,6 +24,8 @@ class OptimizerState:
             raise RuntimeError(f"{type(self).__name__}: __init__ must call super().__init__() before anything else")
         if isinstance(value, Variable) and all(value is not v for v in self._variables):
             self._variables.append(value)
+        if self.__dict__.get(name) is not value:  # a step that was compiled before does not know
+            self.__dict__["_changes"] = self.__dict__.get("_changes", 0) + 1
         object.__setattr__(self, name, value)
 
     @property

@@ -415,3 +415,18 @@ def test_steps_per_execution_gives_the_same_numbers(steps):
     assert results[0][0] == results[1][0]
     for (path, a), (_, b) in zip(results[0][1], results[1][1]):
         np.testing.assert_array_equal(a, b, err_msg=path)
+
+
+def test_a_changed_attribute_of_the_optimizer_is_followed():
+    weights = []
+    for compiled in (True, False):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=compiled)
+        x, y = np.ones((8, 3), "float32"), np.ones((8, 2), "float32")
+        model.fit(x, y, batch_size=4, verbose=0)
+        model.optimizer.clipvalue = 1e-3
+        model.fit(x, y, batch_size=4, verbose=0)
+        weights.append(model.get_weights())
+    for a, b in zip(*weights):
+        np.testing.assert_array_equal(a, b)

@@ -31,7 +31,7 @@ asan:
 	tar -cf - --exclude='*.so' --exclude=__pycache__ csrc kerasish tests setup.py pyproject.toml | tar -xf - -C build/asan-tree
 	cd build/asan-tree && KERASISH_SANITIZE=1 $(PYTHON) setup.py -q build_ext --inplace
 	cd build/asan-tree && PYTHONPATH=. ASAN_OPTIONS=detect_leaks=0 \
-	  LD_PRELOAD=$$($(lastword $(CC)) -print-file-name=libasan.so) $(PYTHON) -m pytest tests/kernels
+	  LD_PRELOAD=$$($(lastword $(CC)) -print-file-name=libasan.so) $(PYTHON) -m pytest tests/kernels tests/executor/test_program.py
 
 # The C tests for 64-bit ARM, under emulation.
 neon:

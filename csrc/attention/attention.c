@@ -34,10 +34,11 @@
 #include "random/philox.h"
 
 enum {
-  QUERIES = 128,      /* queries of a block; a multiple of every panel's width */
-  KEYS = 128,         /* keys of a block; a multiple of that and of philox.h's 64 words */
-  TASK_WORK = 500000, /* multiply-adds that make a task */
-  PARTS = 32          /* tasks of the backward pass that are wanted at least */
+  QUERIES = 128,       /* queries of a block; a multiple of every panel's width */
+  CAUSAL_QUERIES = 64, /* of the backward pass, where half of the pairs on the diagonal of a block are in vain */
+  KEYS = 128,          /* keys of a block; a multiple of that and of philox.h's 64 words */
+  TASK_WORK = 500000,  /* multiply-adds that make a task */
+  PARTS = 32           /* tasks of the backward pass that are wanted at least */
 };
 
 typedef struct {
@@ -56,8 +57,8 @@ static void steps_of(const kr_array *x, int64_t *step) {
   }
 }
 
-/* extra: position of the first optional input. */
-static attention_shape shape_of(const kr_call *c, int extra) {
+/* extra: position of the first optional input; most: queries of a block at most. */
+static attention_shape shape_of(const kr_call *c, int extra, int64_t most) {
   const kr_array *q = &c->in[0], *k = &c->in[1];
   attention_shape s = {.batch = q->shape[0],
                        .queries = q->shape[1],
@@ -68,7 +69,7 @@ static attention_shape shape_of(const kr_call *c, int extra) {
                        .value_width = c->in[2].shape[3],
                        .causal = c->i[0] != 0};
   s.share = s.groups ? s.heads / s.groups : 0;
-  s.blocks = kr_ceil_div(s.queries, QUERIES);
+  s.blocks = kr_ceil_div(s.queries, most);
   s.block = s.blocks ? kr_round_up(kr_ceil_div(s.queries, s.blocks), GEMM_MAX_NR) : 0;
   s.blocks = s.block ? kr_ceil_div(s.queries, s.block) : 0;
   if (c->i[1]) steps_of(s.bias = &c->in[extra++], s.bias_step);

@@ -7,6 +7,9 @@ typedef struct {
   int64_t own, sums_size, parts, per_task;
 } KR_FN(backward);
 
+/* Queries of a block at most. */
+static int64_t KR_FN(most)(const kr_call *c) { return c->i[0] ? CAUSAL_QUERIES : QUERIES; }
+
 /* Into how many parts the queries of a key head are cut. */
 static int64_t KR_FN(parts)(const attention_shape *s) {
   const int64_t pairs = kr_max(1, s->batch * s->groups);
@@ -30,9 +33,33 @@ static int64_t KR_FN(sums_size)(const attention_shape *s) {
 
 static int64_t KR_FN(backward_own)(const attention_shape *s) {
   const int64_t both = s->width + s->value_width, columns = kr_round_up(s->width, GEMM_NR);
-  return kr_round_up(16 * 16 + s->block * (2 * both + columns + 2) + GEMM_NR * both + KEYS * columns +
-                         4 * QUERIES * GEMM_NR + (s->seed ? kr_ceil_div(QUERIES * KEYS, (int64_t)sizeof(real)) : 0),
+  return kr_round_up(16 * 16 + s->block * (2 * both + columns + 2) + KR_FN(sums_size)(s) +
+                         kr_round_up(s->keys, GEMM_NR) * columns + 4 * QUERIES * GEMM_NR +
+                         (s->seed ? kr_ceil_div(QUERIES * KEYS, (int64_t)sizeof(real)) : 0),
                      16);
+}
+
+/* All keys and values of a key head, packed: the right operands of the first two products, laid out as the sums are, and
+ * keys as they lie in memory, in panels of `step` keys, for the product that makes dq. */
+typedef struct {
+  real *right, *rows;
+  int64_t step;
+} KR_FN(key_block);
+
+static void KR_FN(pack_keys)(const KR_FN(backward) * f, int64_t b, int64_t group, const KR_FN(key_block) * to) {
+  const attention_shape *s = &f->j.s;
+  const int64_t h = s->width, depth = s->value_width, k_row = s->groups * h, v_row = s->groups * depth;
+  const real *k = f->j.key + b * s->keys * k_row + group * h, *v = f->j.value + b * s->keys * v_row + group * depth;
+  for (int64_t key = 0; key < s->keys; key += GEMM_NR) {
+    const int64_t cols = kr_min(GEMM_NR, s->keys - key), width = KR_FN(panel_width)(cols);
+    real *right = to->right + key * (h + depth);
+    KR_FN(pack_right)(k + key * k_row, k_row, cols, width, h, right);
+    KR_FN(pack_right)(v + key * v_row, v_row, cols, width, depth, right + h * width);
+  }
+  for (int64_t i = 0; i < h; i += GEMM_NR) {
+    const int64_t cols = kr_min(GEMM_NR, h - i);
+    KR_FN(pack_copy)(k + i, k_row, cols, KR_FN(panel_width)(cols), s->keys, to->rows + i * to->step);
+  }
 }
 
 /* A block of queries of one head, packed. */
@@ -109,20 +136,16 @@ static void KR_FN(weights_and_gradient)(const KR_FN(backward) * f, const KR_FN(p
 }
 
 /* One block of queries against all keys: adds to `sums` and writes dq. */
-static void KR_FN(backward_block)(const KR_FN(backward) * f, int64_t b, int64_t head, int64_t q0, real *sums,
-                                  real *scratch) {
+static void KR_FN(backward_block)(const KR_FN(backward) * f, int64_t b, int64_t head, int64_t q0,
+                                  const KR_FN(key_block) * keys, real *sums, real *scratch) {
   const KR_FN(scores) *j = &f->j;
   const attention_shape *s = &j->s;
-  const int64_t h = s->width, depth = s->value_width, group = head / s->share, block = s->block;
-  const int64_t k_row = s->groups * h, v_row = s->groups * depth;
+  const int64_t h = s->width, depth = s->value_width, block = s->block;
   KR_FN(query_block) a = {.b = b, .head = head, .first = q0, .n = kr_min(block, s->queries - q0)};
   a.q = TAKE(scratch, block * h), a.q_turned = TAKE(scratch, block * h);
   a.g = TAKE(scratch, block * depth), a.g_turned = TAKE(scratch, block * depth);
   a.delta = TAKE(scratch, block), a.lse = TAKE(scratch, block);
-  const int64_t columns = kr_round_up(h, GEMM_NR); /* panels of dq, and of the keys of a block as they lie in memory */
-  real *const dq = TAKE(scratch, block * columns), *const k_rows = TAKE(scratch, KEYS * columns);
-  real *const k = TAKE(scratch, GEMM_NR * h), *const v = TAKE(scratch, GEMM_NR * depth);
-  real *const dp = TAKE(scratch, QUERIES * GEMM_NR);
+  real *const dq = TAKE(scratch, block * kr_round_up(h, GEMM_NR)), *const dp = TAKE(scratch, QUERIES * GEMM_NR);
   KR_FN(panel) p = {.b = b, .head = head, .query = q0, .rows = a.n};
   p.s = TAKE(scratch, QUERIES * GEMM_NR);
   p.tile = TAKE(scratch, QUERIES * GEMM_NR);
@@ -131,41 +154,29 @@ static void KR_FN(backward_block)(const KR_FN(backward) * f, int64_t b, int64_t 
   real *const dlogits = f->dlogits ? f->dlogits + ((b * s->heads + head) * s->queries + q0) * s->keys : NULL;
 
   KR_FN(pack_queries)(f, &a);
-  int64_t key = 0;
-  for (; key < s->keys; key += KEYS) {
-    if (s->causal && key >= q0 + a.n && !a.dead) break;
-    const int64_t nk = kr_min(KEYS, s->keys - key), at = b * s->keys + key;
+  for (; p.key < s->keys; p.key += GEMM_NR) {
+    if (s->causal && p.key >= q0 + a.n && !a.dead) break;
+    const real *right = keys->right + p.key * (h + depth);
+    real *const dv = sums + p.key * (h + depth);
+    p.cols = kr_min(GEMM_NR, s->keys - p.key);
+    p.width = KR_FN(panel_width)(p.cols);
+    if (keep && p.key % KEYS == 0) decide(&j->drop, s, b, head, q0, a.n, p.key, kr_min(KEYS, s->keys - p.key), keep);
+    KR_FN(gemm_panel)(a.n, h, a.q, right, p.width, p.s, 0);
+    KR_FN(gemm_panel)(a.n, depth, a.g, right + h * p.width, p.width, dp, 0);
+    KR_FN(finish_scores)(j, &p);
+    KR_FN(weights_and_gradient)(f, &p, &a, keep ? keep + p.key % KEYS : NULL, dp);
+    KR_FN(gemm_panel)(depth, a.n, a.g_turned, p.s, p.width, dv, 1);
+    KR_FN(gemm_panel)(h, a.n, a.q_turned, dp, p.width, dv + depth * p.width, 1);
     for (int64_t i = 0; i < h; i += GEMM_NR) {
-      const int64_t cols = kr_min(GEMM_NR, h - i);
-      KR_FN(pack_copy)(j->key + at * k_row + group * h + i, k_row, cols, KR_FN(panel_width)(cols), nk,
-                       k_rows + i * KEYS);
+      const int64_t width = KR_FN(panel_width)(kr_min(GEMM_NR, h - i));
+      const real *rows = keys->rows + i * keys->step + p.key * width;
+      KR_FN(gemm_panel_of_rows)(a.n, p.cols, dp, p.width, rows, width, dq + i * block, p.key > 0);
     }
-    if (keep) decide(&j->drop, s, b, head, q0, a.n, key, nk, keep);
-    for (int64_t c = 0; c < nk; c += GEMM_NR) {
-      real *const dv = sums + (key + c) * (h + depth);
-      p.key = key + c;
-      p.cols = kr_min(GEMM_NR, nk - c);
-      p.width = KR_FN(panel_width)(p.cols);
-      KR_FN(pack_right)(j->key + (at + c) * k_row + group * h, k_row, p.cols, p.width, h, k);
-      KR_FN(pack_right)(j->value + (at + c) * v_row + group * depth, v_row, p.cols, p.width, depth, v);
-      KR_FN(gemm_panel)(a.n, h, a.q, k, p.width, p.s, 0);
-      KR_FN(gemm_panel)(a.n, depth, a.g, v, p.width, dp, 0);
-      KR_FN(finish_scores)(j, &p);
-      KR_FN(weights_and_gradient)(f, &p, &a, keep ? keep + c : NULL, dp);
-      KR_FN(gemm_panel)(depth, a.n, a.g_turned, p.s, p.width, dv, 1);
-      KR_FN(gemm_panel)(h, a.n, a.q_turned, dp, p.width, dv + depth * p.width, 1);
-      for (int64_t i = 0; i < h; i += GEMM_NR) {
-        const int64_t width = KR_FN(panel_width)(kr_min(GEMM_NR, h - i));
-        const real *keys = k_rows + i * KEYS + c * width;
-        KR_FN(gemm_panel_of_rows)(a.n, p.cols, dp, p.width, keys, width, dq + i * block, p.key > 0);
-      }
-      if (dlogits)
-        for (int64_t i = 0; i < a.n; ++i)
-          memcpy(dlogits + i * s->keys + p.key, dp + i * p.width, (size_t)p.cols * sizeof(real));
-    }
+    for (int64_t i = 0; dlogits && i < a.n; ++i)
+      memcpy(dlogits + i * s->keys + p.key, dp + i * p.width, (size_t)p.cols * sizeof(real));
   }
-  if (dlogits && key < s->keys)
-    for (int64_t i = 0; i < a.n; ++i) memset(dlogits + i * s->keys + key, 0, (size_t)(s->keys - key) * sizeof(real));
+  for (int64_t i = 0; dlogits && p.key < s->keys && i < a.n; ++i)
+    memset(dlogits + i * s->keys + p.key, 0, (size_t)(s->keys - p.key) * sizeof(real));
   for (int64_t i = 0; i < h; i += GEMM_NR) {
     const int64_t cols = kr_min(GEMM_NR, h - i), width = KR_FN(panel_width)(cols);
     for (int64_t q = 0; q < a.n; ++q) {
@@ -201,10 +212,16 @@ static void KR_FN(backward_task)(void *arg, int64_t task, int worker) {
   const int64_t all = s->batch * s->groups * f->parts, items = s->share * s->blocks;
   for (int64_t i = task * f->per_task; i < kr_min(all, (task + 1) * f->per_task); ++i) {
     const int64_t pair = i / f->parts, part = i % f->parts, b = pair / s->groups, group = pair % s->groups;
-    real *sums = f->sums + (f->parts > 1 ? i : worker) * f->sums_size;
+    real *sums = f->sums + (f->parts > 1 ? i : worker) * f->sums_size, *scratch = f->scratch + worker * f->own;
+    KR_FN(key_block) keys = {.step = kr_round_up(s->keys, GEMM_NR)};
+    keys.right = TAKE(scratch, f->sums_size);
+    keys.rows = TAKE(scratch, keys.step * kr_round_up(s->width, GEMM_NR));
+    KR_FN(pack_keys)(f, b, group, &keys);
     memset(sums, 0, (size_t)f->sums_size * sizeof(real));
-    for (int64_t q = part * items / f->parts; q < (part + 1) * items / f->parts; ++q) KR_FN(backward_block)
-    (f, b, group * s->share + q / s->blocks, q % s->blocks * s->block, sums, f->scratch + worker * f->own);
+    for (int64_t q = part * items / f->parts; q < (part + 1) * items / f->parts; ++q) {
+      const int64_t head = group * s->share + q / s->blocks, first = q % s->blocks * s->block;
+      KR_FN(backward_block)(f, b, head, first, &keys, sums, scratch);
+    }
     if (f->parts == 1) KR_FN(finish_keys)(f, pair, sums);
   }
 }
@@ -216,7 +233,7 @@ static void KR_FN(finish_task)(void *arg, int64_t task, int worker) {
 }
 
 static size_t KR_FN(attention_grad_scratch)(const kr_call *c) {
-  const attention_shape s = shape_of(c, 7);
+  const attention_shape s = shape_of(c, 7, KR_FN(most)(c));
   const int64_t workers = kr_min(c->threads, KR_FN(backward_tasks)(&s)), parts = KR_FN(parts)(&s);
   const int64_t sums = parts > 1 ? s.batch * s.groups * parts : workers;
   return (size_t)(workers * KR_FN(backward_own)(&s) + sums * KR_FN(sums_size)(&s)) * sizeof(real);
@@ -224,7 +241,7 @@ static size_t KR_FN(attention_grad_scratch)(const kr_call *c) {
 
 static kr_status KR_FN(attention_grad)(const kr_call *c) {
   KR_FN(backward)
-  f = {.j = KR_FN(scores_of)(c, 7),
+  f = {.j = KR_FN(scores_of)(c, 7, KR_FN(most)(c)),
        .y = c->in[3].data,
        .lse = c->in[4].data,
        .g = c->in[5].data,

@@ -103,9 +103,11 @@ static void KR_FN(forward_block)(const KR_FN(forward) * f, int64_t b, int64_t he
   }
   KR_FN(times)(q, kr_round_up(nq, GEMM_NR) * h, j->scale);
 
-  for (p.key = 0; p.key < s->keys; p.key += KEYS) {
+  for (int64_t step; p.key < s->keys; p.key += step) {
     if (s->causal && p.key >= q0 + nq && !KR_FN(any_dead)(max, nq)) break;
-    p.rows = kr_min(KEYS, s->keys - p.key);
+    /* Where keys begin to lie past queries, in smaller steps: then fewer of those are computed in vain. */
+    step = s->causal && p.key + KEYS > q0 ? (s->seed ? WORDS : GEMM_MAX_NR) : KEYS;
+    p.rows = kr_min(step, s->keys - p.key);
     const int64_t at = b * s->keys + p.key;
     KR_FN(pack_left)(j->key + at * k_row + group * h, k_row, p.rows, h, k);
     KR_FN(pack_left_turned)(j->value + at * v_row + group * depth, v_row, depth, p.rows, v);
@@ -114,6 +116,7 @@ static void KR_FN(forward_block)(const KR_FN(forward) * f, int64_t b, int64_t he
       p.query = q0 + c;
       p.cols = kr_min(GEMM_NR, nq - c);
       p.width = KR_FN(panel_width)(p.cols);
+      if (s->causal && p.key >= p.query + p.cols && !KR_FN(any_dead)(max + c, p.cols)) continue;
       KR_FN(gemm_panel)(p.rows, h, k, q + c * h, p.width, p.s, 0);
       KR_FN(finish_scores)(j, &p);
       KR_FN(online_softmax)(&p, max + c, sum + c, o + c * depth, depth, p.key == 0);
@@ -138,13 +141,14 @@ static void KR_FN(forward_task)(void *arg, int64_t task, int worker) {
 }
 
 static size_t KR_FN(attention_scratch)(const kr_call *c) {
-  const attention_shape s = shape_of(c, 3);
+  const attention_shape s = shape_of(c, 3, QUERIES);
   const int64_t tasks = kr_ceil_div(s.batch * s.heads * s.blocks, KR_FN(forward_group)(&s));
   return (size_t)(kr_min(c->threads, tasks) * kr_round_up(KR_FN(forward_own)(&s), 16)) * sizeof(real);
 }
 
 static kr_status KR_FN(attention)(const kr_call *c) {
-  KR_FN(forward) f = {.j = KR_FN(scores_of)(c, 3), .y = c->out[0].data, .lse = c->out[1].data, .scratch = c->scratch};
+  KR_FN(forward)
+  f = {.j = KR_FN(scores_of)(c, 3, QUERIES), .y = c->out[0].data, .lse = c->out[1].data, .scratch = c->scratch};
   const attention_shape *s = &f.j.s;
   if (s->keys == 0) {
     memset(f.y, 0, (size_t)kr_size(&c->out[0]) * sizeof(real));

@@ -9,10 +9,10 @@ typedef struct {
   real scale, kept; /* kept: what dropout multiplies the weights with that it keeps */
 } KR_FN(scores);
 
-static KR_FN(scores) KR_FN(scores_of)(const kr_call *c, int extra) {
+static KR_FN(scores) KR_FN(scores_of)(const kr_call *c, int extra, int64_t most) {
   KR_FN(scores)
   j = {.query = c->in[0].data, .key = c->in[1].data, .value = c->in[2].data, .scale = (real)c->f[0]};
-  j.s = shape_of(c, extra);
+  j.s = shape_of(c, extra, most);
   j.drop = dropout_of(c, &j.s);
   j.kept = c->f[1] < 1 ? (real)(1 / (1 - c->f[1])) : 0;
   return j;

@@ -41,7 +41,7 @@ def _layer_model(case: Any) -> Callable[[Any], Any]:
     def build(K: Any) -> Any:
         dtype = "int32" if case.integers else "float32"
         inputs = [K.Input(batch_shape=(None, *shape[1:]), dtype=dtype) for shape in case.shapes]
-        outputs = case.make(K.layers)(inputs[0] if len(inputs) == 1 else inputs)
+        outputs = case.call(case.make(K.layers), inputs[0] if len(inputs) == 1 else inputs)
         return K.Model(inputs[0] if len(inputs) == 1 else inputs, outputs)
 
     return build

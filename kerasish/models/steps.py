@@ -316,7 +316,10 @@ class Steps:
 
             if self._compiles:
                 step = self._compiled_step(step, "predict_step", warmup=1)
-            function = lambda batches: [step(b) for b in batches]  # noqa: E731
+
+            def function(batches: list) -> list:
+                return [step(b) for b in batches]
+
             function.compiled = step if self._compiles else None
             self.__dict__["predict_function"] = function
         return self.predict_function

@@ -25,7 +25,7 @@ def _parts(call: Call) -> list[tuple[int, list[Call]]] | None:
 
 
 def sweep(graph: Graph) -> None:
-    """Joins neighbours; views between them wait until after the step where they show what it makes."""
+    """Joins neighbours; any other call, a view included, ends a run of them."""
     out: list[Call] = []
     run: list[Call] = []
     parts: list[tuple[int, list[Call]]] = []

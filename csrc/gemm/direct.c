@@ -1,11 +1,18 @@
 /* The tiles of gemm/direct.h, once for each ISA, for float and for double. */
 #include "gemm/direct.h"
 
-/* The heights that get code of their own: all of them for the outer tile; the direct tile computes rows in vain up to
- * the next one, since its callers cut so that this happens once in many tiles. */
+/* What gets code of its own: for the outer tile every height and every number of vectors up to DIRECT_NV; the direct
+ * tile computes rows in vain up to the next height, since its callers cut so that this happens once in many tiles. */
 #define ROWS_TO_4(X) X(1) X(2) X(3) X(4)
 #define ROWS_TO_6(X) ROWS_TO_4(X) X(5) X(6)
 #define ROWS_TO_12(X) ROWS_TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12)
+#define VECTORS_TO_2(rows, X) X(rows, 1) X(rows, 2)
+#define VECTORS_TO_4(rows, X) VECTORS_TO_2(rows, X) X(rows, 3) X(rows, 4)
+#if defined(KR_FOR_AVX512) || defined(KR_FOR_AVX2)
+#define OUTER_VECTORS VECTORS_TO_2
+#else
+#define OUTER_VECTORS VECTORS_TO_4
+#endif
 #if defined(KR_FOR_AVX512)
 #define OUTER_ROWS ROWS_TO_12
 #define DIRECT_HEIGHTS(X) X(4) X(8) X(12)

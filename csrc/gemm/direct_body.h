@@ -105,23 +105,20 @@ KR_INLINE void KR_FN(by_columns)(const KR_FN(outer_args) * t, const int rows, co
 #undef LOAD
 }
 
-#define TILE(rows, name, nv, edge) \
-  static void KR_FN(outer_##rows##_##name)(const KR_FN(outer_args) * t) { KR_FN(by_columns)(t, rows, nv, edge); }
-#define TILES(rows)                       \
-  TILE(rows, half, DIRECT_NV / 2, 0)      \
-  TILE(rows, half_edge, DIRECT_NV / 2, 1) \
-  TILE(rows, full, DIRECT_NV, 0)          \
-  TILE(rows, full_edge, DIRECT_NV, 1)
+#define TILE(rows, nv)                                                                                       \
+  static void KR_FN(outer_##rows##_##nv)(const KR_FN(outer_args) * t) { KR_FN(by_columns)(t, rows, nv, 0); } \
+  static void KR_FN(outer_##rows##_##nv##_edge)(const KR_FN(outer_args) * t) { KR_FN(by_columns)(t, rows, nv, 1); }
+#define TILES(rows) OUTER_VECTORS(rows, TILE)
 OUTER_ROWS(TILES)
 #undef TILES
 #undef TILE
 
 void KR_FN(outer_tile)(const KR_FN(outer_args) * t) {
-#define ENTRY(rows)                                                                         \
-  {KR_FN(outer_##rows##_half), KR_FN(outer_##rows##_half_edge), KR_FN(outer_##rows##_full), \
-   KR_FN(outer_##rows##_full_edge)},
-  static void (*const tiles[DIRECT_ROWS][4])(const KR_FN(outer_args) *) = {OUTER_ROWS(ENTRY)};
-#undef ENTRY
-  const int full = t->cols > DIRECT_NV / 2 * V_LANES;
-  tiles[t->rows - 1][2 * full + (t->cols % (DIRECT_NV / 2 * V_LANES) != 0)](t);
+#define TILE(rows, nv) KR_FN(outer_##rows##_##nv), KR_FN(outer_##rows##_##nv##_edge),
+#define TILES(rows) {OUTER_VECTORS(rows, TILE)},
+  static void (*const tiles[DIRECT_ROWS][2 * DIRECT_NV])(const KR_FN(outer_args) *) = {OUTER_ROWS(TILES)};
+#undef TILES
+#undef TILE
+  const int64_t vectors = kr_ceil_div(t->cols, V_LANES);
+  tiles[t->rows - 1][2 * (vectors - 1) + (t->cols < vectors * V_LANES)](t);
 }

@@ -1,10 +1,10 @@
-# The developer's commands: make build, check, test, bench, asan, neon, kill, fuzz.
+# The developer's commands: make build, check, test, bench, asan, neon, neon-kernels, kill, fuzz.
 PYTHON ?= python
 CC ?= gcc
 CROSS ?= aarch64-linux-gnu
 C_SOURCES = $(wildcard csrc/*.h csrc/*/*.c csrc/*/*.h)
 
-.PHONY: build check test bench asan neon kill fuzz clean
+.PHONY: build check test bench asan neon neon-kernels kill fuzz clean
 
 build:
 	$(PYTHON) setup.py -q build_ext --inplace
@@ -15,7 +15,7 @@ check:
 	clang-format --dry-run -Werror $(C_SOURCES)
 
 test: build
-	$(PYTHON) csrc/build.py --out build/tests --tests
+	$(PYTHON) csrc/build.py --out build/core --tests
 	$(PYTHON) -m pytest
 
 bench: build
@@ -26,12 +26,13 @@ bench: build
 # The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a
 # copy of the tree, so that the extension in use stays as it is.
 asan:
-	$(PYTHON) csrc/build.py --out build/asan --tests --sanitize
+	$(PYTHON) csrc/build.py --out build/sanitized --tests --sanitize
 	mkdir -p build/asan-tree
-	tar -cf - --exclude='*.so' --exclude=__pycache__ csrc kerasish tests setup.py pyproject.toml | tar -xf - -C build/asan-tree
-	cd build/asan-tree && KERASISH_SANITIZE=1 $(PYTHON) setup.py -q build_ext --inplace
+	tar -cf - --exclude='*.so' --exclude=__pycache__ kerasish tests pyproject.toml | tar -xf - -C build/asan-tree
+	KERASISH_SANITIZE=1 $(PYTHON) setup.py -q build_ext --build-lib build/asan-tree --build-temp build/asan-temp
 	cd build/asan-tree && PYTHONPATH=. ASAN_OPTIONS=detect_leaks=0 \
-	  LD_PRELOAD=$$($(lastword $(CC)) -print-file-name=libasan.so) $(PYTHON) -m pytest tests/kernels tests/executor/test_program.py
+	  LD_PRELOAD=$$($(lastword $(CC)) -print-file-name=libasan.so) $(PYTHON) -m pytest $(PYTEST_FLAGS) \
+	  tests/kernels tests/executor/test_program.py
 
 # The C tests for 64-bit ARM, under emulation.
 neon:
@@ -39,6 +40,10 @@ neon:
 	  { echo "make neon needs a cross compiler and an emulator: apt-get install gcc-aarch64-linux-gnu qemu-user"; exit 1; }
 	KERASISH_BUILD_MACHINE=aarch64 KERASISH_RUNNER="qemu-aarch64 -L /usr/$(CROSS)" \
 	  $(PYTHON) csrc/build.py --out build/neon --tests --compiler $(CROSS)-gcc
+
+# The kernel tests in Python for 64-bit ARM, under emulation.
+neon-kernels:
+	CROSS=$(CROSS) PYTHON=$(PYTHON) tests/kernels/arm.sh
 
 # Training runs killed at 150 random moments, and an hour of mutated files.
 kill: build

@@ -3,8 +3,10 @@
 `setup.py` links the objects into the extension module; run as a script it builds the C tests alone, with or without
 sanitizers:
 
-    python csrc/build.py --out build/csrc --tests                 # build and run csrc/tests/*.c
-    python csrc/build.py --out build/asan --tests --sanitize      # the same under ASan and UBSan
+    python csrc/build.py --out build/core --tests                   # build and run csrc/tests/*.c
+    python csrc/build.py --out build/sanitized --tests --sanitize   # the same under ASan and UBSan
+
+These two folders are those of `setup.py`, so that each object is compiled once.
 """
 
 from __future__ import annotations

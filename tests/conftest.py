@@ -1,11 +1,14 @@
 """Fixtures for every test, and what is left out without the `parity` extra."""
 
+import gc
 import os
 from importlib.util import find_spec
 
 import pytest
 
 import kerasish as keras
+
+from .parity.on_jax import reason_for_jax
 
 
 @pytest.fixture(autouse=True)
@@ -15,14 +18,27 @@ def _seeded():
     yield
 
 
+def pytest_collection_finish():
+    """The items of the whole suite are a large heap that lives to the end: no collection needs to walk it."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items):
-    """Without Keras there is nothing to compare with. KERASISH_REQUIRE_PARITY makes that an error (the CI sets it)."""
+    """Marks what needs Keras on JAX. Without Keras there is nothing to compare with.
+
+    KERASISH_REQUIRE_PARITY makes that an error (the CI sets it).
+    """
+    parity = [item for item in items if item.get_closest_marker("parity")]
+    for item in parity:
+        if reason := reason_for_jax(item.nodeid):
+            item.add_marker(pytest.mark.jax(reason))
     if find_spec("keras") is not None and find_spec("jax") is not None:
         os.environ.setdefault("KERAS_BACKEND", "jax")
         return
     if os.environ.get("KERASISH_REQUIRE_PARITY"):
         raise pytest.UsageError("the parity tests need the `parity` extra: pip install -e '.[parity]'")
     skip = pytest.mark.skip(reason="needs the `parity` extra")
-    for item in items:
-        if item.get_closest_marker("parity"):
-            item.add_marker(skip)
+    for item in parity:
+        item.add_marker(skip)

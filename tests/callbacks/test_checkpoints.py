@@ -15,7 +15,7 @@ L = keras.layers
 
 
 def net(width=8):
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(5)
     layers = [L.Dense(width, activation="relu"), L.Dropout(0.3), L.BatchNormalization(), L.Dense(1)]
     model = keras.Sequential([keras.Input((6,)), *layers])

@@ -158,7 +158,7 @@ def test_one_step_gives_the_same_bits_at_any_thread_count():
         for threads in (1, 2, 3, 8):
             core.set_num_threads(threads)
             keras.utils.set_random_seed(1)
-            keras.backend.clear_session()
+            keras.backend.clear_session(free_memory=False)
             inputs = keras.Input((150, 16))
             y = L.MultiHeadAttention(2, 8, dropout=0.2)(inputs, inputs, use_causal_mask=True)
             y = L.GroupQueryAttention(8, 4, 2)(y, y)

@@ -149,7 +149,7 @@ def test_super_is_called_first():
 def test_add_weight_options():
     layer = Bag()
     w = layer.add_weight(shape=(2, 3), initializer="ones", regularizer="l2", constraint="non_neg", name="w")
-    keras.backend.clear_session()  # names are counted
+    keras.backend.clear_session(free_memory=False)  # names are counted
     n = layer.add_weight(initializer="zeros", dtype="int32", trainable=False)
     assert w.shape == (2, 3) and w.dtype == "float32" and w.trainable and (w.numpy() == 1).all()
     assert (n.shape, n.dtype, n.trainable, n.name) == ((), "int32", False, "variable")
@@ -458,7 +458,7 @@ def build_subclassed(K):
 
 
 def names(build, K):
-    K.backend.clear_session()
+    K.backend.clear_session(free_memory=False)
     model = build(K)
     layers = model._flatten_layers()
     return [(v.path, v.name) for v in model.variables], [(x.name, x.path) for x in layers if x.weights]

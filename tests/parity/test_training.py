@@ -54,7 +54,7 @@ def pair(build):
     import keras as reference
 
     for library in (keras, reference):  # the same automatic names, whatever ran before
-        library.backend.clear_session()
+        library.backend.clear_session(free_memory=False)
     ours, theirs = build(keras), build(reference)
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)

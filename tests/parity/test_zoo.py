@@ -17,7 +17,7 @@ def packages(direction):
     import keras as reference
 
     for K in (keras, reference):
-        K.backend.clear_session()
+        K.backend.clear_session(free_memory=False)
         K.utils.set_random_seed(1)
     return (reference, keras) if direction == "from Keras" else (keras, reference)
 

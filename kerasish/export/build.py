@@ -45,12 +45,29 @@ def build_model(
         ref.name = w.initializer(variable.path, tensor.data, tensor.dtype)
     for ref in family.inputs:
         w.see(ref)
+    w.remake = lambda ref: _remake(w, family, ref)
     for step in family.steps:
         _lower(w, step)
     w.prefix = ""
+    if family.assigned is not None:
+        raise invalid(
+            WHERE,
+            f"the model assigns {family.assigned!r} when it is called, and a file cannot keep state from one call to "
+            "the next; export a model without stateful layers",
+        )
     for ref, wanted in zip(family.outputs, outputs):
         w.nodes.append(onnx.helper.make_node("Identity", [w.name(ref)], [wanted], name=wanted))
     return _model(onnx, w, family, outputs, opset, name)
+
+
+def _remake(w: Writer, family: Family, ref: Ref) -> bool:
+    """Emits the call that made a constant; whether there was one."""
+    step = family.recall(ref)
+    if step is not None:
+        before = w.prefix
+        _lower(w, step)
+        w.prefix = before
+    return step is not None
 
 
 def _lower(w: Writer, step: Step) -> None:

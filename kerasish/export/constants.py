@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.errors import invalid
-from .family import WHERE, Ref, Sizes, same_arrays
+from .family import Ref, Sizes, same_arrays
 
 
 def affine(d: Sequence[int], known: Sequence[int]) -> tuple[int, int] | None:
@@ -22,13 +21,19 @@ def affine(d: Sequence[int], known: Sequence[int]) -> tuple[int, int] | None:
     return None
 
 
-def constant_form(w: Any, arrays: list[np.ndarray], ref: Ref) -> str:
-    """Emits a constant; w is the Writer. One that follows the free dimensions is a row repeated, a range, a triangle
-    or a size itself.
+def rounded(d: Sequence[int], known: Sequence[int]) -> tuple[int, int] | None:
+    """(k, c) with d = (known + c) // k in every capture, 1 < k < 17 and -k < c < k; None where there is none, or where
+    the captures do not tell which."""
+    for k in range(2, 17):
+        found = [c for c in range(1 - k, k) if all((x + c) // k == y for y, x in zip(d, known))]
+        if found:
+            return (k, found[0]) if len(found) == 1 else None
+    return None
 
-    Raises:
-        ValueError: for any other.
-    """
+
+def constant_form(w: Any, arrays: list[np.ndarray], ref: Ref) -> str | None:
+    """Emits a constant; w is the Writer. One that follows the free dimensions is a row repeated, a range, a triangle
+    or a size itself; any other is None."""
     if same_arrays(arrays):
         return w.const(arrays[0], ref.dtype)
     free = [axis for axis, d in enumerate(ref.shape) if isinstance(d, Sizes)]
@@ -39,12 +44,7 @@ def constant_form(w: Any, arrays: list[np.ndarray], ref: Ref) -> str:
         found = form(w, arrays, ref, free)
         if found is not None:
             return found
-    raise invalid(
-        WHERE,
-        f"a constant that {w.prefix or 'the model'} uses differs with the size of a free dimension, and is neither a "
-        "row repeated nor a range nor a triangle; give that dimension a fixed size",
-        shapes=[a.shape for a in arrays[:2]],
-    )
+    return None
 
 
 def _size(w: Any, arrays: list[np.ndarray], ref: Ref, free: list[int]) -> str | None:

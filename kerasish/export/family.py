@@ -15,11 +15,32 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import invalid
+from ..engine.op import Op, plan_for
 from ..engine.spec import Spec
-from ..executor.capture import capture
-from ..executor.graph import Graph, Value
+from ..engine.symbol import Symbol
+from ..engine.tensor import Tensor, to_tensor
+from ..executor.capture import Capture, Traced, capture
+from ..executor.graph import Call, Graph, Value
 
 WHERE = "export"
+
+
+class Recorder(Capture):
+    """A capture whose constants remember the calls that made them: what is the same array in every run of a step may
+    be another one at another size."""
+
+    def apply(self, op: Op, inputs: Sequence[Any], attrs: dict) -> Any:
+        outs = super().apply(op, inputs, attrs)
+        results = outs if isinstance(outs, tuple) else (outs,)
+        if not any(isinstance(t, (Traced, Symbol)) for t in results):
+            tensors = [x.read() if hasattr(x, "read") else x for x in inputs]
+            tensors = [x if isinstance(x, Tensor) else to_tensor(x, where=op.name) for x in tensors]
+            call = Call(op, [self.value_of(t) for t in tensors], attrs, plan_for(op, tensors, attrs), self._layer())
+            for tensor, value in zip(results, call.outputs):
+                value.data = tensor.data
+                self._constants[tensor.uid] = value
+                self._keep.append(tensor)
+        return outs
 
 
 class Sizes(tuple):
@@ -120,6 +141,7 @@ class Family:
     Attributes:
         inputs, outputs: Refs.
         variables: pairs (Variable, Ref).
+        assigned: path of a Variable that the function assigns, or None.
         steps: the calls in order.
         structure: the function's result with positions of outputs in place of tensors.
         free: Sizes of each free dimension -> its name.
@@ -129,13 +151,7 @@ class Family:
         self.structure, self.free = structure, free
         self._known: list[dict[int, Ref]] = [{} for _ in graphs]
         first = graphs[0]
-        for graph in graphs:
-            if graph.updates:
-                raise invalid(
-                    WHERE,
-                    f"the model assigns {graph.updates[0][0].variable.path!r} when it is called, and a file cannot "
-                    "keep state from one call to the next; export a model without stateful layers",
-                )
+        self.assigned = first.updates[0][0].variable.path if first.updates else None
         self.inputs = [self._new([g.inputs[k] for g in graphs]) for k in range(len(first.inputs))]
         if any([v.variable for v in g.variables] != [v.variable for v in first.variables] for g in graphs):
             raise self._diverges("it reads other variables")
@@ -146,7 +162,7 @@ class Family:
         if any(len(g.calls) != len(first.calls) for g in graphs):
             raise self._diverges("it makes " + " or ".join(str(len(g.calls)) for g in graphs[:2]) + " calls of ops")
         for calls in zip(*(g.calls for g in graphs)):
-            self._align(calls)
+            self.steps.append(self._align(calls))
         self.outputs = [self._find(values) for values in zip(*(g.outputs for g in graphs))]
         self._mark()
 
@@ -172,7 +188,12 @@ class Family:
             raise self._diverges("an op reads another value")
         return refs[0]
 
-    def _align(self, calls: Sequence[Any]) -> None:
+    def recall(self, ref: Ref) -> Step | None:
+        """The call that made a constant, or None."""
+        calls = [v.call for v in ref.values]
+        return None if any(c is None for c in calls) else self._align(calls)
+
+    def _align(self, calls: Sequence[Any]) -> Step:
         first = calls[0]
         for call in calls:
             if (
@@ -184,8 +205,12 @@ class Family:
         step = Step(first.op.name, first.layer, [], [c.attrs for c in calls])
         step.inputs = [self._find(values) for values in zip(*(c.inputs for c in calls))]
         outputs = list(zip(*(c.outputs for c in calls)))
-        step.outputs = [self._new(values, (step, k)) for k, values in enumerate(outputs)]
-        self.steps.append(step)
+        if all(v.data is None for values in outputs for v in values):
+            step.outputs = [self._new(values, (step, k)) for k, values in enumerate(outputs)]
+        else:
+            step.outputs = [self._find(values) for values in outputs]
+            step.used = [True] * len(outputs)
+        return step
 
     def _mark(self) -> None:
         """Keeps the steps whose result is needed."""
@@ -200,28 +225,33 @@ class Family:
         self.variables = [(v, r) for v, r in self.variables if id(r) in needed]
 
 
-# What free dimensions are captured at. Odd primes come first, because they show whether an expression rounds; sizes
-# that halve often serve models that demand it (an encoder and decoder that meet again). A size beyond these fits any
-# window of the usual nets.
-_PRIMES = (67, 71, 79, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167, 173, 179, 181)
-_EVEN = (192, 320, 448, 704, 832, 1088, 1216, 1472, 256, 640, 896, 1408)
-_BATCH = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61)
+# What free dimensions are captured at. Sizes that leave all remainders by the usual strides come first, because they
+# show whether and how an expression rounds; sizes that halve often serve models that demand it (an encoder and decoder
+# that meet again). They fit the windows of the usual nets.
+_MIXED = (67, 90, 72, 109, 78, 100, 97, 79, 113, 86, 131)
+_EVEN = (192, 320, 448, 256, 384, 576, 640, 512, 704, 832, 768)
+_BATCH = (7, 12, 11, 18, 13, 20, 17, 10, 19, 22, 23)
+_ALONE = 5  # captures where the batch alone is free: nothing usual rounds it
 
 
 def _plans(symbols: list[str], taken: set[int]) -> list[dict[str, list[int]]]:
     """For each attempt, the size of every free dimension in each capture."""
-    count = 3 + len(symbols)
+    others = [s for s in symbols if s != "batch"]
+    count = len(_MIXED) if others else _ALONE
+
+    def through(pool: tuple[int, ...], start: int, stride: int) -> list[int]:
+        found = [pool[(start + k * stride) % len(pool)] for k in range(count)]
+        for k, n in enumerate(found):
+            while n in taken:
+                n += 8 * len(pool)  # with the same remainders
+            found[k] = n
+        return found
+
     plans = []
-    for pool in (_PRIMES, _EVEN) if len(symbols) > ("batch" in symbols) else (_PRIMES,):
-        sizes, others = {}, 0
-        for s in symbols:
-            of = list(_BATCH if s == "batch" else pool)
-            of = [n for n in of if n not in taken] or of
-            start = 0 if s == "batch" else 3 * others
-            others += s != "batch"
-            # Each dimension goes through the pool in a stride of its own, so that no two change alike.
-            sizes[s] = [of[(start + k * (1 + others)) % len(of)] for k in range(count)]
-        plans.append(sizes)
+    for pool in (_MIXED, _EVEN) if others else (_MIXED,):
+        # The length of a pool is prime: each dimension goes through all of it, in a stride of its own.
+        sizes = {s: through(pool, 3 * j, j + 1) for j, s in enumerate(others)}
+        plans.append({s: through(_BATCH, 0, 1) if s == "batch" else sizes[s] for s in symbols})
     return plans
 
 
@@ -254,7 +284,7 @@ def capture_family(fn: Callable, shapes: list[tuple], dtypes: list[str], taken: 
             try:
                 for k in range(count):
                     specs = [Spec(_substituted(s, sizes, k), d) for s, d in zip(named, dtypes)]
-                    graph, structure = capture(fn, tuple(specs))
+                    graph, structure = capture(fn, tuple(specs), recorder=Recorder)
                     graphs.append(graph)
                     structures.append(structure)
                 return Family(graphs, structures[0], {Sizes(n): s for s, n in sizes.items()})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..engine.errors import invalid
-from .constants import affine, constant_form
+from .constants import affine, constant_form, rounded
 from .family import WHERE, Dim, Ref, Sizes
 
 # Names of TensorProto.DataType.
@@ -26,6 +26,7 @@ class Writer:
         onnx: the package.
         nodes, initializers: what has been emitted.
         prefix: of the names of the nodes that follow; the layer and the op.
+        remake: function (Ref) -> whether it has emitted the call that made a constant.
     """
 
     def __init__(self, onnx: Any):
@@ -33,6 +34,7 @@ class Writer:
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
         self.prefix = ""
+        self.remake: Callable[[Ref], bool] = lambda ref: False
         self._names: set[str] = set()
         self._constants: dict[tuple, str] = {}
         self._sources: dict[Sizes, tuple[str, int]] = {}  # sizes -> a tensor and its dimension that has them
@@ -170,9 +172,13 @@ class Writer:
                 if found is not None and found[1] == 0:
                     y = self.op("Mul", self.size(a), self.size(b))
                     return y if found[0] == 1 else self.op("Mul", y, self.ints(found[0]))
+        for x in known:
+            near = rounded(d, x)
+            if near is not None:
+                return self.op("Div", self.op("Add", self.size(x), self.ints(near[1])), self.ints(near[0]))
         raise invalid(
             WHERE,
-            f"a size in {self.prefix} does not follow from the free dimensions as a sum or a product; give them a "
+            f"a size in {self.prefix} does not follow from the free dimensions as a sum, a product or a quotient; give them a "
             "fixed size",
             sizes=tuple(d),
         )
@@ -221,6 +227,13 @@ class Writer:
                 step, k = ref.maker
                 raise step.refuse(f"its output number {k} has no counterpart in ONNX, and the model uses it")
             ref.name = constant_form(self, arrays, ref)
+            if ref.name is None and not self.remake(ref):
+                raise invalid(
+                    WHERE,
+                    f"a constant that {self.prefix or 'the model'} uses differs with the size of a free dimension, and "
+                    "is neither a row repeated nor a range nor a triangle; give that dimension a fixed size",
+                    shapes=[a.shape for a in arrays[:2]],
+                )
             self.see(ref)
         return ref.name
 

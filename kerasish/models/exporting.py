@@ -70,6 +70,11 @@ def export_model(
         print(f"Saved artifact at '{filepath}'.")
 
 
+def _free_batch(shape: tuple) -> tuple:
+    """A shape whose first dimension is free; that of Inputs and of the data a model has seen is, as in Keras."""
+    return (None, *shape[1:]) if len(shape) else ()
+
+
 def _graph_of(model: Any) -> Any:
     """The model, or what it holds, that is a graph with Inputs; None where there is none."""
     graph = getattr(model, "_functional", None) or model
@@ -81,7 +86,9 @@ def _arguments(model: Any, signature: Any) -> list:
     graph = _graph_of(model)
     if signature is None:
         if graph is not None:
-            return [tree.map_structure(lambda x: _Argument(tuple(x.shape), x.dtype, x.name), graph._inputs_struct)]
+            return [
+                tree.map_structure(lambda x: _Argument(_free_batch(x.shape), x.dtype, x.name), graph._inputs_struct)
+            ]
         return _called_with(model)
     given = list(signature) if isinstance(signature, (list, tuple)) else [signature]
     if graph is None:
@@ -107,7 +114,7 @@ def _argument(x: Any) -> _Argument:
             given=repr(x),
         )
     # As in Keras, the batch of a symbol or a tensor is free; an InputSpec is taken at its word.
-    shape = tuple(shape) if isinstance(x, InputSpec) else (None, *shape[1:])[: len(shape)]
+    shape = tuple(shape) if isinstance(x, InputSpec) else _free_batch(shape)
     return _Argument(shape, str(dtype), getattr(x, "name", None))
 
 
@@ -122,7 +129,7 @@ def _called_with(model: Any) -> list:
             model=type(model).__name__,
         )
     return [
-        tree.map_shape_structure(lambda s: _Argument((None, *s[1:]), model.input_dtype, None), shape)
+        tree.map_shape_structure(lambda s: _Argument(_free_batch(s), model.input_dtype, None), shape)
         for shape in shapes.values()
     ]
 

@@ -229,7 +229,7 @@ class Family:
 # show whether and how an expression rounds; sizes that halve often serve models that demand it (an encoder and decoder
 # that meet again). They fit the windows of the usual nets.
 _MIXED = (67, 90, 72, 109, 78, 100, 97, 79, 113, 86, 131)
-_EVEN = (192, 320, 448, 256, 384, 576, 640, 512, 704, 832, 768)
+_EVEN = (32, 96, 160, 192, 224, 288, 320, 352, 64, 416, 128)
 _BATCH = (7, 12, 11, 18, 13, 20, 17, 10, 19, 22, 23)
 _ALONE = 5  # captures where the batch alone is free: nothing usual rounds it
 
@@ -287,9 +287,10 @@ def capture_family(fn: Callable, shapes: list[tuple], dtypes: list[str], taken: 
                     graph, structure = capture(fn, tuple(specs), recorder=Recorder)
                     graphs.append(graph)
                     structures.append(structure)
-                return Family(graphs, structures[0], {Sizes(n): s for s, n in sizes.items()})
-            except (ValueError, TypeError) as e:
+            except (ValueError, TypeError) as e:  # the model refuses these sizes; perhaps it takes others
                 error = error or e
+                continue
+            return Family(graphs, structures[0], {Sizes(n): s for s, n in sizes.items()})
     raise error
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..engine.errors import invalid
-from ..executor.capture import NotCapturable
+from ..executor.capture import BUILDS_LAYER, MAKES_VARIABLE, NotCapturable
 from ..saving.atomic import write_bytes
 from .build import NEWEST_OPSET, OPSET, build_model
 from .family import WHERE, capture_family
@@ -82,7 +82,10 @@ def to_onnx(
     try:
         family = capture_family(fn, free_dimensions(shapes), list(dtypes), sizes)
     except NotCapturable as error:
-        raise invalid(WHERE, f"the model's Python is not a pure function of shapes and dtypes: {error}") from None
+        makes = str(error).startswith((MAKES_VARIABLE, BUILDS_LAYER))
+        hint = " (call the model on data once, before it is exported)" if makes else ""
+        rule = f"the model's Python is not a pure function of shapes and dtypes: {error}{hint}"
+        raise invalid(WHERE, rule) from None
     if not family.outputs:
         raise invalid(WHERE, "the model returns no tensor")
     names = list(output_names(family.structure, len(family.outputs)))

@@ -178,8 +178,8 @@ class Writer:
                 return self.op("Div", self.op("Add", self.size(x), self.ints(near[1])), self.ints(near[0]))
         raise invalid(
             WHERE,
-            f"a size in {self.prefix} does not follow from the free dimensions as a sum, a product or a quotient; give them a "
-            "fixed size",
+            f"a size in {self.prefix} does not follow from the free dimensions as a sum, a product or a quotient; "
+            "give them a fixed size",
             sizes=tuple(d),
         )
 

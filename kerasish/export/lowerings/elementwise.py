@@ -64,9 +64,8 @@ def _binary(w: Writer, step: Step) -> str:
     if dtype == "bool" and step.op in _OF_BOOLS:
         return w.op(_OF_BOOLS[step.op], x, y)
     a, b = w.transposed(x), w.transposed(y)
-    if a is not None and b is not None and a[1] == b[1]:  # the transposition goes behind, as in `pointwise`
-        if dtype in _SAFE:
-            return w.transpose(w.op(kind, a[0], b[0]), a[1])
+    if dtype in _SAFE and a is not None and b is not None and a[1] == b[1]:  # it goes behind, as in `pointwise`
+        return w.transpose(w.op(kind, a[0], b[0]), a[1])
     if dtype in _SAFE or kind == "Equal" or step.op.startswith(("logical", "bitwise")):
         return w.op(kind, x, y)
     z = w.op(kind, w.cast(x, wide(dtype)), w.cast(y, wide(dtype)))

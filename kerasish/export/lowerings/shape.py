@@ -166,9 +166,9 @@ def _range(k: object, n: int) -> tuple[int, int, int] | None:
     """(start, stop, step) of a part of a key; None for all of the dimension."""
     if isinstance(k, int):
         return k % n, k % n + 1, 1
-    if k == (None, None, None):
-        return None
     r = range(*slice(*k).indices(n))
+    if r == range(n):
+        return None
     return (0, 0, 1) if not len(r) else (r.start, r.stop, r.step)
 
 

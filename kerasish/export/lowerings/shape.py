@@ -139,7 +139,7 @@ def _basic_update(w: Writer, step: Step) -> str:
         "the place that it writes to",
     )
     u = w.name(updates)
-    if None in step["key"] or any(isinstance(k, int) for k in step["key"]):
+    if any(k is None or isinstance(k, int) for k in step.each(lambda shapes, a: a["key"])[0]):
         u = w.reshape(u, [n if r is None else len(range(*r)) for r, n in zip(ranges, x.shape)])
 
     def put(old: str, axis: int) -> str:

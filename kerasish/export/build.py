@@ -87,7 +87,6 @@ def _lower(w: Writer, step: Step) -> None:
 def _model(onnx: Any, w: Writer, family: Family, outputs: list[str], opset: int, name: str) -> Any:
     helper = onnx.helper
     nodes, used = _live(onnx, w.nodes, outputs)
-    initializers = [t for n, t in w.initializers.items() if n in used]
 
     def info(ref: Ref, name: str) -> Any:
         dims = [family.free.get(d) if isinstance(d, Sizes) else d for d in ref.shape]
@@ -98,15 +97,17 @@ def _model(onnx: Any, w: Writer, family: Family, outputs: list[str], opset: int,
         name,
         [info(r, r.name) for r in family.inputs],
         [info(r, n) for r, n in zip(family.outputs, outputs)],
-        initializers,
     )
     opsets = [helper.make_opsetid("", opset)]
     model = helper.make_model(
         graph, opset_imports=opsets, producer_name="kerasish", ir_version=helper.find_min_ir_version_for(opsets)
     )
-    size = model.ByteSize()
+    tensors = {n: t for n, t in w.initializers.items() if n in used}
+    size = model.ByteSize() + sum(array.nbytes + 100 for array, _ in tensors.values())
     if size > _MOST_BYTES:
         raise invalid(WHERE, "an ONNX file holds less than 2 GB, and the model needs more", bytes=size)
+    for key, (array, kind) in tensors.items():  # straight to their place: a copy of all weights is one too many
+        model.graph.initializer.add(name=key, data_type=kind, dims=array.shape, raw_data=array.tobytes())
     onnx.checker.check_model(model, full_check=True)
     return model
 

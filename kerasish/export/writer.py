@@ -24,7 +24,8 @@ class Writer:
 
     Attributes:
         onnx: the package.
-        nodes, initializers: what has been emitted.
+        nodes: what has been emitted.
+        initializers: arrays and TensorProto's numbers of their dtypes by name.
         prefix: of the names of the nodes that follow; the layer and the op.
         remake: function (Ref) -> whether it has emitted the call that made a constant.
     """
@@ -32,7 +33,7 @@ class Writer:
     def __init__(self, onnx: Any):
         self.onnx = onnx
         self.nodes: list[Any] = []
-        self.initializers: dict[str, Any] = {}
+        self.initializers: dict[str, tuple[np.ndarray, int]] = {}
         self.prefix = ""
         self.remake: Callable[[Ref], bool] = lambda ref: False
         self._names: set[str] = set()
@@ -92,10 +93,7 @@ class Writer:
     def initializer(self, name: str, array: np.ndarray, dtype: str) -> str:
         """Adds a named array."""
         name = self.unique(name)
-        array = np.asarray(array, order="C")
-        self.initializers[name] = self.onnx.helper.make_tensor(
-            name, self.type_of(dtype), array.shape, array.tobytes(), raw=True
-        )
+        self.initializers[name] = np.asarray(array, order="C"), self.type_of(dtype)
         return name
 
     def const(self, value: Any, dtype: str | None = None) -> str:

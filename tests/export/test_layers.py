@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kerasish import layers, ops
+from kerasish.engine import tree
 from kerasish.export import to_onnx
 
 from ..contracts.layer_cases import CASES, Case
@@ -81,6 +82,35 @@ def test_recurrent_layers_with_masks_and_states(make, sequences, reverse):
     for n in (1, 4):
         given = ops.convert_to_tensor(x[:n])
         check(run(s, [x[:n], mask[:n]]), (layer(given), masked(layer, given, ops.convert_to_tensor(mask[:n]))))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.SimpleRNNCell(3),
+        lambda: layers.GRUCell(3, reset_after=False),
+        lambda: layers.LSTMCell(3, recurrent_activation="hard_sigmoid"),
+        lambda: layers.StackedRNNCells([layers.LSTMCell(3), layers.GRUCell(2)]),
+    ],
+    ids=["simple", "gru", "lstm", "stacked"],
+)
+def test_cells_by_themselves(make):
+    cell = make()
+    sizes = tree.flatten(cell.state_size)
+
+    def call(x, *states):
+        return cell(x, tree.pack_sequence_as(cell.state_size, states) if len(sizes) > 1 else list(states))
+
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(4, n)).astype("float32") for n in (2, *sizes)]
+    call(*map(ops.convert_to_tensor, arrays))
+    names = [f"x{k}" for k in range(len(arrays))]
+    shapes = [(None, a.shape[1]) for a in arrays]
+    proto = to_onnx(call, shapes, ["float32"] * len(arrays), names, lambda _, count: [f"y{k}" for k in range(count)])
+    s = session(proto)
+    for n in (1, 4):
+        given = [a[:n] for a in arrays]
+        check(run(s, given), call(*map(ops.convert_to_tensor, given)))
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])

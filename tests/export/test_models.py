@@ -10,6 +10,7 @@ import kerasish as keras
 from kerasish import layers, ops
 from kerasish.engine import tree
 
+from ..parity.zoo import MODELS
 from .runtime import check, run, session
 
 
@@ -31,6 +32,19 @@ def ids(*shape: int) -> np.ndarray:
 def agree(model, s, *inputs, rtol: float = 2e-5) -> None:
     for x in inputs:
         check(run(s, tree.flatten(x)), model(tree.map_structure(ops.convert_to_tensor, x)), rtol)
+
+
+@pytest.mark.parametrize("case", MODELS, ids=repr)
+def test_the_models_that_are_exchanged_with_keras(case, tmp_path):
+    model = case.build(keras)
+    s, _ = exported(model, tmp_path / "m.onnx")
+    names = [i.name for i in s.get_inputs()]
+    if isinstance(case.inputs, dict):
+        given = [case.inputs[n] for n in names]
+    else:
+        given = tree.flatten(case.inputs)
+    want = model(tree.map_structure(ops.convert_to_tensor, case.inputs))
+    check(run(s, given), want, rtol=5e-5)
 
 
 def cnn():

@@ -103,18 +103,6 @@ def _extract_sequences(w: Writer, step: Step) -> str:
     return w.op("Gather", w.name(x), w.const(at.astype("int64")), axis=x.ndim - 1)
 
 
-@lowering("segment_sum")
-def _segment_sum(w: Writer, step: Step) -> str:
-    """A product with the rows' memberships; ids out of range belong to none."""
-    data, ids = step.inputs
-    n = step["num_segments"]
-    numbers = w.const(np.arange(n, dtype="int64").reshape(-1, 1))
-    member = w.cast(w.op("Equal", numbers, w.unsqueeze(_indices(w, ids), 0)), data.dtype)
-    inner = [step.fixed(data, k) for k in range(1, data.ndim)]
-    rows = w.reshape(w.name(data), (data.shape[0], int(np.prod(inner))))
-    return w.reshape(w.op("MatMul", member, rows), step.outputs[0].shape)
-
-
 # ---- sorting --------------------------------------------------------------------------------------------------------
 
 

@@ -256,6 +256,33 @@ def test_what_follows_from_a_free_size(tmp_path):
     agree(model, s, rand(2, 5, 6), rand(1, 8, 6), rand(3, 33, 6))
 
 
+class Rounds(keras.Model):
+    """Lengths that strides round in ways of their own; some of them are equal at half of all lengths."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.pool = layers.Conv1D(4, 3, strides=2), layers.MaxPooling1D(2)
+        self.same = layers.Conv1D(4, 5, strides=3, padding="same")
+
+    def call(self, x):
+        batch, time = ops.shape(x)[:2]
+        pooled = self.pool(x)
+        return (
+            x[:, : (time - 1) // 2] + self.conv(x),
+            ops.reshape(pooled, (batch, time // 2 * 4)),
+            ops.concatenate([pooled, x[:, time // 2 :]], 1),
+            x[:, time // 4 : time // 2],
+            ops.zeros((batch, (time + 2) // 3)) + self.same(x)[..., 0],
+        )
+
+
+def test_rounded_sizes(tmp_path):
+    model = Rounds()
+    model(rand(2, 16, 4))
+    s, _ = exported(model, tmp_path / "m.onnx", input_signature=[keras.InputSpec("float32", (None, None, 4))])
+    agree(model, s, *(rand(1 + time % 3, time, 4) for time in range(5, 18)))
+
+
 def test_two_inputs_of_free_lengths(tmp_path):
     """Of their own where the model allows it, one where it does not."""
     q, k = keras.Input((None, 6)), keras.Input((None, 6))

@@ -19,6 +19,11 @@ no_lowering(
     "real imag angle conjugate polar modulus view_as_complex view_as_real fft rfft irfft",
 )
 no_lowering(
+    "it belongs to a gradient, and files hold inference alone",
+    "scatter_kept scatter_shares scatter_others segment_shares segment_others quantile_spread quantile_pick "
+    "max_pool_pick adaptive_max_pool_pick saturate_mask",
+)
+no_lowering(
     "the shape of its result depends on the data",
-    "nonzero unique",
+    "nonzero unique bincount",
 )

@@ -28,7 +28,9 @@ ALLOWED = {
     # The families know those to their left where they need them: a metric wraps a loss, an optimizer has initializers.
     **{family: BASE | set(FAMILIES[:i]) for i, family in enumerate(FAMILIES)},
     "layers": {*BASE, *FAMILIES},
-    "models": {*BASE, *FAMILIES, "layers", "data", "callbacks", "utils", "executor", "saving"},
+    "models": {*BASE, *FAMILIES, "layers", "data", "callbacks", "utils", "executor", "export", "saving"},
+    # Writes what a capture has recorded; the rules of windows and weights that lowerings need are those of `ops`.
+    "export": {"engine", "ops", "executor", "saving"},
     "data": {"engine"},
     # `ops` only for set_random_seed, which resets the global seed generator.
     "utils": {"engine", "ops", "data"},

@@ -229,12 +229,15 @@ class Capture:
         return graph
 
 
-def capture(fn: Callable, args: tuple, kwargs: dict | None = None) -> tuple[Graph, Any]:
+def capture(
+    fn: Callable, args: tuple, kwargs: dict | None = None, recorder: type[Capture] = Capture
+) -> tuple[Graph, Any]:
     """Captures fn called on tensors of given Specs.
 
     Args:
         fn: the step.
         args, kwargs: its arguments; Specs (nested) stand for tensors, everything else is passed as it is.
+        recorder: the class that takes the place of `apply`.
 
     Returns:
         The graph, whose inputs are the Specs in flattened order, and fn's result with the positions of the graph's
@@ -245,7 +248,7 @@ def capture(fn: Callable, args: tuple, kwargs: dict | None = None) -> tuple[Grap
     """
     if state.capture is not None:
         raise NotCapturable("a step is captured within another")
-    c = Capture()
+    c = recorder()
     args, kwargs = tree.map_structure(lambda x: c.traced(x) if isinstance(x, Spec) else x, (args, kwargs or {}))
     tapes, state.tapes = state.tapes, []
     state.capture = c

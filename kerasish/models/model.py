@@ -11,6 +11,7 @@ from ..engine.errors import invalid
 from ..engine.serialization import deserialize_keras_object, export, serialize_keras_object
 from ..layers.layer import Layer
 from ..saving import json_text
+from .exporting import export_model
 from .profiling import memory_lines
 from .summary import print_summary
 from .trainer import Trainer
@@ -146,6 +147,45 @@ class Model(Trainer, Layer):
             BadFileError: the file is damaged or its variables do not fit; the model is unchanged.
         """
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Writes the model's inference for other programs: as an ONNX file, which needs `pip install "kerasish[onnx]"`.
+
+        The file holds what `model(inputs, training=False)` computes, with the weights under their paths. Dimensions
+        that are None, the batch among them, are free. The page docs/onnx.md has the details and limits.
+
+        Args:
+            filepath: path of the file; it is written whole or not at all.
+            format: "onnx". Keras's default and its other formats are written by frameworks that are not part of this
+                package.
+            verbose: whether a line says what was written; it does by default.
+            input_signature: list of what the model is called with: InputSpecs, symbols or tensors, nested as the
+                arguments are. By default, the model's Inputs, or the shapes it was first called with.
+            **kwargs: `opset_version`, an integer; 18 by default.
+
+        Raises:
+            ValueError: another format; a model that was never called and has no Inputs; an op that cannot be written
+                in ONNX, or a dimension that cannot be free; nothing is written then.
+            ImportError: the package onnx is not installed.
+
+        >>> import kerasish as keras
+        >>> model = keras.Sequential([keras.Input((3,), name="x"), keras.layers.Dense(2, name="dense")])
+        >>> model.export("model.onnx", format="onnx")
+        Saved artifact at 'model.onnx'.
+        >>> import onnxruntime
+        >>> session = onnxruntime.InferenceSession("model.onnx")
+        >>> [y] = session.run(None, {"x": keras.ops.ones((4, 3)).numpy()})
+        >>> y.shape
+        (4, 2)
+        """
+        export_model(self, filepath, format, verbose, input_signature, **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture (no weights) as JSON, for `model_from_json`."""

@@ -22,8 +22,9 @@ if [ ! -d "$site/numpy" ]; then
 fi
 
 KERASISH_BUILD_MACHINE=aarch64 "$python" csrc/build.py --out build/neon --compiler "$cross-gcc"
-tar -cf - --exclude='*.so' --exclude=__pycache__ kerasish tests pyproject.toml | tar -xf - -C "$tree"
+tar -cf - --exclude='*.so' --exclude=__pycache__ csrc kerasish tests pyproject.toml | tar -xf - -C "$tree"
 "$python" -m cython -3 kerasish/_core/core.pyx -X binding=True -o "$work/core.c"
+# The objects of the checks are for the C tests.
 "$cross-gcc" -shared -fPIC -O2 -fvisibility=hidden -pthread -DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION \
   -I"$root/usr/include/python3.11" -I"$root/usr/include" -I"$site/numpy/_core/include" -Icsrc "$work/core.c" \
   $(ls build/neon/*.o | grep -v /isa_) -lm -o "$tree/kerasish/_core/core.cpython-311-aarch64-linux-gnu.so"

@@ -179,7 +179,8 @@ WINO_PRODUCT(4)
 #endif
 #undef WINO_PRODUCT
 
-static void (*const KR_FN(wino_products)[])(int64_t, const real *, const real *, real *) = {
+typedef void (*KR_FN(wino_product_fn))(int64_t blocks, const real *x, const real *u, real *m);
+static const KR_FN(wino_product_fn) KR_FN(wino_products)[] = {
     NULL,
     KR_FN(wino_product_1),
     KR_FN(wino_product_2),
@@ -249,11 +250,10 @@ static void KR_FN(wino_task)(void *arg, int64_t task, int worker) {
   for (int64_t q = 0; q < w->panels; ++q) {
     const int64_t col = q * WINO_W, width = kr_min(WINO_W, w->columns - col), size = WINO_MR * width;
     const real *u = (const real *)w->u + q * WINO_POINTS * p->c * WINO_W;
+    const KR_FN(wino_product_fn) multiply = KR_FN(wino_products)[width / V_LANES];
     for (int64_t k = 0; k < WINO_POINTS; ++k, u += p->c * width) /* tiles past the last are computed from anything */
       for (int64_t g = 0; g < groups; ++g)
-        KR_FN(wino_products)
-        [width / V_LANES](w->blocks, source + (g * w->blocks * WINO_POINTS + k) * group, u,
-                          m + (g * WINO_POINTS + k) * size);
+        multiply(w->blocks, source + (g * w->blocks * WINO_POINTS + k) * group, u, m + (g * WINO_POINTS + k) * size);
     for (int64_t t = 0; t < tiles; ++t) {
       const KR_FN(wino_place) at = KR_FN(wino_place_of)(tile0 + t, w->ty, w->tx);
       const real *from = m + t / WINO_MR * WINO_POINTS * size + t % WINO_MR * width;

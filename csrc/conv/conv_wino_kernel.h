@@ -50,7 +50,8 @@ WINO_OUTER(4)
 #endif
 #undef WINO_OUTER
 
-static void (*const KR_FN(wino_outers)[])(int64_t, const real *, const real *, real *) = {
+typedef void (*KR_FN(wino_outer_fn))(int64_t tiles, const real *x, const real *g, real *sums);
+static const KR_FN(wino_outer_fn) KR_FN(wino_outers)[] = {
     NULL,
     KR_FN(wino_outer_1),
     KR_FN(wino_outer_2),
@@ -92,10 +93,12 @@ static void KR_FN(wino_sum_task)(void *arg, int64_t task, int worker) {
       const int64_t width = kr_min(WINO_W, f - q * WINO_W), nv = width / V_LANES, rows = WINO_GK_ROWS(nv);
       const real *from = g + (q - q0) * WINO_POINTS * w->step * WINO_W;
       real *to = sums + q * WINO_POINTS * p->c * WINO_W;
+      const KR_FN(wino_outer_fn) add_product = KR_FN(wino_outers)[nv];
       for (int64_t k = 0; k < WINO_POINTS; ++k, from += w->step * width)
-        for (int64_t c = 0; c < p->c; c += rows, to += rows * width)
-          KR_FN(wino_outers)
-          [nv](tiles, x + (c / V_LANES * WINO_POINTS + k) * w->step * V_LANES + c % V_LANES, from, to);
+        for (int64_t c = 0; c < p->c; c += rows, to += rows * width) {
+          const real *channels = x + (c / V_LANES * WINO_POINTS + k) * w->step * V_LANES + c % V_LANES;
+          add_product(tiles, channels, from, to);
+        }
     }
   }
 }

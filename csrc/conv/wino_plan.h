@@ -35,7 +35,7 @@ enum {
   WINO_OUT = 4,       /* cells of a side of a tile of the output */
   WINO_MR = GEMM_MR,  /* tiles that a register tile multiplies */
   WINO_V = 1 << 20,   /* bytes of transformed source of a task: they stay in L2 with a panel of products, */
-  WINO_GROUPS = 6,    /* at most so many register tiles */
+  WINO_GROUPS = 4,    /* at most so many register tiles */
   WINO_TASKS = 24,    /* tasks that there should be */
   WINO_LEAST = 4,     /* tiles of an image at least, */
   WINO_KERNEL = 8192, /* and one for so many elements (channel, filter), */

@@ -124,6 +124,12 @@ WIDE = [
     (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 65, 1)),  # packed
     (case((2, 400), (1, 3), pads=((0, 0), (1, 1))), (2, 3, 40, 1)),  # lines longer than a chunk of cells
     (case((40, 40), (3, 3), pads=((1, 1), (1, 1))), (3, 16, 16, 1)),  # several chunks of lines, several parts
+    # few channels, cells by lines: tiles of each height, overlapping ones, stride 2, borders of each kind
+    (case((4, 28), (3, 3), pads=((2, 0), (0, 0))), (2, 1, 40, 1)),
+    (case((5, 32), (3, 3), pads=((1, 1), (1, 1))), (2, 3, 17, 1)),
+    (case((9, 55), (3, 4), (2, 2), pads=((1, 1), (2, 3))), (2, 3, 33, 1)),
+    (case((3, 17), (2, 2)), (2, 3, 9, 1)),
+    (case((3, 4, 8), (2, 2, 3), pads=((1, 0), (0, 1), (1, 1))), (2, 3, 18, 1)),
 ]
 
 
@@ -191,6 +197,14 @@ def test_bias_and_activation(c, kc, f):
     np.testing.assert_allclose(run("conv", None, (x, k, bias), want.shape, g), want, rtol=1e-11)
     got = run("conv", None, (x, k, bias), want.shape, g, extra=(1,))
     np.testing.assert_allclose(got, np.maximum(want, 0), rtol=1e-11)
+
+
+def test_bias_and_activation_of_few_channels():
+    g = case((5, 26), (3, 3), pads=((1, 1), (0, 1)))
+    rng = np.random.default_rng(0)
+    x, k, bias = rng.standard_normal((2, 5, 26, 3)), rng.standard_normal((3, 3, 3, 21)), rng.standard_normal(21)
+    want = np.maximum(references.conv(g, x, k) + bias, 0)
+    np.testing.assert_allclose(run("conv", None, (x, k, bias), want.shape, g, extra=(1,)), want, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize(("n", "c", "f"), [(0, 2, 3), (2, 0, 3), (2, 2, 0)])

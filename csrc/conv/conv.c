@@ -13,7 +13,8 @@
  * No input may overlap the output.
  *
  * The patches of x are rows of a matrix, one for each output cell, that is never stored: direct tiles read its rows where
- * they lie (conv_direct.h, conv_outer.h), or the callbacks of gemm/core.h pack its panels straight from x.  The gradient
+ * they lie (conv_direct.h, conv_outer.h), or the callbacks of gemm/core.h pack its panels straight from x.  Layers of
+ * 3x3 windows and whole vectors of channels take a quarter of the multiply-adds in tiles (conv_wino.h).  The gradient
  * to the kernel is its transpose times g.  The gradient to the input is a convolution of g, one for each residue of the
  * input cells modulo the stride, since cells of one residue meet the same taps (conv/window.h); with stride 1 there is
  * one, the convolution with the kernel turned round.  Bits are fixed by shape and ISA.
@@ -179,6 +180,7 @@ static int overlap_pays(int64_t groups, int64_t met, int64_t source, int64_t tap
 
 #include "direct_plan.h"
 #include "outer_plan.h"
+#include "wino_plan.h"
 
 static overlap_cells all_cells(const conv_job *j) {
   overlap_cells c = {.j = *j};
@@ -190,10 +192,17 @@ static overlap_cells all_cells(const conv_job *j) {
 }
 
 /* ---- which algorithm -------------------------------------------------------------------------------------------------
- * Overlap and add comes first, where it computes so much less (overlap_pays).  Otherwise what it costs to pack decides:
+ * Winograd's tiles come first, then overlap and add, where they compute so much less (wino_pays, overlap_pays).
+ * Otherwise what it costs to pack decides:
  *
+ *   all three            Winograd        3x3, stride 1, whole vectors of channels and filters: 1.9 to 2.9 times as fast as
+ *                                        what follows for 16 to 256 channels, at 1.8 times the error (wino_plan.h).
+ *                                        Not where an image has fewer than 4 tiles, or so few beside the kernel's
+ *                                        elements that its transform would take longer than the products.
  *   forward, to input    direct tiles    A packed element of a patch serves as many multiply-adds as there are columns;
  *                                        read in place, layers of 16 to 128 filters run 1.2 to 1.8 times as fast.
+ *                                        Of 1 or 3 channels they take neighbouring cells of a line (conv_lines.h):
+ *                                        1.4 to 1.9 times as fast in first layers, forward.
  *                        packed (GEMM)   Direct tiles stream a panel of the kernel, k rows, from L2 for each tile of
  *                                        cells: from 4096 rows on they lose (3x3, 512 channels: 0.8).
  *   to kernel            outer tiles     Up to 64 filters, for the same reason: 1.1 to 2.0 times as fast.
@@ -216,8 +225,10 @@ static int few_filters(const conv_job *j, int64_t groups) {
 #include "gemm/pack.h"
 #include "conv_packers.h"
 #include "conv_overlap.h"
-#include "conv_direct.h"
 #include "conv_outer.h"
+#include "conv_direct.h"
+#include "conv_wino.h"
+#include "conv_wino_kernel.h"
 #include "conv_passes.h"
 #undef KR_REAL
 #define KR_REAL 64
@@ -226,8 +237,10 @@ static int few_filters(const conv_job *j, int64_t groups) {
 #include "gemm/pack.h"
 #include "conv_packers.h"
 #include "conv_overlap.h"
-#include "conv_direct.h"
 #include "conv_outer.h"
+#include "conv_direct.h"
+#include "conv_wino.h"
+#include "conv_wino_kernel.h"
 #include "conv_passes.h"
 
 #define CONV_ENTRIES(DTYPE, SUFFIX)                                                           \

@@ -146,6 +146,8 @@ static void KR_FN(direct_task)(void *arg, int64_t task, int worker) {
     }
 }
 
+#include "conv_lines.h"
+
 /* Plans a job whose geometry is given and says what scratch it needs, with the addresses in it when `scratch` is one. */
 static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
   const patches *p = &d->j.p;
@@ -168,15 +170,27 @@ static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
   d->table_bytes = kr_round_up(d->block * runs * DIRECT_ROWS * (int64_t)sizeof(real *), 64);
   d->clipped = d->lines.count && p->c <= DIRECT_CLIPPED ? DIRECT_ROWS * (d->k + d->lines.count * V_LANES) : 0;
   d->own_bytes = d->table_bytes + kr_round_up(d->block * d->clipped * (int64_t)sizeof(real), 64);
-  d->own = take(scratch, &used, kr_min(threads, d->groups * d->row_tasks * d->col_tasks) * d->own_bytes);
+  int64_t tasks = d->groups * d->row_tasks * d->col_tasks;
+  if (runs_in_lines(d)) {
+    const int64_t lines = p->taps[0] * p->taps[1], rows = d->images * p->cells[0] * p->cells[1];
+    const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns / LINE_WORK;
+    tasks = d->line_tasks = kr_max(1, kr_min(rows, (int64_t)fmin(work, 64)));
+    d->own_bytes = kr_round_up(lines, 8) * (int64_t)sizeof(real *) +
+                   kr_round_up(((lines + 1) * line_padded(p) + V_LANES) * (int64_t)sizeof(real), 64);
+  }
+  d->own = take(scratch, &used, kr_min(threads, tasks) * d->own_bytes);
   return used;
 }
 
 static void KR_FN(direct)(direct_job *d, int threads, void *scratch) {
   KR_FN(direct_plan)(d, threads, scratch);
-  list_runs(&d->j.p, 0, &d->taps);
-  if (d->lines.count) list_runs(&d->j.p, 1, &d->lines);
   kr_parallel(d->k * d->columns < DIRECT_SLICE * 8 ? 1 : threads,
               d->groups * d->panels * kr_max(1, kr_ceil_div(d->k, DIRECT_SLICE)), KR_FN(direct_pack_task), d);
+  if (d->line_tasks) {
+    kr_parallel(threads, d->line_tasks, KR_FN(line_task), d);
+    return;
+  }
+  list_runs(&d->j.p, 0, &d->taps);
+  if (d->lines.count) list_runs(&d->j.p, 1, &d->lines);
   kr_parallel(threads, d->groups * d->row_tasks * d->col_tasks, KR_FN(direct_task), d);
 }

@@ -69,9 +69,11 @@ static size_t KR_FN(conv_scratch)(const kr_call *c) {
   overlap o;
   const KR_FN(gemm_args) g = KR_FN(conv_product)(c, &j);
   if (kr_size(&c->out[0]) == 0) return 0;
+  direct_job d = KR_FN(conv_directly)(c, &j);
+  wino_job t;
+  if (wino_pays(&j, j.filters, V_LANES)) return KR_FN(wino_plan)(&t, &d, c->threads, NULL);
   if (KR_FN(conv_overlaps)(c, &g, &j, &o)) return KR_FN(overlap_scratch)(&o);
   if (!runs_directly(&j)) return KR_FN(scratch_of)(&g, c->threads);
-  direct_job d = KR_FN(conv_directly)(c, &j);
   return KR_FN(direct_plan)(&d, c->threads, NULL);
 }
 
@@ -80,7 +82,10 @@ static kr_status KR_FN(conv)(const kr_call *c) {
   overlap o;
   const KR_FN(gemm_args) g = KR_FN(conv_product)(c, &j);
   if (kr_size(&c->out[0]) == 0) return KR_OK;
-  if (KR_FN(conv_overlaps)(c, &g, &j, &o)) {
+  if (wino_pays(&j, j.filters, V_LANES)) {
+    const direct_job d = KR_FN(conv_directly)(c, &j);
+    KR_FN(wino)(&d, c->threads, c->scratch);
+  } else if (KR_FN(conv_overlaps)(c, &g, &j, &o)) {
     const overlap_cells cells = all_cells(&j);
     for (int64_t image = 0; image < o.images; image += o.chunk)
       KR_FN(overlap_add)(&o, &cells, image, KR_FN(overlap_multiply)(&o, image, 0));
@@ -147,9 +152,17 @@ static outer_job KR_FN(grad_kernel_directly)(const kr_call *call, const conv_job
                      .dk = call->out[0].data};
 }
 
+static wino_kernel_job KR_FN(grad_kernel_by_tiles)(const kr_call *call, const conv_job *j) {
+  return (wino_kernel_job){.j = *j, .images = call->in[0].shape[0], .dk = call->out[0].data};
+}
+
 static size_t KR_FN(conv_grad_kernel_scratch)(const kr_call *c) {
   if (kr_size(&c->in[1]) == 0 || kr_size(&c->out[0]) == 0) return 0;
   const conv_job j = KR_FN(grad_kernel_job)(c);
+  if (wino_kernel_pays(&j, c->in[0].shape[0], V_LANES)) {
+    wino_kernel_job w = KR_FN(grad_kernel_by_tiles)(c, &j);
+    return KR_FN(wino_kernel_plan)(&w, c->threads, NULL);
+  }
   const int few = few_filters(&j, group_count(&c->in[0], &c->out[0]));
   if (few || !runs_outer(&j)) {
     const KR_FN(gemm_args) g = KR_FN(grad_kernel_product)(c, &j);
@@ -167,6 +180,11 @@ static kr_status KR_FN(conv_grad_kernel)(const kr_call *c) {
     return KR_OK;
   }
   const conv_job j = KR_FN(grad_kernel_job)(c);
+  if (wino_kernel_pays(&j, c->in[0].shape[0], V_LANES)) {
+    wino_kernel_job w = KR_FN(grad_kernel_by_tiles)(c, &j);
+    KR_FN(wino_kernel)(&w, c->threads, c->scratch);
+    return KR_OK;
+  }
   const int few = few_filters(&j, group_count(&c->in[0], &c->out[0]));
   if (!few && runs_outer(&j)) {
     outer_job o = KR_FN(grad_kernel_directly)(c, &j);
@@ -253,15 +271,25 @@ static void KR_FN(grad_input_by_overlap)(const kr_call *call, const window *w, c
   }
 }
 
+/* j: of the first residue; groups are seen in its channels. */
+static int KR_FN(grad_input_by_tiles)(const window *w, const conv_job *j) {
+  return phase_count(w) == 1 && wino_pays(j, j->kernel_c, V_LANES);
+}
+
 static size_t KR_FN(conv_grad_input_scratch)(const kr_call *call) {
   const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
   const window w = conv_window(call->i, dx, k, g);
   overlap o;
   size_t most = 0;
   if (kr_size(dx) == 0) return 0;
-  if (KR_FN(grad_input_overlaps)(call, &w, &o)) return KR_FN(overlap_scratch)(&o);
   conv_job j;
   const KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
+  if (KR_FN(grad_input_by_tiles)(&w, &j)) {
+    const direct_job d = KR_FN(phase_directly)(call, &w, 0);
+    wino_job t;
+    return KR_FN(wino_plan)(&t, &d, call->threads, NULL);
+  }
+  if (KR_FN(grad_input_overlaps)(call, &w, &o)) return KR_FN(overlap_scratch)(&o);
   if (phase_count(&w) == 1 && !runs_directly(&j)) return KR_FN(scratch_of)(&a, call->threads);
   for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
     direct_job d = KR_FN(phase_directly)(call, &w, phase);
@@ -276,12 +304,17 @@ static kr_status KR_FN(conv_grad_input)(const kr_call *call) {
   if (kr_size(dx) == 0) return KR_OK;
   const window w = conv_window(call->i, dx, k, g);
   overlap o;
+  conv_job j;
+  const KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
+  if (KR_FN(grad_input_by_tiles)(&w, &j)) {
+    const direct_job d = KR_FN(phase_directly)(call, &w, 0);
+    KR_FN(wino)(&d, call->threads, call->scratch);
+    return KR_OK;
+  }
   if (KR_FN(grad_input_overlaps)(call, &w, &o)) {
     KR_FN(grad_input_by_overlap)(call, &w, &o);
     return KR_OK;
   }
-  conv_job j;
-  const KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
   if (phase_count(&w) == 1 && !runs_directly(&j)) {
     KR_FN(gemm)(&a, call->threads, call->scratch);
     return KR_OK;

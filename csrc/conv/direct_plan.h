@@ -9,6 +9,7 @@ enum {
   DIRECT_BLOCK = 8,          /* tiles of cells at most that a panel of it meets at a time */
   DIRECT_L1 = 32 << 10, /* bytes of packed kernel that stay in L1: a tile meets all of it, or blocks of tiles a panel */
   DIRECT_SLICE = GEMM_MAX_KC, /* rows of the kernel that a packing task packs; elements of a run at most */
+  LINE_WORK = 1 << 20,        /* flops that make a task of lines */
   DIRECT_CLIPPED = 32 /* up to so many channels, runs of whole lines are clipped at the border, not cut into taps */
 };
 
@@ -34,12 +35,46 @@ typedef struct {
   int64_t rows, k, tiles, panels, row_tasks, col_tasks, together, block;
   void *packed, *start, *own;
   int64_t own_bytes, table_bytes, table_runs, clipped;
+  int64_t line_tasks;      /* where cells are taken in lines (conv_lines.h) */
   direct_list taps, lines; /* the runs tap by tap; line by line, where lines are whole */
 } direct_job;
 
 static int64_t count_runs(const patches *p, int line) {
   const int64_t length = line ? p->taps[2] * p->c : p->group_c;
   return p->taps[0] * p->taps[1] * (line ? 1 : p->taps[2]) * kr_ceil_div(length, DIRECT_SLICE);
+}
+
+/* Cells of a tile of conv_lines.h, which leaves registers for more of them: those heights that fill the usual lines. */
+#if defined(KR_FOR_AVX512)
+#define LINE_HEIGHTS(X) X(8) X(11) X(13) X(14)
+enum { LINE_LEAST = 8, LINE_MOST = 14 };
+#elif defined(KR_FOR_AVX2) || defined(KR_FOR_NEON)
+#define LINE_HEIGHTS(X) X(4) X(5) X(6)
+enum { LINE_LEAST = 4, LINE_MOST = 6 };
+#else
+#define LINE_HEIGHTS(X) X(4)
+enum { LINE_LEAST = 4, LINE_MOST = 4 };
+#endif
+
+/* The height that computes fewest cells twice. */
+static int64_t line_height(int64_t cells) {
+  int64_t best = LINE_LEAST;
+#define TRY(height) \
+  if (height <= cells && kr_round_up(cells, height) <= kr_round_up(cells, best)) best = height;
+  LINE_HEIGHTS(TRY)
+#undef TRY
+  return best;
+}
+
+/* Elements of the source that a line of cells meets. */
+static int64_t line_padded(const patches *p) { return ((p->cells[2] - 1) * p->step[2] + p->taps[2]) * p->c; }
+
+/* Whether the patches of neighbouring cells are a step apart that conv_lines.h has as a constant: those of first layers
+ * of 1 or 3 channels, stride 1 or 2. */
+static int runs_in_lines(const direct_job *d) {
+  const patches *p = &d->j.p;
+  const int64_t step = p->step[2] * p->c;
+  return !d->turned && whole_lines(p) && (step == 1 || step == 3 || step == 6) && p->cells[2] >= LINE_LEAST;
 }
 
 /* Tasks of one group.  Each reads its rows of the source and its columns of the kernel: cells are shared out first,

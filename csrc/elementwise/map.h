@@ -11,8 +11,9 @@
 #define KR_MAP_INPUTS 3
 #define KR_MAP_BLOCK 16384  /* elements of a task: a few microseconds of work that stay in L2 */
 #define KR_MAP_INLINE 32768 /* not worth waking a worker for less */
-#define KR_MAP_GATHER 256   /* elements expanded at a time where the inner dimension is short */
-#define KR_MAP_SHORT 32     /* shorter inner dimensions are expanded rather than walked */
+#define KR_MAP_GATHER 1024  /* elements expanded at a time where the inner dimension is short */
+#define KR_MAP_SHORT 32     /* shorter inner dimensions are expanded rather than walked, */
+#define KR_MAP_PERIOD 256   /* as are shorter ones of an operand that is the same in all rows: it is expanded once */
 
 /* y[j] = op(x[j]) for j < n; f are the call's attributes. */
 typedef void (*kr_unary_fn)(const void *x, void *y, int64_t n, const double *f);
@@ -58,6 +59,7 @@ typedef struct {
   int64_t shape[KR_MAX_NDIM];                 /* collapsed, outermost first */
   int64_t stride[KR_MAP_INPUTS][KR_MAX_NDIM]; /* elements */
   int64_t n, block;
+  int chunks; /* rows are short: chunks of them, not each */
   kr_map_mode mode[KR_MAP_INPUTS];
 } kr_map;
 
@@ -201,11 +203,8 @@ static void kr_map_chunks(const kr_map *m, int64_t lo, int64_t hi) {
 static void kr_map_task(void *arg, int64_t task, KR_UNUSED int worker) {
   const kr_map *m = arg;
   int64_t lo = task * m->block, hi = kr_min(lo + m->block, m->n);
-  if (m->ndim == 1 || m->shape[m->ndim - 1] >= KR_MAP_SHORT) {
-    kr_map_rows(m, lo, hi);
-  } else {
-    kr_map_chunks(m, lo, hi);
-  }
+  if (m->chunks) kr_map_chunks(m, lo, hi);
+  else kr_map_rows(m, lo, hi);
 }
 
 /* Applies fn to the inputs of the call, broadcast to the shape of its output.  Sizes are bytes of an element. */
@@ -221,13 +220,18 @@ static KR_UNUSED kr_status kr_map_broadcast(const kr_call *c, kr_inner_fn fn, co
     kr_map_strides(&c->in[k], &c->out[0], stride[k]);
   }
   kr_map_collapse(&m, &c->out[0], stride);
-  for (int k = 0; k < m.n_in; ++k) m.mode[k] = kr_map_mode_of(&m, k);
+  const int64_t row = m.shape[m.ndim - 1];
+  int gathered = 0;
+  for (int k = 0; k < m.n_in; ++k) {
+    m.mode[k] = kr_map_mode_of(&m, k);
+    gathered |= m.mode[k] == KR_MAP_GATHERED;
+  }
+  m.chunks = m.ndim > 1 && row < (gathered ? KR_MAP_SHORT : KR_MAP_PERIOD);
   if (m.n <= KR_MAP_INLINE) {
     m.block = m.n;
     kr_map_task(&m, 0, 0);
   } else {
-    int64_t row = m.shape[m.ndim - 1];
-    m.block = row < KR_MAP_SHORT ? KR_MAP_BLOCK / row * row : KR_MAP_BLOCK;
+    m.block = m.chunks ? KR_MAP_BLOCK / row * row : KR_MAP_BLOCK;
     kr_parallel(c->threads, kr_ceil_div(m.n, m.block), kr_map_task, &m);
   }
   return KR_OK;

@@ -10,7 +10,10 @@
  * empty mean NaN; infer refuses an empty max or min.  Integers wrap.
  */
 #include "driver.h"
+#include "gemm/core.h"
 #include "op.h"
+
+enum { SHORT_TILE = 128 }; /* short rows that are transposed at a time */
 
 /* A kernel from two sets of loops: `first` on elements of type in, `rest` on accumulators of type acc.  The loops are
  * the functions <first>_rows, <first>_cols and so on. */
@@ -25,10 +28,12 @@
 
 #define KR_REAL 32
 #include "base/real.h"
+#include "gemm/pack.h"
 #include "reduce_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
+#include "gemm/pack.h"
 #include "reduce_body.h"
 #undef KR_REAL
 

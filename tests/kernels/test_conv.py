@@ -124,6 +124,12 @@ WIDE = [
     (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 65, 1)),  # packed
     (case((2, 400), (1, 3), pads=((0, 0), (1, 1))), (2, 3, 40, 1)),  # lines longer than a chunk of cells
     (case((40, 40), (3, 3), pads=((1, 1), (1, 1))), (3, 16, 16, 1)),  # several chunks of lines, several parts
+    # few channels, cells by lines: tiles of each height, overlapping ones, stride 2, borders of each kind
+    (case((4, 28), (3, 3), pads=((2, 0), (0, 0))), (2, 1, 40, 1)),
+    (case((5, 32), (3, 3), pads=((1, 1), (1, 1))), (2, 3, 17, 1)),
+    (case((9, 55), (3, 4), (2, 2), pads=((1, 1), (2, 3))), (2, 3, 33, 1)),
+    (case((3, 17), (2, 2)), (2, 3, 9, 1)),
+    (case((3, 4, 8), (2, 2, 3), pads=((1, 0), (0, 1), (1, 1))), (2, 3, 18, 1)),
 ]
 
 
@@ -133,16 +139,72 @@ def test_the_choice_of_algorithms(g, sizes, isa):
     check(g, *sizes, "float32", isa)
 
 
-@pytest.mark.parametrize(("c", "kc", "f"), [(4, 2, 6), (40, 40, 2), (460, 460, 9)])  # groups; overlap; packed
-def test_bias_and_activation(c, kc, f):
-    g = case((5, 6), (3, 3))
+# Winograd's tiles: images that tiles fill and that they do not, padding of each width, one vector of filters left over,
+# tiles that fill no register tile, several blocks of tiles, several parts and several shares of filters.
+TILES = [
+    (case((8, 8), (3, 3), pads=((1, 1), (1, 1))), (3, 16, 48, 1)),
+    (case((13, 9), (3, 3)), (8, 32, 16, 1)),
+    (case((7, 8), (3, 3), pads=((2, 0), (0, 2))), (2, 48, 32, 1)),
+    (case((10, 11), (3, 3), pads=((2, 2), (1, 0))), (11, 16, 16, 1)),
+    (case((14, 14), (3, 3), pads=((1, 1), (1, 1))), (21, 16, 32, 1)),
+    (case((8, 8), (3, 3), pads=((1, 1), (1, 1))), (64, 128, 160, 1)),
+]
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize(("g", "sizes"), TILES, ids=str)
+def test_winograd_tiles(g, sizes, isa):
+    check(g, *sizes, "float32", isa)
+    if sizes[0] < 20:
+        check(g, *sizes, "float64", isa)
+
+
+def test_the_error_of_winograd_tiles():
+    # conv/wino_plan.h states it: the root mean square error is below twice that of a direct sum, for all three passes.
+    g, (n, c, f, _) = case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (4, 64, 64, 1)
     rng = np.random.default_rng(0)
-    x, k = rng.standard_normal((2, 5, 6, c)), rng.standard_normal((3, 3, kc, f))
+    x, y = (rng.standard_normal((n, 16, 16, c)).astype("float32") for _ in range(2))
+    k = rng.standard_normal((3, 3, c, f)).astype("float32")
+    x64, y64, k64 = (a.astype("float64") for a in (x, y, k))
+    for name, ins, want in (
+        ("conv", (x, k), references.conv(g, x64, k64)),
+        ("conv_grad_input", (y, k), references.conv_grad_input(g, x.shape, y64, k64)),
+        ("conv_grad_kernel", (x, y), references.conv_grad_kernel(g, x64, y64, k.shape)),
+    ):
+        size = np.sqrt((want**2).mean())
+        error = (run(name, None, ins, want.shape, g) - want) / size
+        assert np.sqrt((error**2).mean()) < 1.2e-6 and np.abs(error).max() < 1e-5, name
+
+
+def test_an_image_has_the_same_bits_in_any_batch():
+    g = case((9, 8), (3, 3), pads=((1, 1), (1, 1)))
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((7, 9, 8, 32)).astype("float32")
+    k = rng.standard_normal((3, 3, 32, 32)).astype("float32")
+    for name in ("conv", "conv_grad_input"):
+        all_of_them = run(name, None, (x, k), x.shape, g)
+        assert run(name, None, (x[3:4].copy(), k), (1, 9, 8, 32), g).tobytes() == all_of_them[3:4].tobytes(), name
+
+
+# groups; overlap; packed; Winograd's tiles
+@pytest.mark.parametrize(("c", "kc", "f"), [(4, 2, 6), (40, 40, 2), (460, 460, 9), (16, 16, 48)])
+def test_bias_and_activation(c, kc, f):
+    g = case((7, 8), (3, 3))
+    rng = np.random.default_rng(0)
+    x, k = rng.standard_normal((2, 7, 8, c)), rng.standard_normal((3, 3, kc, f))
     bias = rng.standard_normal(f)
     want = references.conv(g, x, k) + bias
     np.testing.assert_allclose(run("conv", None, (x, k, bias), want.shape, g), want, rtol=1e-11)
     got = run("conv", None, (x, k, bias), want.shape, g, extra=(1,))
     np.testing.assert_allclose(got, np.maximum(want, 0), rtol=1e-11)
+
+
+def test_bias_and_activation_of_few_channels():
+    g = case((5, 26), (3, 3), pads=((1, 1), (0, 1)))
+    rng = np.random.default_rng(0)
+    x, k, bias = rng.standard_normal((2, 5, 26, 3)), rng.standard_normal((3, 3, 3, 21)), rng.standard_normal(21)
+    want = np.maximum(references.conv(g, x, k) + bias, 0)
+    np.testing.assert_allclose(run("conv", None, (x, k, bias), want.shape, g, extra=(1,)), want, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize(("n", "c", "f"), [(0, 2, 3), (2, 0, 3), (2, 2, 0)])
@@ -163,6 +225,8 @@ def test_empty_arrays(n, c, f):
         (case((28, 28), (3, 3)), (16, 1, 32, 1)),
         (case((28, 28), (3, 3)), (16, 32, 2, 1)),
         (case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (12, 128, 256, 1)),
+        (case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (12, 100, 200, 1)),
+        (case((13, 13), (3, 3)), (8, 24, 40, 1)),
     ],
     ids=str,
 )

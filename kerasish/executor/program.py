@@ -15,7 +15,7 @@ from .._core import core
 from ..engine.op import index_error, run_host
 from ..engine.tensor import Tensor
 from .graph import Call, Graph, Value
-from .passes.blocks import by_rows, leading
+from .passes.blocks import by_rows, chunk, is_folded, leading
 from .plan import ALIGN, MemoryPlan
 
 BLOCK_BYTES = 1 << 17  # what a block of rows may take in all: a share of L2, which every core has to itself
@@ -245,6 +245,7 @@ def _block_parts(call: Call) -> tuple[list, int, bool]:
         block = rows if rows == 1 else max(1, min(rows, BLOCK_BYTES // max(per_row, 1)))
         if body[0].op.kind == "anchor":
             block = max(block, min(ANCHOR_ROWS, rows))
+        block = chunk(body, rows) or block
         offsets, size = _temporaries(body, number, rows, block)
         scratch = max(scratch, size)
         calls = []
@@ -253,12 +254,15 @@ def _block_parts(call: Call) -> tuple[list, int, bool]:
             for x in (*c.inputs, *c.outputs):
                 root = x if id(x) in number else x.root
                 rowed = by_rows(c, x, rows)
-                shape, row_bytes = x.spec.shape, 0
-                if rowed:
+                shape, row_bytes, block_bytes = x.spec.shape, 0, 0
+                if is_folded(c, x):
+                    shape, block_bytes = (1, *shape[1:]), x.bytes // shape[0]
+                elif rowed:
                     p = leading(shape, rows)
                     shape, row_bytes = (block, *(1,) * (p - 1), *shape[p:]), _row_bytes(x.spec, rows)
                 at = number.get(id(root), -1)
-                locals_.append((at, row_bytes, offsets.get(id(root), 0) if at < 0 else 0, x.spec.dtype, shape))
+                offset = offsets.get(id(root), 0) if at < 0 else 0
+                locals_.append((at, row_bytes, block_bytes, offset, x.spec.dtype, shape))
             calls.append((c.plan.kernel, locals_, len(c.inputs), len(c.outputs), c.plan.i, c.plan.f))
         parts.append((rows, block, calls))
     return parts, scratch, touched <= SMALL_BYTES

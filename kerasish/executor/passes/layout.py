@@ -7,8 +7,7 @@ works on the elements before they are moved.
 
 from __future__ import annotations
 
-from ...engine.op import Op, plan_for
-from ..graph import Call, Graph, Value
+from ..graph import Call, Graph, Value, call_of
 from .dead import drop_dead_calls
 from .simplify import simplify
 
@@ -19,10 +18,6 @@ def _moves(x: Value | None) -> bool:
     return x is not None and x.call is not None and x.call.op.compose is not None
 
 
-def _call(op: Op, inputs: list[Value], attrs: dict, layer: str) -> Call:
-    return Call(op, inputs, attrs, plan_for(op, [x.spec for x in inputs], attrs), layer)
-
-
 def _compose(graph: Graph) -> bool:
     substitutes: dict[int, Value] = {}
     calls = []
@@ -30,7 +25,7 @@ def _compose(graph: Graph) -> bool:
         call.inputs = [substitutes.get(id(x), x) for x in call.inputs]
         x = call.inputs[0] if call.inputs else None
         if call.op.compose is not None and _moves(x) and x.call.op is call.op:
-            merged = _call(call.op, x.call.inputs, call.op.compose(x.call.attrs, call.attrs), call.layer)
+            merged = call_of(call.op, x.call.inputs, call.op.compose(x.call.attrs, call.attrs), call.layer)
             substitutes[id(call.outputs[0])] = merged.outputs[0]
             call = merged
         calls.append(call)
@@ -66,8 +61,8 @@ def _sink(graph: Graph) -> bool:
         ):
             calls.append(call)
             continue
-        inner = _call(call.op, [x.call.inputs[0] if _moves(x) else x for x in call.inputs], call.attrs, call.layer)
-        moved = _call(movers[0].op, inner.outputs, movers[0].attrs, call.layer)
+        inner = call_of(call.op, [x.call.inputs[0] if _moves(x) else x for x in call.inputs], call.attrs, call.layer)
+        moved = call_of(movers[0].op, inner.outputs, movers[0].attrs, call.layer)
         calls += [inner, moved]
         substitutes[id(call.outputs[0])] = moved.outputs[0]
     graph.calls = calls

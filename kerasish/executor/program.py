@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from math import prod
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._core import core
+from ..engine import guard
 from ..engine.op import index_error, run_host
 from ..engine.tensor import Tensor
 from .graph import Call, Graph, Value
@@ -58,7 +58,6 @@ class Executable:
         self._constants: list[np.ndarray] = []
         self._hosts: dict[int, Call] = {}
         self._steps: list[Call] = []
-        self._write_lock = threading.Lock()
         self.seconds = 0.0
         for x in graph.inputs:
             self._slot(x)
@@ -72,6 +71,7 @@ class Executable:
         for x in [*self._new, *(self.plan.buffer(x).slot for x in graph.outputs)]:
             self._slot(x)
         self._variables = [x.variable for x in graph.variables]
+        self._guards = guard.guards_of(self._variables)
         number = {id(x): k for k, x in enumerate(graph.variables)}
         self._inplace = [number[id(v)] for v, _ in graph.updates if id(v) in self.plan.inplace]
         self._renewed_at = [number[id(v)] for v in self._renewed]
@@ -161,13 +161,17 @@ class Executable:
 
     def _run(self, buffers: list, batches: int = 1, **how: Any) -> list[np.ndarray]:
         if self.graph.updates:
-            with self._write_lock:  # two threads that update one model take turns
-                return self._run_locked(buffers, batches, **how)
-        return self._run_locked(buffers, batches, **how)
+            with guard.changing(self._guards):  # two threads that update one model take turns
+                return self._run_held(buffers, self._hold(), batches, **how)
+        return self._run_held(buffers, guard.read(self._guards, self._hold), batches, **how)
 
-    def _run_locked(self, buffers: list, batches: int, outputs: list | None = None, **how: Any) -> list[np.ndarray]:
+    def _hold(self) -> list[Tensor]:
+        return [v._held for v in self._variables]
+
+    def _run_held(
+        self, buffers: list, held: list[Tensor], batches: int, outputs: list | None = None, **how: Any
+    ) -> list[np.ndarray]:
         first = self._first_variable
-        held = [v._held for v in self._variables]
         buffers += [t.data for t in held]
         copied = self._own(held, buffers, batches)
         buffers += self._constants

@@ -7,11 +7,13 @@ works on the elements before they are moved.
 
 from __future__ import annotations
 
+from ...engine.op import Op
 from ..graph import Call, Graph, Value, call_of
 from .dead import drop_dead_calls
 from .simplify import simplify
 
 ROUNDS = 8
+DEPTH = 4  # elementwise calls between two moves
 
 
 def _moves(x: Value | None) -> bool:
@@ -41,10 +43,25 @@ def _sink(graph: Graph) -> bool:
     substitutes: dict[int, Value] = {}
     calls = []
 
+    def meets(x: Value, op: Op, depth: int) -> bool:
+        """Whether all that is read of a value is moved, also behind further elementwise calls."""
+        readers = uses.get(id(x), [])
+        return (
+            bool(readers)
+            and id(x) not in results
+            and all(r.op is op or (depth > 0 and passes(r, x) and meets(r.outputs[0], op, depth - 1)) for r in readers)
+        )
+
+    def passes(call: Call, x: Value) -> bool:
+        return (
+            call.op.kind == "elementwise"
+            and len(call.outputs) == 1
+            and all(v is x or v.spec.shape == () for v in call.inputs)
+        )
+
     def worthwhile(call: Call, movers: list[Call]) -> bool:
         out = call.outputs[0]
-        readers = uses.get(id(out), [])
-        if readers and id(out) not in results and all(r.op is movers[0].op for r in readers):
+        if meets(out, movers[0].op, DEPTH):
             return True  # the moves meet and cancel
         alone = all(len(uses.get(id(m.outputs[0]), ())) == 1 and id(m.outputs[0]) not in results for m in movers)
         return alone and len(movers) > 1

@@ -288,10 +288,18 @@ def _temporaries(body: list[Call], number: dict[int, int], rows: int, block: int
             last[id(x.root)] = k
     offsets: dict[int, int] = {}
     free: list[tuple[int, int]] = []  # (bytes, offset)
+    passed_on: set[int] = set()  # values whose place another one has taken
     size = 0
     for k, c in enumerate(body):
-        for x in c.outputs:
+        for j, x in enumerate(c.outputs):
             if id(x) in number:
+                continue
+            over = next(
+                (c.inputs[i].root for i, o in c.op.inplace if o == j and _ends(c, i, k, x, offsets, last)), None
+            )
+            if over is not None:
+                offsets[id(x)] = offsets[id(over)]
+                passed_on.add(id(over))
                 continue
             need = (x.bytes if rows == 1 else _row_bytes(x.spec, rows) * block) + ALIGN - 1
             need -= need % ALIGN
@@ -305,10 +313,25 @@ def _temporaries(body: list[Call], number: dict[int, int], rows: int, block: int
                 offsets[id(x)] = size
                 size += need
         for x in {id(v.root): v.root for v in (*c.inputs, *c.outputs)}.values():
-            if id(x) in offsets and last[id(x)] == k:
+            if id(x) in offsets and last[id(x)] == k and id(x) not in passed_on:
                 need = (x.bytes if rows == 1 else _row_bytes(x.spec, rows) * block) + ALIGN - 1
                 free.append((need - need % ALIGN, offsets[id(x)]))
     return offsets, size
+
+
+def _ends(call: Call, i: int, k: int, x: Value, offsets: dict[int, int], last: dict[int, int]) -> bool:
+    """Whether call k of a part may write x where its input i lies, which nobody reads afterwards."""
+    if i >= len(call.inputs):
+        return False
+    old = call.inputs[i]
+    root = old.root
+    return (
+        id(root) in offsets
+        and last[id(root)] == k
+        and old.spec == x.spec
+        and all(v is old for v in call.inputs if v.root is root)
+        and not any(offsets.get(id(v)) == offsets[id(root)] for v in call.outputs)
+    )
 
 
 def compile_graph(graph: Graph, watch: Callable | None = None, log: Sequence[int] = ()) -> Executable:

@@ -17,7 +17,7 @@ from ..graph import Call, Graph, Value
 
 MOST_CALLS = 24
 FEWEST_ROWS, SMALL = 16, 1 << 15  # a large array in few rows would not share out over the cores
-ANCHOR_FEWEST, ANCHOR_BYTES = 64, 1 << 17  # samples, and bytes of one, for more than pooling behind a convolution
+ANCHOR_FEWEST, ANCHOR_BYTES = 64, 1 << 15  # samples, and bytes of one, for more than pooling behind a convolution
 BLOCK = Op()  # what a block has in place of a declaration
 BLOCK.name, BLOCK.kind, BLOCK.kernel = "block", "block", "block"
 BLOCK.inplace = BLOCK.epilogue = ()

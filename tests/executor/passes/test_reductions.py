@@ -7,6 +7,7 @@ from kerasish import layers, ops
 from kerasish.engine.op import get_op
 from kerasish.engine.spec import Spec
 from kerasish.executor import capture, run_passes
+from kerasish.executor.program import _temporaries
 from tests.executor.compare import check_step, f32, specs
 
 
@@ -167,3 +168,15 @@ def test_few_samples_leave_the_convolution_a_step_of_its_own():
 
 def test_chunks_of_unknown_shape():
     assert get_op("sum_chunks").infer(Spec((None, 3), "float32"), axis=(0,)) == Spec((None, 3), "float32")
+
+
+def test_temporaries_of_a_block_take_the_place_of_what_they_overwrite():
+    program = check_step(lambda x: ops.tanh(ops.exp(ops.relu(x + 1) * 2) + 1), (f32(64, 100),))
+    (block,) = program.executable.steps
+    offsets, size = _temporaries(block.body, {id(x): k for k, x in enumerate((*block.inputs, *block.outputs))}, 64, 8)
+    assert size == 3200 and set(offsets.values()) == {0}
+
+
+def test_what_is_read_again_is_not_overwritten_in_a_block():
+    check_step(lambda x: ops.tanh(x) + ops.exp(ops.tanh(x)) * ops.relu(ops.tanh(x)), (f32(64, 100),))
+    check_step(lambda x: ops.square(ops.sin(x)) - ops.sin(x), (f32(64, 100),))

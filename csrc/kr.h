@@ -129,10 +129,12 @@ kr_memory kr_memory_stats(void);
 #define KR_BLOCK_ARRAYS 32 /* inputs and outputs of a kernel within blocks */
 
 /* An operand of a kernel within blocks.  With row_bytes, view.shape[0] is the number of rows of the block, and the
- * operand starts at the block's first row; without, it is read whole. */
+ * operand starts at the block's first row; with block_bytes it is what a reduction makes of the block, the next one
+ * starting so many bytes behind; without either, it is read whole. */
 typedef struct {
   int32_t array;     /* which of the step's arrays; -1: a temporary in the worker's scratch, at offset */
   int64_t row_bytes; /* of a temporary: any positive number */
+  int64_t block_bytes;
   int64_t offset;
   kr_array view;
 } kr_local;

@@ -97,7 +97,8 @@ static void run_block(void *arg, int64_t task, int worker) {
       if (local->array < 0) {
         arrays[j].data = scratch + local->offset;
       } else {
-        arrays[j].data = (char *)r->arrays[local->array].data + lo * local->row_bytes;
+        arrays[j].data = (char *)r->arrays[local->array].data + lo * local->row_bytes +
+                         (task - part->first_task) * local->block_bytes;
       }
     }
     kr_status status = inner->fn(&call);

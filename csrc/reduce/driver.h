@@ -10,6 +10,7 @@
 #ifndef KR_REDUCE_DRIVER_H
 #define KR_REDUCE_DRIVER_H
 #include "base/kernel.h"
+#include "reduce/chunk.h"
 
 /* Reduces `rows` contiguous rows of n elements to one accumulator each. */
 typedef void (*kr_rows_fn)(const void *x, int64_t rows, int64_t n, void *acc);
@@ -27,8 +28,6 @@ typedef struct {
   void (*finish)(void *acc, int64_t m, int64_t count);
 } kr_reduction;
 
-/* Elements of one task: large enough to hide the cost of handing it out, small enough to stay in L2. */
-#define KR_REDUCE_WORK 32768
 #define KR_REDUCE_TILE 1024 /* columns of one task, so that its accumulators stay in L1 */
 #define KR_REDUCE_WIDE 1024 /* narrow rows are glued together up to about this many columns */
 
@@ -85,13 +84,7 @@ static kr_pass kr_pass_next(const kr_shape_left *s) {
       others += s->reduced[g];
     }
   }
-  p.length = p.n;
-  if (p.inner > 1) {
-    int64_t rows = kr_max(64, kr_round_up(KR_REDUCE_WORK / p.inner, 8));
-    if (p.n >= 2 * rows) p.length = rows;
-  } else if (p.n >= 2 * KR_REDUCE_WORK) {
-    p.length = KR_REDUCE_WORK;
-  }
+  p.length = kr_reduce_chunk(p.n, p.inner);
   p.count = p.length > 0 ? kr_ceil_div(p.n, p.length) : 1;
   p.last = p.count == 1 && others == 0;
   return p;
@@ -178,6 +171,31 @@ static KR_UNUSED size_t kr_reduce_scratch(const kr_call *c, size_t acc) {
   return bytes[0] + bytes[1];
 }
 
+/* Runs the pass j->p from j->x to j->y. */
+static void kr_reduce_pass(kr_reduce_job *j, int threads) {
+  if (j->p.group < 0) { /* nothing to reduce: one row of everything */
+    j->p.inner *= j->p.outer;
+    j->p.outer = 1;
+  }
+  j->tiles = j->p.inner > KR_REDUCE_TILE ? kr_ceil_div(j->p.inner, KR_REDUCE_TILE) : 1;
+  int64_t slice = j->p.n * j->p.inner;
+  j->group = j->p.count == 1 && j->tiles == 1 ? kr_max(1, KR_REDUCE_WORK / kr_max(1, slice)) : 1;
+  kr_parallel(threads, kr_ceil_div(j->p.outer, j->group) * j->p.count * j->tiles, kr_reduce_task, j);
+}
+
+/* The first pass alone: one row of accumulators for each chunk of the reduced dimensions, which are the leading ones. */
+static KR_UNUSED kr_status kr_reduce_chunks(const kr_call *c, const kr_reduction *r) {
+  if (kr_size(&c->out[0]) == 0) return KR_OK;
+  kr_shape_left s = kr_shape_start(&c->in[0], c->i[0]);
+  kr_reduction partial = {r->first, r->rest, NULL};
+  kr_reduce_job j = {.r = &partial, .fold = &r->first, .x = c->in[0].data, .acc = r->rest.size, .elements = 1};
+  j.p = kr_pass_next(&s);
+  j.y = c->out[0].data;
+  if (j.p.outer != 1 || j.p.count != c->out[0].shape[0]) return KR_EINTERNAL;
+  kr_reduce_pass(&j, c->threads);
+  return KR_OK;
+}
+
 /* Reduces in[0] over the axes whose bits are set in i[0]; out[0] holds the kept dimensions in order. */
 static kr_status kr_reduce_run(const kr_call *c, const kr_reduction *r) {
   if (kr_size(&c->out[0]) == 0) return KR_OK;
@@ -189,15 +207,8 @@ static kr_status kr_reduce_run(const kr_call *c, const kr_reduction *r) {
   j.elements = kr_size(&c->in[0]) / kr_size(&c->out[0]);
   for (int level = 0;; ++level) {
     j.p = kr_pass_next(&s);
-    if (j.p.group < 0) { /* nothing to reduce: one row of everything */
-      j.p.inner *= j.p.outer;
-      j.p.outer = 1;
-    }
     j.y = j.p.last ? c->out[0].data : buffer[level & 1];
-    j.tiles = j.p.inner > KR_REDUCE_TILE ? kr_ceil_div(j.p.inner, KR_REDUCE_TILE) : 1;
-    int64_t slice = j.p.n * j.p.inner;
-    j.group = j.p.count == 1 && j.tiles == 1 ? kr_max(1, KR_REDUCE_WORK / kr_max(1, slice)) : 1;
-    kr_parallel(c->threads, kr_ceil_div(j.p.outer, j.group) * j.p.count * j.tiles, kr_reduce_task, &j);
+    kr_reduce_pass(&j, c->threads);
     if (j.p.last) return KR_OK;
     kr_shape_reduce(&s, &j.p);
     j.x = j.y;

@@ -3,6 +3,10 @@
  *   in[0]   x, any shape           out[0]   the dimensions that are kept, in order (sizes 1 for the others do no harm)
  *   i[0]    the axes to reduce, bit d for dimension d
  *
+ * With a second attribute i[1] = 1 they stop after the first pass: out[0] has a row of what is kept for each chunk of the
+ * reduced dimensions, which must be the leading ones.  A second call over the first dimension of out (of sum for
+ * sum_square and count_nonzero, else of the same) comes to the bits of one call for all.
+ *
  * out may not overlap in.  Accuracy of sums in floating point: with u the unit roundoff, the error is at most about
  * 80 (1 + log64(n)) u sum|x|, and near u sqrt(log n) sum|x| in practice.  (A pass shortens what is left at least 64
  * times.  Rows: see row().  Columns: 8 rows at a time in a tree; after glueing, at most 16 such blocks in sequence, then
@@ -14,6 +18,7 @@
 #include "op.h"
 
 enum { SHORT_TILE = 128 }; /* short rows that are transposed at a time */
+#define CHUNKED(c) ((c)->n_i > 1 && (c)->i[1])
 
 /* A kernel from two sets of loops: `first` on elements of type in, `rest` on accumulators of type acc.  The loops are
  * the functions <first>_rows, <first>_cols and so on. */
@@ -22,7 +27,7 @@ enum { SHORT_TILE = 128 }; /* short rows that are transposed at a time */
   static kr_status name##_kernel(const kr_call *c) {                                                \
     static const kr_reduction r = {                                                                 \
         {sizeof(in), first##_rows, first##_cols}, {sizeof(acc), rest##_rows, rest##_cols}, finish}; \
-    return kr_reduce_run(c, &r);                                                                    \
+    return CHUNKED(c) ? kr_reduce_chunks(c, &r) : kr_reduce_run(c, &r);                             \
   }                                                                                                 \
   static size_t name##_scratch(const kr_call *c) { return kr_reduce_scratch(c, sizeof(acc)); }
 

@@ -11,6 +11,10 @@ from libc.string cimport memcpy, memset
 
 cnp.import_array()
 
+cdef extern from "reduce/chunk.h" nogil:
+    int64_t kr_reduce_chunk(int64_t, int64_t)
+
+
 cdef extern from "kr.h" nogil:
     enum: KR_MAX_NDIM
     enum: KR_NUM_DTYPES
@@ -233,6 +237,11 @@ def num_threads():
 def set_num_threads(int n):
     """Sets how many threads kernels may use (n < 1 restores the default) and returns the number in force."""
     return kr_set_num_threads(n)
+
+
+def reduce_chunk(int64_t n, int64_t inner):
+    """How many of n rows of `inner` columns the reductions over leading dimensions reduce to one at first."""
+    return kr_reduce_chunk(n, inner)
 
 
 def thread_limits():

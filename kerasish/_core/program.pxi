@@ -4,7 +4,7 @@ cdef extern from "kr.h" nogil:
     enum: KR_BLOCK_ARRAYS
     ctypedef struct kr_local:
         int32_t array
-        int64_t row_bytes, offset
+        int64_t row_bytes, block_bytes, offset
         kr_array view
     ctypedef struct kr_inner:
         kr_fn fn
@@ -129,7 +129,7 @@ cdef class Program:
         steps: ("kernel", Kernel, inputs, outputs, i, f), ("host", inputs, outputs), or
             ("blocks", inputs, outputs, parts, scratch bytes per worker, small); a part is (rows, rows of a block,
             [(Kernel, locals, inputs, outputs, i, f)]), a local is (array of the step or -1, bytes between rows,
-            offset, dtype, shape). Kernels within blocks get scratch of their own besides.
+            bytes between blocks, offset, dtype, shape). Kernels within blocks get scratch of their own besides.
         n_buffers: how many buffers a run brings.
         arena: bytes of the arena.
         taps: arrays whose scalar is logged after each batch.
@@ -247,7 +247,7 @@ cdef class Program:
                     raise ValueError(f"{kernel} cannot run within blocks")
                 local = <kr_local *>self._take(len(locals_) * sizeof(kr_local))
                 for m in range(len(locals_)):
-                    local[m].array, local[m].row_bytes, local[m].offset, dtype, shape = locals_[m]
+                    local[m].array, local[m].row_bytes, local[m].block_bytes, local[m].offset, dtype, shape = locals_[m]
                     if local[m].array >= n_arrays:
                         raise ValueError(f"the step has no array {local[m].array}")
                     self._shape(&local[m].view, dtype, shape)

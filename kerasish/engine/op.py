@@ -157,6 +157,12 @@ def define_op(
         traits: facts that passes of the executor use:
             "gate": (a, b): the output is input a, or 0 where input b (of the same shape) fails a test by itself.
             "chooses": (a, y, place): output y holds elements of input a, named by output place.
+            "in chunks": (first op, rest op, divided, when(spec, attributes)): a reduction that is the rest op, over the
+                first dimension, of what the first op gives, to the same bits (and divided by the number of elements).
+            "folds": of such a first op: folds(spec, attributes) -> (rows of a chunk, number of leading dimensions that
+                these are rows of); it gives one row of its output for each chunk.
+            "statistics": statistics(inputs, attributes) -> (op name, its inputs, its attributes) of a call that gives
+                the outputs behind the first, bit for bit; from these `recompute` makes the first row by row.
             "routes": (place, g): each element of g goes to the element of the result that `place` names.
     """
     if name in _registry:

@@ -12,6 +12,7 @@ import numpy as np
 from .allowance import charge
 from .dtype import FLOATS, standardize_dtype
 from .errors import invalid
+from .guard import Guard, taken
 from .naming import auto_name, current_path
 from .op import get_op, state
 from .spec import standardize_shape
@@ -65,6 +66,7 @@ class Variable(Operators):
     array([2., 3.], dtype=float32)
     """
 
+    _guard: Guard | None = None  # of a variable that a program has
     changes = 0  # how often `trainable` of any Variable has changed: programs made before do not know
 
     def __init__(
@@ -130,7 +132,17 @@ class Variable(Operators):
     @property
     def _value(self) -> Tensor:
         # While a step is captured, values live in the capture, and the variable keeps the one it has.
-        return self._held if state.capture is None else state.capture.read(self)
+        if state.capture is not None:
+            return state.capture.read(self)
+        guard = self._guard
+        if guard is None:
+            return self._held
+        count = guard.count
+        held = self._held
+        if not count & 1 and guard.count == count:
+            return held
+        with taken((guard,)):  # a step is overwriting it
+            return self._held
 
     @_value.setter
     def _value(self, value: Tensor) -> None:

@@ -19,12 +19,14 @@ from ..engine.op import state
 from ..engine.spec import Spec
 from ..engine.symbol import Symbol
 from ..engine.tensor import Tensor, to_tensor
+from ..engine.variable import Variable
 from .capture import BUILDS_LAYER, MAKES_VARIABLE, NotCapturable, Slot, capture
 from .graph import Graph
 from .passes import BrokenGraph, run_passes
 from .program import Executable, compile_graph
 
 CAPACITY = 16  # programs that a function keeps; the one least recently used goes first
+FLAVOURS = 4  # of them for one combination of shapes, with other Variables trainable
 FORGIVEN = 8  # variables and layers that calls may make before the function counts as one that makes them each time
 
 
@@ -51,13 +53,24 @@ class Compiled:
     Attributes:
         executable: the Executable.
         structure: the result with Slots in place of tensors.
-        version: what `version()` of the function gave when it was captured.
+        version, flags: what `version()` and `flags()` of the function gave when it was captured.
     """
 
-    def __init__(self, executable: Executable, structure: Any, version: Any):
-        self.executable, self.structure, self.version = executable, structure, version
+    def __init__(self, executable: Executable, structure: Any, version: Any, flags: Any = None):
+        self.executable, self.structure, self.version, self.flags = executable, structure, version, flags
         self.generation = _Generation.number
+        self._trainable = [(x.variable, x.variable.trainable) for x in executable.graph.variables]
+        self._seen = Variable.changes
         self._build = _builder(structure)
+
+    def fits(self) -> bool:
+        """Whether what is trainable of its variables is what it was when they were captured."""
+        if self._seen == Variable.changes:
+            return True
+        if any(v.trainable is not flag for v, flag in self._trainable):
+            return False
+        self._seen = Variable.changes
+        return True
 
     def result(self, arrays: Sequence[np.ndarray]) -> Any:
         """The function's result for the outputs of a run."""
@@ -162,6 +175,8 @@ class CompiledFunction:
         name: what the warning calls it.
         warmup: calls with new shapes that run as they are before a program is made.
         version: function whose result tells whether what fn reads besides its arguments has changed since.
+        flags: function whose result tells the same of what is changed to and fro (`trainable`); a program for each of
+            some values is kept.
         after_capture: called when a capture has ended, to drop what it has left behind.
         log: function of the captured structure -> positions of outputs that several batches log.
         watch: see `run_passes`.
@@ -176,6 +191,7 @@ class CompiledFunction:
         *,
         warmup: int = 0,
         version: Callable | None = None,
+        flags: Callable | None = None,
         after_capture: Callable | None = None,
         log: Callable[[Any], Sequence[int]] | None = None,
         watch: Callable[[str, Graph], None] | None = None,
@@ -186,9 +202,10 @@ class CompiledFunction:
         self.fn = fn
         self.name = name or getattr(fn, "__name__", "function")
         self.refusal: str | None = None
-        self._warmup, self._version, self._after, self._log, self._watch = warmup, version, after_capture, log, watch
+        self._warmup, self._version, self._flags = warmup, version, flags
+        self._after, self._log, self._watch = after_capture, log, watch
         self._told, self._warn = set() if told is None else told, warn
-        self._programs: OrderedDict[Any, Compiled | int] = OrderedDict()
+        self._programs: OrderedDict[Any, list[Compiled] | int] = OrderedDict()  # the programs, or calls so far
         self._suspect: tuple[Any, str] | None = None  # for which arguments a capture has failed, and why
         self._forgiven: set[str] = set()
         self._lock = threading.RLock()
@@ -225,7 +242,8 @@ class CompiledFunction:
     @property
     def seconds(self) -> float:
         """Time that was spent in the programs which are kept."""
-        return sum(c.executable.seconds for c in self._programs.values() if isinstance(c, Compiled))
+        kept = [c for found in self._programs.values() if isinstance(found, list) for c in found]
+        return sum(c.executable.seconds for c in kept)
 
     def forget(self) -> None:
         """Drops all programs."""
@@ -273,38 +291,43 @@ class CompiledFunction:
 
     def _find(self, key: Any, args: tuple, kwargs: dict, warm: bool = False) -> Compiled | None:
         found = self._programs.get(key)
-        if found.__class__ is Compiled and found.generation == _Generation.number:
-            if self._version is None or found.version == self._version():
-                if len(self._programs) > 1:
-                    self._use(key)
-                return found
-            found = self._warmup
+        version = None if self._version is None else self._version()
+        flags = None if self._flags is None else self._flags()
+        if found.__class__ is list:
+            for compiled in found:
+                if (
+                    compiled.generation == _Generation.number
+                    and compiled.version == version
+                    and compiled.flags == flags
+                    and compiled.fits()
+                ):
+                    if len(self._programs) > 1:
+                        self._use(key)
+                    return compiled
         with self._lock:
-            if isinstance(found, int):
-                seen = found
-            else:
-                seen = self._warmup if found is not None else 0
+            seen = self._warmup if found.__class__ is list else found or 0
             if seen < self._warmup and not warm:
                 self._put(key, seen + 1)
                 return None
-            compiled = self._compile(key, args, kwargs)
+            compiled = self._compile(key, args, kwargs, version, flags)
             if compiled is not None:
-                self._put(key, compiled)
+                old = self._programs.get(key)
+                kept = [c for c in old if c.version == version] if isinstance(old, list) else []
+                self._put(key, [compiled, *[c for c in kept if c.generation == _Generation.number]][:FLAVOURS])
             return compiled
 
     def _use(self, key: Any) -> None:
         with contextlib.suppress(KeyError):  # another thread has put it out
             self._programs.move_to_end(key)
 
-    def _put(self, key: Any, entry: Compiled | int) -> None:
+    def _put(self, key: Any, entry: list[Compiled] | int) -> None:
         self._programs[key] = entry
         self._programs.move_to_end(key)
         while len(self._programs) > CAPACITY:
             self._programs.popitem(last=False)
 
-    def _compile(self, key: Any, args: tuple, kwargs: dict) -> Compiled | None:
+    def _compile(self, key: Any, args: tuple, kwargs: dict, version: Any, flags: Any) -> Compiled | None:
         args, kwargs = tree.map_structure(_spec, (args, kwargs))
-        version = None if self._version is None else self._version()
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -315,7 +338,7 @@ class CompiledFunction:
             if not (same_graph(graph, again) and same_result(structure, other)):
                 raise NotCapturable("its Python computes something else each time it is called")
             log = self._log(structure) if self._log is not None else ()
-            compiled = Compiled(compile_graph(graph, self._watch, log), structure, version)
+            compiled = Compiled(compile_graph(graph, self._watch, log), structure, version, flags)
         except NotCapturable as e:
             why = str(e)
             makes = why.startswith((MAKES_VARIABLE, BUILDS_LAYER))

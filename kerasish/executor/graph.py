@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.op import Op
+from ..engine.op import Op, plan_for
 from ..engine.spec import Spec
 
 
@@ -91,6 +91,11 @@ class Call:
 
     def __repr__(self) -> str:
         return f"<Call {self.name}>"
+
+
+def call_of(op: Op, inputs: list[Value], attrs: dict, layer: str = "") -> Call:
+    """A call of an op that a pass adds to a graph."""
+    return Call(op, inputs, attrs, plan_for(op, [x.spec for x in inputs], attrs), layer)
 
 
 def short(names: Iterable[str]) -> list[str]:

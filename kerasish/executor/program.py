@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from math import prod
@@ -12,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from .._core import core
+from ..engine import guard
 from ..engine.op import index_error, run_host
 from ..engine.tensor import Tensor
 from .graph import Call, Graph, Value
-from .passes.blocks import by_rows, leading
+from .passes.blocks import by_rows, chunk, is_folded, leading
 from .plan import ALIGN, MemoryPlan
 
 BLOCK_BYTES = 1 << 17  # what a block of rows may take in all: a share of L2, which every core has to itself
@@ -58,7 +58,6 @@ class Executable:
         self._constants: list[np.ndarray] = []
         self._hosts: dict[int, Call] = {}
         self._steps: list[Call] = []
-        self._write_lock = threading.Lock()
         self.seconds = 0.0
         for x in graph.inputs:
             self._slot(x)
@@ -72,6 +71,7 @@ class Executable:
         for x in [*self._new, *(self.plan.buffer(x).slot for x in graph.outputs)]:
             self._slot(x)
         self._variables = [x.variable for x in graph.variables]
+        self._guards = guard.guards_of(self._variables)
         number = {id(x): k for k, x in enumerate(graph.variables)}
         self._inplace = [number[id(v)] for v, _ in graph.updates if id(v) in self.plan.inplace]
         self._renewed_at = [number[id(v)] for v in self._renewed]
@@ -161,13 +161,17 @@ class Executable:
 
     def _run(self, buffers: list, batches: int = 1, **how: Any) -> list[np.ndarray]:
         if self.graph.updates:
-            with self._write_lock:  # two threads that update one model take turns
-                return self._run_locked(buffers, batches, **how)
-        return self._run_locked(buffers, batches, **how)
+            with guard.changing(self._guards):  # two threads that update one model take turns
+                return self._run_held(buffers, self._hold(), batches, **how)
+        return self._run_held(buffers, guard.read(self._guards, self._hold), batches, **how)
 
-    def _run_locked(self, buffers: list, batches: int, outputs: list | None = None, **how: Any) -> list[np.ndarray]:
+    def _hold(self) -> list[Tensor]:
+        return [v._held for v in self._variables]
+
+    def _run_held(
+        self, buffers: list, held: list[Tensor], batches: int, outputs: list | None = None, **how: Any
+    ) -> list[np.ndarray]:
         first = self._first_variable
-        held = [v._held for v in self._variables]
         buffers += [t.data for t in held]
         copied = self._own(held, buffers, batches)
         buffers += self._constants
@@ -245,6 +249,7 @@ def _block_parts(call: Call) -> tuple[list, int, bool]:
         block = rows if rows == 1 else max(1, min(rows, BLOCK_BYTES // max(per_row, 1)))
         if body[0].op.kind == "anchor":
             block = max(block, min(ANCHOR_ROWS, rows))
+        block = chunk(body, rows) or block
         offsets, size = _temporaries(body, number, rows, block)
         scratch = max(scratch, size)
         calls = []
@@ -253,12 +258,15 @@ def _block_parts(call: Call) -> tuple[list, int, bool]:
             for x in (*c.inputs, *c.outputs):
                 root = x if id(x) in number else x.root
                 rowed = by_rows(c, x, rows)
-                shape, row_bytes = x.spec.shape, 0
-                if rowed:
+                shape, row_bytes, block_bytes = x.spec.shape, 0, 0
+                if is_folded(c, x):
+                    shape, block_bytes = (1, *shape[1:]), x.bytes // shape[0]
+                elif rowed:
                     p = leading(shape, rows)
                     shape, row_bytes = (block, *(1,) * (p - 1), *shape[p:]), _row_bytes(x.spec, rows)
                 at = number.get(id(root), -1)
-                locals_.append((at, row_bytes, offsets.get(id(root), 0) if at < 0 else 0, x.spec.dtype, shape))
+                offset = offsets.get(id(root), 0) if at < 0 else 0
+                locals_.append((at, row_bytes, block_bytes, offset, x.spec.dtype, shape))
             calls.append((c.plan.kernel, locals_, len(c.inputs), len(c.outputs), c.plan.i, c.plan.f))
         parts.append((rows, block, calls))
     return parts, scratch, touched <= SMALL_BYTES
@@ -280,10 +288,18 @@ def _temporaries(body: list[Call], number: dict[int, int], rows: int, block: int
             last[id(x.root)] = k
     offsets: dict[int, int] = {}
     free: list[tuple[int, int]] = []  # (bytes, offset)
+    passed_on: set[int] = set()  # values whose place another one has taken
     size = 0
     for k, c in enumerate(body):
-        for x in c.outputs:
+        for j, x in enumerate(c.outputs):
             if id(x) in number:
+                continue
+            over = next(
+                (c.inputs[i].root for i, o in c.op.inplace if o == j and _ends(c, i, k, x, offsets, last)), None
+            )
+            if over is not None:
+                offsets[id(x)] = offsets[id(over)]
+                passed_on.add(id(over))
                 continue
             need = (x.bytes if rows == 1 else _row_bytes(x.spec, rows) * block) + ALIGN - 1
             need -= need % ALIGN
@@ -297,10 +313,25 @@ def _temporaries(body: list[Call], number: dict[int, int], rows: int, block: int
                 offsets[id(x)] = size
                 size += need
         for x in {id(v.root): v.root for v in (*c.inputs, *c.outputs)}.values():
-            if id(x) in offsets and last[id(x)] == k:
+            if id(x) in offsets and last[id(x)] == k and id(x) not in passed_on:
                 need = (x.bytes if rows == 1 else _row_bytes(x.spec, rows) * block) + ALIGN - 1
                 free.append((need - need % ALIGN, offsets[id(x)]))
     return offsets, size
+
+
+def _ends(call: Call, i: int, k: int, x: Value, offsets: dict[int, int], last: dict[int, int]) -> bool:
+    """Whether call k of a part may write x where its input i lies, which nobody reads afterwards."""
+    if i >= len(call.inputs):
+        return False
+    old = call.inputs[i]
+    root = old.root
+    return (
+        id(root) in offsets
+        and last[id(root)] == k
+        and old.spec == x.spec
+        and all(v is old for v in call.inputs if v.root is root)
+        and not any(offsets.get(id(v)) == offsets[id(root)] for v in call.outputs)
+    )
 
 
 def compile_graph(graph: Graph, watch: Callable | None = None, log: Sequence[int] = ()) -> Executable:

@@ -66,7 +66,8 @@ class LayerState:
             if state.capture is not None:
                 state.capture.refuse_attribute(self, name)
             changes.count += 1
-            self.__dict__["_changes"] = changes.count
+            if name != "trainable":  # programs know by its value, so that one that is set back is not made again
+                self.__dict__["_changes"] = changes.count
         if isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
             return

@@ -250,6 +250,7 @@ class Steps:
             f"{name} of {self.name!r}",
             warmup=warmup,
             version=self._version,
+            flags=lambda: self._look()[2],
             after_capture=self._clear_losses,
             log=scalar_logs if name == "train_step" else None,
             told=self.__dict__.setdefault("_told_reasons", set()),
@@ -260,15 +261,19 @@ class Steps:
         if self._compile_loss is not None:
             self._compile_loss.keep(losses)
 
+    def _look(self) -> tuple:
+        """The versions of the attributes of all layers, and what is trainable."""
+        count, *_ = seen = self._seen_version
+        if count != changes.count + Variable.changes:
+            layers = self._flatten_layers()
+            versions = tuple([x.__dict__.get("_changes", 0) for x in layers])
+            flags = (*[x._trainable for x in layers], *[v.trainable for v in self.variables])
+            seen = self.__dict__["_seen_version"] = changes.count + Variable.changes, versions, flags
+        return seen
+
     def _version(self) -> Any:
-        """Changes when an attribute of the model, of a layer in it or of the optimizer does, or `trainable` of a
-        Variable."""
-        seen, version = self._seen_version
-        count = changes.count + Variable.changes
-        if seen != count:
-            version = (Variable.changes, *[x.__dict__.get("_changes", 0) for x in self._flatten_layers()])
-            self.__dict__["_seen_version"] = count, version
-        return version, getattr(self.optimizer, "_changes", 0)
+        """Changes when an attribute of the model, of a layer in it or of the optimizer does, except `trainable`."""
+        return self._look()[1], getattr(self.optimizer, "_changes", 0)
 
     @property
     def _compiles(self) -> bool:

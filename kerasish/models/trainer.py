@@ -54,7 +54,7 @@ class Trainer(Steps):
             train_function=None, test_function=None, predict_function=None, _run_eagerly=False, _jit_compile=None,
             _compile_loss=None, _compile_metrics=None, _loss_tracker=None, _compile_arguments=None,
             _initial_epoch=None, _nan_reported=False, _compiled_trainable_state=None,
-            _seen_version=(-1, None), _call_function=None, _epoch_iterator=None,
+            _seen_version=(-1, None, None), _call_function=None, _epoch_iterator=None,
         )  # fmt: skip
         takes = inspect.signature(type(self).compute_loss).parameters
         d["_compute_loss_takes_training"] = "training" in takes

@@ -121,6 +121,10 @@ def _inference_grad(ctx: Any, g: Any) -> tuple:
     )
 
 
+def _moments_of(x: Spec, axis: int) -> dict:
+    return {"axis": tuple(k for k in range(x.ndim) if k != axis), "keepdims": False}
+
+
 batch_norm_op = define_op(
     "batch_norm",
     inputs="x gamma beta",
@@ -132,6 +136,7 @@ batch_norm_op = define_op(
     inplace=((0, 0),),
     epilogue=EPILOGUES,
     recompute=lambda x, y, attrs: ("batch_norm_inference", (x[0], y[1], y[2], x[1], x[2]), attrs),
+    traits={"statistics": lambda x, attrs: ("moments", (x[0],), _moments_of(x[0].spec, attrs["axis"]))},
 )
 batch_norm_grad_op = define_op(
     "batch_norm_grad",
@@ -152,6 +157,8 @@ batch_norm_inference_op = define_op(
     saves="x mean var gamma",
     inplace=((0, 0),),
     epilogue=EPILOGUES,
+    lead=lambda specs, attrs: attrs["axis"],
+    whole="mean var gamma beta",
     recompute=lambda x, y, attrs: ("batch_norm_inference", x, attrs),
 )
 
@@ -223,6 +230,8 @@ layer_norm_op = define_op(
     grad=lambda ctx, g: layer_norm_grad_op(*ctx.inputs[:2], g, **ctx.attrs),
     saves="x gamma",
     inplace=((0, 0),),
+    lead=lambda specs, attrs: attrs["start"],
+    whole="gamma beta",
 )
 layer_norm_grad_op = define_op(
     "layer_norm_grad",

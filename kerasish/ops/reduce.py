@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._core import core
 from ..engine.dtype import FLOATS, result_type, standardize_dtype
 from ..engine.errors import invalid
 from ..engine.op import C, define_op
@@ -61,9 +62,61 @@ def kept(ctx: Any, y: Any) -> Any:
     return reshape(y, reduced_shape(ctx.specs[0].shape, ctx.attrs["axis"], True))
 
 
-def _define(name: str, *, dtype: str | None, grad: Any, host: Callable, saves: str = "", empty: bool = True) -> Any:
+def _chunk_rows(shape: tuple, axis: tuple[int, ...]) -> int:
+    """How many of the reduced rows the kernels reduce to one at first, where the reduced dimensions are the leading
+    ones; 0 where they are not or where all rows are reduced at once."""
+    reduced, kept = _split(shape, axis)
+    between = [d for k, d in enumerate(shape[: axis[-1]] if axis else ()) if k not in axis]
+    if 0 in shape or _product(between) != 1:
+        return 0
+    rows = core.reduce_chunk(reduced, kept)
+    return rows if rows < reduced else 0
+
+
+def _split(shape: tuple, axis: tuple[int, ...]) -> tuple[int, int]:
+    """How many elements are reduced to one, and how many remain."""
+    return _product(shape[k] for k in axis), _product(d for k, d in enumerate(shape) if k not in axis)
+
+
+def _define_chunks(name: str, dtype: str | None) -> str:
+    """The first half of a reduction over leading dimensions: a result for each chunk of them, in the order that the
+    kernel of the whole has; the executor puts it behind what makes the chunk, while that is in cache."""
+
+    def infer(x: Spec, axis: tuple[int, ...]) -> Spec:
+        kept = reduced_shape(x.shape, axis, False)
+        if None in x.shape:
+            return Spec((None, *kept), dtype or x.dtype)
+        rows = _chunk_rows(x.shape, axis)
+        if rows == 0:
+            raise invalid(f"{name}_chunks", "the reduced dimensions are the leading ones, and long", x=x, axis=axis)
+        return Spec((-(-_split(x.shape, axis)[0] // rows), *kept), dtype or x.dtype)
+
+    define_op(
+        f"{name}_chunks",
+        inputs="x",
+        infer=infer,
+        kernel=C(name, i=lambda specs, attrs: (_mask(attrs["axis"]), 1)),
+        grad=None,
+        kind="reduce",
+        traits={"folds": lambda spec, attrs: (_chunk_rows(spec.shape, attrs["axis"]), attrs["axis"][-1] + 1)},
+    )
+    return f"{name}_chunks"
+
+
+def _define(
+    name: str,
+    *,
+    dtype: str | None,
+    grad: Any,
+    host: Callable,
+    saves: str = "",
+    empty: bool = True,
+    rest: str | None = None,
+) -> Any:
     """A reduction op with attributes axis (sorted tuple) and keepdims; `empty` says whether it is defined for no
-    elements (else the attribute `empty` may allow it)."""
+    elements (else the attribute `empty` may allow it), `rest` which op reduces the results of chunks, where it is not
+    the op itself. A mean is a sum that is divided at the end."""
+    first = "sum_chunks" if name == "mean" else _define_chunks(name, dtype)
 
     def infer(x: Spec, axis: tuple[int, ...], keepdims: bool, **more: bool) -> Spec:
         out = reduced_shape(x.shape, axis, keepdims)
@@ -80,6 +133,8 @@ def _define(name: str, *, dtype: str | None, grad: Any, host: Callable, saves: s
         grad=None if grad is None else (grad,),
         saves=saves,
         kind="reduce",
+        lead=lambda specs, attrs: attrs["axis"][0] if attrs["axis"] else 0,
+        traits={"in chunks": (first, rest or name, name == "mean", lambda x, at: _chunk_rows(x.shape, at["axis"]) > 0)},
     )
 
 
@@ -116,20 +171,23 @@ def _prod_grad(ctx: Any, g: Any) -> Any:
 
 
 sum_op = _define("sum", dtype=None, grad=spread, host=_wide(np.sum))
-mean_op = _define("mean", dtype=None, grad=lambda ctx, g: spread(ctx, g / reduced_count(ctx)), host=_wide(np.mean))
+mean_op = _define(
+    "mean", dtype=None, grad=lambda ctx, g: spread(ctx, g / reduced_count(ctx)), host=_wide(np.mean), rest="sum"
+)
 sum_square_op = _define(
     "sum_square",
     dtype=None,
     grad=lambda ctx, g: ctx.inputs[0] * spread(ctx, g * 2),
     saves="x",
     host=lambda x, **a: _wide(np.sum)(np.square(x), **a),
+    rest="sum",
 )
 prod_op = _define("prod", dtype=None, grad=_prod_grad, saves="x", host=_wide(np.prod))
 max_op = _define("max", dtype=None, grad=_extreme_grad, saves="x y", host=np.max, empty=False)
 min_op = _define("min", dtype=None, grad=_extreme_grad, saves="x y", host=np.min, empty=False)
 all_op = _define("all", dtype="bool", grad=None, host=np.all)
 any_op = _define("any", dtype="bool", grad=None, host=np.any)
-count_nonzero_op = _define("count_nonzero", dtype="int32", grad=None, host=np.count_nonzero)
+count_nonzero_op = _define("count_nonzero", dtype="int32", grad=None, host=np.count_nonzero, rest="sum")
 
 
 def _define_arg(name: str, fn: Callable) -> Any:

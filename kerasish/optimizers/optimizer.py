@@ -151,6 +151,16 @@ class Optimizer(OptimizerState):
         self._trainable_variables = variables
         self.built = True
 
+    # Variables are told apart by identity, and a copy has others.
+    def __getstate__(self) -> dict:
+        excluded = [v for v in self._trainable_variables if id(v) in self._excluded_ids]
+        return {**self.__dict__, "_excluded_ids": excluded}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self.__dict__["_index"] = {id(v): i for i, v in enumerate(self._trainable_variables)}
+        self.__dict__["_excluded_ids"] = {id(v) for v in state["_excluded_ids"]}
+
     def _get_variable_index(self, variable: Variable) -> int:
         return self._index[id(variable)]
 

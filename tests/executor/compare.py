@@ -68,7 +68,7 @@ def check_step(fn: Callable, args: Sequence, variables: Sequence = (), steps: in
 
 def programs(function) -> list[Compiled]:
     """The programs that a CompiledFunction keeps."""
-    return [c for c in function._programs.values() if isinstance(c, Compiled)]
+    return [c for found in function._programs.values() if isinstance(found, list) for c in found]
 
 
 def compiles(function, n: int = 1) -> bool:

@@ -318,3 +318,81 @@ def test_many_calls_leave_nothing_behind():
     gc.collect()
     assert len(gc.get_objects()) - objects < 20
     assert core.memory_stats()["live_bytes"] <= live
+
+
+# What is trainable.
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The graphs that are made into programs."""
+    from kerasish.executor import compiled
+
+    graphs, real = [], compiled.compile_graph
+    monkeypatch.setattr(compiled, "compile_graph", lambda graph, *a: (graphs.append(graph), real(graph, *a))[1])
+    return graphs
+
+
+def test_two_steps_that_alternate_between_what_is_trainable_are_captured_once_each(made):
+    critic = keras.Sequential([keras.Input((4,)), layers.Dense(8, activation="relu"), layers.Dense(1)], name="critic")
+    maker = keras.Sequential([keras.Input((3,)), layers.Dense(4)], name="maker")
+    critic.compile("adam", "mse")
+    both = keras.Sequential([keras.Input((3,)), maker, critic])
+    critic.trainable = False
+    both.compile("adam", "mse")
+    x, z, y = f32(16, 4), f32(16, 3), f32(16, 1)
+    for _ in range(4):
+        critic.trainable = True
+        before = maker.get_weights(), critic.get_weights()
+        critic.train_on_batch(x, y)
+        assert all(map(np.array_equal, before[0], maker.get_weights()))
+        assert not np.array_equal(before[1][0], critic.get_weights()[0])
+        critic.trainable = False
+        before = maker.get_weights(), critic.get_weights()
+        both.train_on_batch(z, y)
+        assert not np.array_equal(before[0][0], maker.get_weights()[0])
+        assert all(map(np.array_equal, before[1], critic.get_weights()))
+    assert len(made) == 2
+
+
+def test_a_function_follows_what_is_trainable_and_keeps_its_programs(made):
+    layer = layers.Dense(2)
+    layer.build((None, 3))
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.build(layer.trainable_variables)
+
+    @keras.function
+    def step(x):
+        with keras.GradientTape() as tape:
+            loss = ops.mean(ops.square(layer(x)))
+        trained = layer.trainable_variables
+        optimizer.apply(tape.gradient(loss, trained), trained)
+        return loss
+
+    x = f32(8, 3)
+    for _ in range(3):
+        layer.bias.trainable = False
+        bias = layer.bias.numpy()
+        step(x)
+        np.testing.assert_array_equal(layer.bias.numpy(), bias)
+        layer.bias.trainable = True
+        step(x)
+        assert not np.array_equal(layer.bias.numpy(), bias)
+    assert len(made) == 2
+
+
+def test_a_copy_of_a_compiled_model_trains_by_itself(made):
+    import copy
+
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    model.compile("adam", "mse")
+    x, y = f32(8, 3), f32(8, 2)
+    model.train_on_batch(x, y)
+    other = copy.deepcopy(model)
+    mine = model.get_weights()
+    other.train_on_batch(x, y)
+    assert all(map(np.array_equal, mine, model.get_weights()))
+    model.train_on_batch(x, y)
+    assert all(map(np.array_equal, other.get_weights(), model.get_weights()))
+    assert len(made) == 2
+    assert not {id(x.variable) for x in made[0].variables} & {id(x.variable) for x in made[1].variables}

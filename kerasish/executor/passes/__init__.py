@@ -12,8 +12,10 @@ from .dead import drop_dead_calls
 from .epilogue import fuse_epilogues
 from .gates import open_gates_early
 from .layout import cancel_moves
+from .normalization import split_normalizations
 from .own import own_results
 from .recompute import recompute_cheap_values
+from .reductions import split_reductions
 from .schedule import fallible_first
 from .simplify import simplify
 from .sweep import sweep
@@ -31,6 +33,8 @@ PASSES: tuple[Callable[[Graph], None], ...] = (
     drop_dead_calls,
     recompute_cheap_values,
     own_results,
+    split_normalizations,
+    split_reductions,
     fuse_blocks,
     fallible_first,
     sweep,

@@ -8,6 +8,7 @@ kernels are those that would run alone, on the same numbers in the same order, s
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import prod
 
 from ...engine.op import Op
@@ -16,6 +17,7 @@ from ..graph import Call, Graph, Value
 
 MOST_CALLS = 24
 FEWEST_ROWS, SMALL = 16, 1 << 15  # a large array in few rows would not share out over the cores
+ANCHOR_FEWEST, ANCHOR_BYTES = 64, 1 << 15  # samples, and bytes of one, for more than pooling behind a convolution
 BLOCK = Op()  # what a block has in place of a declaration
 BLOCK.name, BLOCK.kind, BLOCK.kernel = "block", "block", "block"
 BLOCK.inplace = BLOCK.epilogue = ()
@@ -79,6 +81,8 @@ def possible_rows(call: Call) -> set[int]:
         return set()
     if call.op.kind == "elementwise":
         return _elementwise_rows(call)
+    if "folds" in call.op.traits:
+        return _chunk_rows(call)
     if call.op.lead is None:
         return set()
     lead = call.op.lead(tuple(x.spec for x in call.inputs), call.attrs)
@@ -92,16 +96,45 @@ def possible_rows(call: Call) -> set[int]:
     return found
 
 
+def _share(call: Call) -> Fraction | None:
+    """The part of all rows that a chunk has, of which a call makes one row of its output; None for other calls."""
+    if "folds" not in call.op.traits:
+        return None
+    spec = call.inputs[0].spec
+    length, dims = call.op.traits["folds"](spec, call.attrs)
+    return Fraction(length, prod(spec.shape[:dims]))
+
+
+def _chunk_rows(call: Call) -> set[int]:
+    """The row counts of which a chunk of the array that a call reduces is a whole number."""
+    spec = call.inputs[0].spec
+    _, dims = call.op.traits["folds"](spec, call.attrs)
+    return {r for r in row_counts(spec, dims) if (_share(call) * r).denominator == 1}
+
+
+def chunk(body: list[Call], rows: int) -> int | None:
+    """How many rows a block must have for the reductions in it, in which one block makes one row; None: any number."""
+    share = next((s for s in map(_share, body) if s is not None), None)
+    return None if share is None else int(share * rows)
+
+
 class _Group:
-    __slots__ = ("calls", "rows")
+    """Calls that will be a block; `share` is the part of the rows that one of its blocks must have, where calls say."""
+
+    __slots__ = ("calls", "rows", "share")
 
     def __init__(self, call: Call, rows: set[int]):
-        self.calls, self.rows = [call], rows
+        self.calls, self.rows, self.share = [call], rows, _share(call)
+
+
+def is_folded(call: Call, x: Value) -> bool:
+    """Whether a call makes one row of x of each block of rows."""
+    return "folds" in call.op.traits and x is call.outputs[0]
 
 
 def by_rows(call: Call, x: Value, rows: int) -> bool:
     """Whether an operand of a call in a block is read block by block; else each block reads all of it."""
-    if rows == 1:
+    if rows == 1 or is_folded(call, x):
         return False
     if call.op.kind == "elementwise":
         return not is_whole(x.spec, call.outputs[0].spec, rows)
@@ -112,13 +145,16 @@ def may_follow(call: Call, group: _Group) -> bool:
     """Whether a call may run in the block of a group that makes one of its inputs.
 
     A matrix product or convolution has work enough for a step of its own, which its kernel shares out best: nothing is
-    put before it, and behind it only what takes its output in while that is in cache (pooling).
+    put before it, and behind it what takes its output in while that is in cache: pooling, and where there are samples
+    enough to share out, elementwise calls and normalization with given statistics.
     """
     if call.op.kind == "anchor":
         return False
-    if group.calls[0].op.kind == "anchor":
-        return call.is_view or "chooses" in call.op.traits
-    return True
+    first = group.calls[0]
+    if first.op.kind != "anchor" or call.is_view or "chooses" in call.op.traits:
+        return True
+    out = first.outputs[0].spec.shape[0]
+    return out >= ANCHOR_FEWEST and first.outputs[0].bytes // out <= ANCHOR_BYTES and "folds" not in call.op.traits
 
 
 def fuse_blocks(graph: Graph) -> None:
@@ -158,7 +194,12 @@ def fuse_blocks(graph: Graph) -> None:
         joined = None
         for x in call.inputs:
             group = group_of.get(id(x.call)) if x.call is not None else None
-            if group is None or group is joined or not group.rows & rows:
+            if group is None:
+                continue
+            # What the group makes row by row cannot be read whole by one that follows.
+            mine = [v for v in call.inputs if v.call is not None and group_of.get(id(v.call)) is group]
+            common = {r for r in group.rows & rows if all(by_rows(call, v, r) for v in mine)}
+            if not common:
                 continue
             if sum(not c.is_view for c in group.calls) >= MOST_CALLS or not may_follow(call, group):
                 continue
@@ -167,16 +208,20 @@ def fuse_blocks(graph: Graph) -> None:
             lowest = floor(group) if others else 0
             if any(reaches(v, group, lowest, seen) for v in others):
                 continue
-            if max(group.rows & rows) < FEWEST_ROWS and max(v.spec.size for v in call.outputs) > SMALL:
+            share = _share(call)
+            if share is not None and group.share not in (None, share):
                 continue
-            joined = group
+            if max(common) < FEWEST_ROWS and max(v.spec.size for v in call.outputs) > SMALL:
+                continue
+            joined, rows = group, common
             break
         if joined is None:
             group_of[id(call)] = _Group(call, rows)
             groups.append(group_of[id(call)])
         else:
             joined.calls.append(call)
-            joined.rows &= rows
+            joined.rows = rows
+            joined.share = joined.share or _share(call)
             group_of[id(call)] = joined
     _rewrite(graph, group_of)
 

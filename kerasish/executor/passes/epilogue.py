@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ...engine.op import plan_for
-from ..graph import Call, Graph, Value
+from ..graph import Call, Graph, Value, call_of
 
 
 def fuse_epilogues(graph: Graph) -> None:
@@ -33,8 +32,7 @@ def fuse_epilogues(graph: Graph) -> None:
         ):
             continue
         attrs = {**anchor.attrs, "activation": call.op.epilogue}
-        plan = plan_for(anchor.op, [v.spec for v in anchor.inputs], attrs)
-        fused = Call(anchor.op, anchor.inputs, attrs, plan, anchor.layer)
+        fused = call_of(anchor.op, anchor.inputs, attrs, anchor.layer)
         replacement[id(anchor)] = fused
         gone.add(id(call))
         substitutes.update({id(a): b for a, b in zip(anchor.outputs, fused.outputs)})

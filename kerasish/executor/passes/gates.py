@@ -7,12 +7,7 @@ test may as well be made on the small arrays; no result changes.
 
 from __future__ import annotations
 
-from ...engine.op import plan_for
-from ..graph import Call, Graph, Value
-
-
-def _call(like: Call, inputs: list[Value]) -> Call:
-    return Call(like.op, inputs, like.attrs, plan_for(like.op, [x.spec for x in inputs], like.attrs), like.layer)
+from ..graph import Call, Graph, Value, call_of
 
 
 def open_gates_early(graph: Graph) -> None:
@@ -34,10 +29,10 @@ def open_gates_early(graph: Graph) -> None:
         g = route.op.traits["routes"][1]
         small = list(call.inputs)
         small[a], small[b] = route.inputs[g], chosen
-        gate = _call(call, small)
+        gate = call_of(call.op, small, call.attrs, call.layer)
         moved = list(route.inputs)
         moved[g] = gate.outputs[0]
-        routed = _call(route, moved)
+        routed = call_of(route.op, moved, route.attrs, route.layer)
         calls += [gate, routed]
         substitutes[id(call.outputs[0])] = routed.outputs[0]
     graph.calls = calls

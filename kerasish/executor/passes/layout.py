@@ -7,20 +7,17 @@ works on the elements before they are moved.
 
 from __future__ import annotations
 
-from ...engine.op import Op, plan_for
-from ..graph import Call, Graph, Value
+from ...engine.op import Op
+from ..graph import Call, Graph, Value, call_of
 from .dead import drop_dead_calls
 from .simplify import simplify
 
 ROUNDS = 8
+DEPTH = 4  # elementwise calls between two moves
 
 
 def _moves(x: Value | None) -> bool:
     return x is not None and x.call is not None and x.call.op.compose is not None
-
-
-def _call(op: Op, inputs: list[Value], attrs: dict, layer: str) -> Call:
-    return Call(op, inputs, attrs, plan_for(op, [x.spec for x in inputs], attrs), layer)
 
 
 def _compose(graph: Graph) -> bool:
@@ -30,7 +27,7 @@ def _compose(graph: Graph) -> bool:
         call.inputs = [substitutes.get(id(x), x) for x in call.inputs]
         x = call.inputs[0] if call.inputs else None
         if call.op.compose is not None and _moves(x) and x.call.op is call.op:
-            merged = _call(call.op, x.call.inputs, call.op.compose(x.call.attrs, call.attrs), call.layer)
+            merged = call_of(call.op, x.call.inputs, call.op.compose(x.call.attrs, call.attrs), call.layer)
             substitutes[id(call.outputs[0])] = merged.outputs[0]
             call = merged
         calls.append(call)
@@ -46,10 +43,25 @@ def _sink(graph: Graph) -> bool:
     substitutes: dict[int, Value] = {}
     calls = []
 
+    def meets(x: Value, op: Op, depth: int) -> bool:
+        """Whether all that is read of a value is moved, also behind further elementwise calls."""
+        readers = uses.get(id(x), [])
+        return (
+            bool(readers)
+            and id(x) not in results
+            and all(r.op is op or (depth > 0 and passes(r, x) and meets(r.outputs[0], op, depth - 1)) for r in readers)
+        )
+
+    def passes(call: Call, x: Value) -> bool:
+        return (
+            call.op.kind == "elementwise"
+            and len(call.outputs) == 1
+            and all(v is x or v.spec.shape == () for v in call.inputs)
+        )
+
     def worthwhile(call: Call, movers: list[Call]) -> bool:
         out = call.outputs[0]
-        readers = uses.get(id(out), [])
-        if readers and id(out) not in results and all(r.op is movers[0].op for r in readers):
+        if meets(out, movers[0].op, DEPTH):
             return True  # the moves meet and cancel
         alone = all(len(uses.get(id(m.outputs[0]), ())) == 1 and id(m.outputs[0]) not in results for m in movers)
         return alone and len(movers) > 1
@@ -66,8 +78,8 @@ def _sink(graph: Graph) -> bool:
         ):
             calls.append(call)
             continue
-        inner = _call(call.op, [x.call.inputs[0] if _moves(x) else x for x in call.inputs], call.attrs, call.layer)
-        moved = _call(movers[0].op, inner.outputs, movers[0].attrs, call.layer)
+        inner = call_of(call.op, [x.call.inputs[0] if _moves(x) else x for x in call.inputs], call.attrs, call.layer)
+        moved = call_of(movers[0].op, inner.outputs, movers[0].attrs, call.layer)
         calls += [inner, moved]
         substitutes[id(call.outputs[0])] = moved.outputs[0]
     graph.calls = calls

@@ -5,8 +5,8 @@ A result that is an input, a variable's old value, a constant, or the memory of 
 
 from __future__ import annotations
 
-from ...engine.op import get_op, plan_for
-from ..graph import Call, Graph, Value
+from ...engine.op import get_op
+from ..graph import Graph, Value, call_of
 
 
 def own_results(graph: Graph) -> None:
@@ -18,8 +18,7 @@ def own_results(graph: Graph) -> None:
         if root.call is not None and id(root) not in claimed:
             claimed.add(id(root))
             return x
-        op, attrs = get_op("cast"), {"dtype": x.spec.dtype}
-        call = Call(op, [x], attrs, plan_for(op, [x.spec], attrs), x.layer)
+        call = call_of(get_op("cast"), [x], {"dtype": x.spec.dtype}, x.layer)
         graph.calls.append(call)
         claimed.add(id(call.outputs[0]))
         return call.outputs[0]

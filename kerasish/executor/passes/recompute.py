@@ -8,8 +8,8 @@ bytes at the peak. The bits are the same.
 
 from __future__ import annotations
 
-from ...engine.op import get_op, plan_for
-from ..graph import Call, Graph, Value
+from ...engine.op import get_op
+from ..graph import Call, Graph, Value, call_of
 
 LEAST_BYTES = 1 << 18  # of a value that is worth it
 LEAST_PEAK = 32 << 20  # steps that need less keep everything
@@ -130,7 +130,7 @@ def _insert(graph: Graph, found: list[tuple[Value, int, list[Value]]]) -> None:
                 name, _, attrs = op.recompute(tuple(call.inputs), tuple(call.outputs), attrs)
                 op = get_op(name)
             inputs = [local.get(id(i), i) for i in inputs]
-            copy = Call(op, inputs, attrs, plan_for(op, [i.spec for i in inputs], attrs), call.layer)
+            copy = call_of(op, inputs, attrs, call.layer)
             local[id(v)] = copy.outputs[0]
             before.setdefault(late, []).append(copy)
         again[id(x)] = late, local[id(x)]
@@ -146,7 +146,7 @@ def _insert(graph: Graph, found: list[tuple[Value, int, list[Value]]]) -> None:
             return again[id(x)][1]
         if id(x) not in views:
             op, source = x.call.op, now(x.call.inputs[0], k)
-            view = Call(op, [source], x.call.attrs, plan_for(op, [source.spec], x.call.attrs), x.layer)
+            view = call_of(op, [source], x.call.attrs, x.layer)
             calls.append(view)
             views[id(x)] = view.outputs[0]
         return views[id(x)]

@@ -215,6 +215,38 @@ def test_a_sweep_does_not_read_a_view_of_what_it_makes():
     assert names(graph) == ["tanh", "reshape", "sin"]
 
 
+def test_a_sweep_goes_on_behind_a_view():
+    def step(x, y):
+        a = ops.tanh(x)
+        return a, ops.exp(ops.reshape(y, (-1,))), ops.sin(ops.reshape(a, (-1,))), ops.cos(y)
+
+    graph = fused(step, f32(20, 3), f32(4, 5), passes=(sweep,))
+    assert names(graph) == ["reshape", ["tanh", "exp", "cos"], "reshape", "sin"]
+    check_step(step, (f32(20, 3), f32(4, 5)))
+
+
+def test_small_calls_wait_for_others_of_their_level():
+    norms = [keras.layers.BatchNormalization() for _ in range(4)]
+    for norm in norms:
+        norm.build((32, 6, 6, 8))
+
+    def step(x, w):
+        for norm in norms:
+            x = ops.conv(norm(x, training=True), w, padding="same")
+        return x
+
+    args = f32(32, 6, 6, 8), f32(3, 3, 8, 8)
+    variables = [v for norm in norms for v in norm.variables]
+    program = check_step(step, args, variables)
+    blocks = [c for c in program.executable.graph.calls if c.parts is not None]
+    assert [len(c.parts) for c in blocks] == [8, 8]  # the shares of the new values, and the sums
+
+
+def test_large_calls_do_not_wait():
+    graph = fused(lambda x, w: (ops.tanh(x), ops.matmul(x, w), ops.exp(x)), f32(100, 80), f32(80, 3), passes=(sweep,))
+    assert names(graph) == ["tanh", "matmul", "exp"]
+
+
 def test_a_part_does_not_overwrite_what_another_part_reads():
     v, w = keras.Variable(f32(64, 8)), keras.Variable(f32(64, 8))
 

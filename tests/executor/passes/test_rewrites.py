@@ -165,6 +165,12 @@ def test_what_gives_back_its_input_goes():
     assert names(graph) == [] and graph.outputs[0] is graph.inputs[0]
 
 
+def test_a_cast_to_the_dtype_that_a_variable_has_goes():
+    gamma = keras.Variable(f32(3))
+    graph = after(simplify, lambda x: x * ops.cast(gamma, "float32"), f32(2, 3))
+    assert names(graph) == ["multiply"] and graph.calls[0].inputs[1] is graph.variables[0]
+
+
 @pytest.mark.parametrize(
     "step",
     [
@@ -209,6 +215,15 @@ def test_an_elementwise_call_between_lets_them_meet():
     graph = after(cancel_moves, step, f32(2, 3), f32(2, 3))
     assert sorted(names(graph)) == ["multiply", "multiply", "tanh"]
     check_step(step, (f32(2, 3), f32(2, 3)))
+
+
+def test_several_elementwise_calls_between_let_them_meet_too():
+    def step(x):
+        return ops.transpose(ops.tanh(ops.exp(ops.transpose(x)) * 2.0))
+
+    graph = after(cancel_moves, step, f32(2, 3))
+    assert names(graph) == ["exp", "multiply", "tanh"]
+    check_step(step, (f32(2, 3),))
 
 
 @pytest.mark.parametrize(

@@ -139,3 +139,27 @@ for reverse in (False, True):
     zeros = np.array([[2.0, 0.0, 3.0, 0.0, 1.5]])
     SAMPLES.append(Sample("cumprod", (zeros,), {"axis": 1, "reverse": reverse}, flipped(np.cumprod)))
     SAMPLES.append(Sample("cumsum", (ints(3, 4, high=9),), {"axis": 1, "reverse": reverse}, flipped(np.cumsum)))
+
+
+def in_chunks(fn, rows, **more):
+    """The reference of a reduction of leading axes that stops at chunks of so many rows."""
+
+    def run(x, axis):
+        flat = x.reshape(-1, *(d for k, d in enumerate(x.shape) if k not in axis))
+        return np.stack([fn(flat[k : k + rows], axis=0, **more) for k in range(0, len(flat), rows)])
+
+    return run
+
+
+for shape, axis, rows in [((70001,), (0,), 32768), ((300, 7, 40), (0, 1), 824), ((1, 130, 1100), (0, 1), 64)]:
+    x, attrs = rand(*shape), {"axis": axis}
+    SAMPLES += [
+        Sample("sum_chunks", (x,), attrs, in_chunks(np.sum, rows)),
+        Sample("sum_square_chunks", (x,), attrs, in_chunks(lambda v, axis: np.sum(v * v, axis=axis), rows)),
+        Sample("prod_chunks", (1 + x * 1e-3,), attrs, in_chunks(np.prod, rows), rtol=1e-4),
+        Sample("max_chunks", (x,), attrs, in_chunks(np.max, rows)),
+        Sample("min_chunks", (ints(*shape, high=99),), attrs, in_chunks(np.min, rows)),
+        Sample("any_chunks", (x > 0.9999,), attrs, in_chunks(np.any, rows)),
+        Sample("all_chunks", (x > -0.9999,), attrs, in_chunks(np.all, rows)),
+        Sample("count_nonzero_chunks", (ints(*shape, high=3),), attrs, in_chunks(np.count_nonzero, rows)),
+    ]

@@ -40,6 +40,16 @@ def mish(x: Any) -> Any:
     return mish_op(floating(x))
 
 
+def keras2_hard_sigmoid(x: Any) -> Any:
+    """0.2 x + 0.5, cut to [0, 1]: what `hard_sigmoid` was in Keras 1 and 2, for models from that time.
+
+    >>> from kerasish.activations.activations import keras2_hard_sigmoid
+    >>> keras2_hard_sigmoid([-3.0, 0.0, 1.0]).numpy()
+    array([0. , 0.5, 0.7], dtype=float32)
+    """
+    return ops.hard_sigmoid(floating(x) * 1.2)
+
+
 def gelu(x: Any, approximate: bool = False) -> Any:
     """`ops.gelu`, but exact unless told otherwise.
 

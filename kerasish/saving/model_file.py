@@ -80,7 +80,7 @@ _NEWER = {
     "loss_scale_factor": None, "flash_attention": None
 }  # fmt: skip
 _UNSET = object()
-_OWN_OP = re.compile(r'"module": "kerasish\.ops", "class_name": "(\w+)"')
+_OWN_OP = re.compile(r'"module": "kerasish\.ops", "class_name": "(\w+)"|"(keras2_\w+)"')
 
 
 def _for_older_versions(config: Any) -> Any:
@@ -103,7 +103,7 @@ def _texts(model: Any) -> tuple[bytes, bytes]:
     """config.json and metadata.json."""
     with ObjectSharingScope():
         config = json.dumps(_for_older_versions(json.loads(json.dumps(serialize_keras_object(model)))))
-    own = sorted(set(_OWN_OP.findall(config)))
+    own = sorted({op or function for op, function in _OWN_OP.findall(config)})
     if own:
         warnings.warn(
             f"save_model: the graph of {model.name!r} calls ops that Keras has no form for: {', '.join(own)}. The file "

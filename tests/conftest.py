@@ -15,10 +15,18 @@ def _seeded():
     yield
 
 
-def pytest_collection_modifyitems(items):
-    """Without Keras there is nothing to compare with. KERASISH_REQUIRE_PARITY makes that an error (the CI sets it)."""
-    if find_spec("keras") is not None and find_spec("jax") is not None:
-        os.environ.setdefault("KERAS_BACKEND", "jax")
+def pytest_collection_modifyitems(config, items):
+    """Without Keras there is nothing to compare with. KERASISH_REQUIRE_PARITY makes that an error (the CI sets it).
+
+    Without other interpreters to exchange files with, the tests that do so are deselected.
+    """
+    if not os.environ.get("KERASISH_PEERS"):
+        left_out = [item for item in items if item.get_closest_marker("exchange")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in left_out]
+    backend = os.environ.setdefault("KERAS_BACKEND", "jax")
+    if find_spec("keras") is not None and find_spec(backend) is not None:
         return
     if os.environ.get("KERASISH_REQUIRE_PARITY"):
         raise pytest.UsageError("the parity tests need the `parity` extra: pip install -e '.[parity]'")

@@ -146,11 +146,8 @@ def _layer(name: str, config: dict, original: str) -> tuple[str, dict]:
         out.pop("trainable", None)
         out.pop("noise_shape", None)  # which has followed from the input at all times
     if name == "Embedding" and out.pop("dropout", None):
-        if True:
-            rule = (
-                "Embedding has no dropout any more; the model is read without. A SpatialDropout1D behind it does that"
-            )
-            warnings.warn(f"load_model: {rule}: {config['name']}, dropout={config['dropout']}", stacklevel=2)
+        rule = "Embedding has no dropout any more; the model is read without. A SpatialDropout1D behind it does that"
+        warnings.warn(f"load_model: {rule}: {config['name']}, dropout={config['dropout']}", stacklevel=2)
     if name == "BatchNormalization":
         for key in ("renorm", "renorm_clipping", "renorm_momentum"):
             out.pop(key, None)

@@ -33,9 +33,11 @@ def load(path: str, name: str, custom_objects: Any, compile: bool, limits: Limit
         root = reader.groups[""]
         text = reader.text(root, "model_config")
         if text is None:
-            raise bad_file(name, "model_config", "the file has the config of a model, as an attribute")
+            rule = "the file has the config of a model, as an attribute"
+            raise bad_file(name, "model_config", rule, attributes=sorted(root.attrs)[:5])
         if not legacy_weights.is_legacy(reader):
-            raise bad_file(name, "model_weights", "the file has the weights of the layers, listed by name")
+            rule = "the file has the weights of the layers, listed by name"
+            raise bad_file(name, "model_weights", rule, groups=sorted(reader.groups)[:5])
         old = json_text.parse(text, name, "model_config", limits)
         with reading(name, "model_config", "the config is one of Keras 1 or 2"):
             version = legacy_weights.origin(reader, legacy_weights.weights_root(reader))[0]

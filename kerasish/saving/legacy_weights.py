@@ -79,7 +79,7 @@ def weight_names(reader: Any, root: str, name: str) -> list[str]:
     """The names of a layer's weights, in order; those that are trained come first."""
     path = f"{root}/{name}" if root else name
     if path not in reader.groups:
-        raise reader.bad(path, "every layer that is listed has a group")
+        raise reader.bad(path, "every layer that is listed has a group", groups=sorted(reader.groups)[:5])
     return texts(reader, path, "weight_names") or []
 
 

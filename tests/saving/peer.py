@@ -378,6 +378,7 @@ def write(folder, names, only=()):
         values = {f"x{i}": v for i, v in enumerate(x)}
         values.update({f"y{i}": v for i, v in enumerate(y)})
         values.update({f"o{i}": v for i, v in enumerate(predicted(case.model, x))})
+        values["version"] = np.array(version_of(K))
         values["losses"] = np.array([first_loss(case.model, x, y) for _ in range(STEPS)])
         np.savez_compressed(os.path.join(folder, name + ".npz"), **values)
         print(json.dumps({"file": name, "built": True, "written": written}))
@@ -387,7 +388,13 @@ def numbered(values, letter):
     return [values[f"{letter}{i}"] for i in range(sum(k[0] == letter and k[1:].isdigit() for k in values))]
 
 
-def compare(model, values):
+def known_difference(version, name):
+    """Whether an optimizer's formula has changed since: then its next steps differ, and only its state is the same."""
+    # Nadam: the schedule of momenta; RMSprop and Adagrad: where epsilon stands.
+    return version < (2, 11) and name in ("optimizer_nadam",)
+
+
+def compare(model, values, steps=STEPS):
     """Raises unless a model computes and goes on training as the one that was saved."""
     values = dict(values)
     x, y = numbered(values, "x"), numbered(values, "y")
@@ -395,11 +402,11 @@ def compare(model, values):
     assert len(got) == len(want) > 0
     for g, w in zip(got, want):
         np.testing.assert_allclose(g, w, rtol=OUTPUTS, atol=OUTPUTS * max(1.0, float(np.abs(w).max())))
-    losses = [first_loss(model, x, y) for _ in values["losses"]]
-    np.testing.assert_allclose(losses, values["losses"], rtol=LOSSES)
+    losses = [first_loss(model, x, y) for _ in range(steps)]
+    np.testing.assert_allclose(losses, values["losses"][:steps], rtol=LOSSES)
 
 
-def read(folder, load=None):
+def read(folder):
     """Compares each file of a folder; prints and returns what came of it."""
     K = package()
     out = {}
@@ -408,7 +415,11 @@ def read(folder, load=None):
         if extension not in (".keras", ".h5"):
             continue
         try:
-            compare(K.models.load_model(os.path.join(folder, file)), np.load(os.path.join(folder, name + ".npz")))
+            values = np.load(os.path.join(folder, name + ".npz"))
+            steps = int(os.environ.get("LOSSES", STEPS))
+            if known_difference(tuple(values["version"]), name):
+                steps = min(steps, 1)
+            compare(K.models.load_model(os.path.join(folder, file)), values, steps)
             out[file] = None
         except Exception as error:
             out[file] = f"{type(error).__name__}: {error}"[:3000] + traceback.format_exc()[-1500:]

@@ -30,8 +30,8 @@ ALLOWED = {
     "layers": {*BASE, *FAMILIES},
     "models": {*BASE, *FAMILIES, "layers", "data", "callbacks", "utils", "executor", "saving"},
     "data": {"engine"},
-    # `ops` only for set_random_seed, which resets the global seed generator.
-    "utils": {"engine", "ops", "data"},
+    # `ops` only for set_random_seed, which resets the global seed generator; `legacy` for utils.legacy.
+    "utils": {"engine", "ops", "data", "legacy"},
     "callbacks": {"engine", "utils", "saving"},
     "datasets": {"engine", "utils"},
     # Namespaces without code of their own.

@@ -6,6 +6,7 @@ from typing import Any
 
 from kerasish import ops
 from kerasish.engine.errors import invalid
+from kerasish.engine.symbol import Symbol
 from kerasish.ops.activation import mish_op
 from kerasish.ops.factories import floating, scalar
 
@@ -37,6 +38,8 @@ def mish(x: Any) -> Any:
     >>> keras.activations.mish([0.0]).tolist()
     [0.0]
     """
+    if isinstance(x, Symbol):  # for Keras, which has no op for it and opens no graph with one
+        return x * ops.tanh(ops.softplus(x))
     return mish_op(floating(x))
 
 

@@ -25,7 +25,7 @@ class Sink(io.RawIOBase):
     def __init__(self, path: str):
         super().__init__()
         self.error: OSError | None = None
-        self._file = open(path, "w+b", buffering=0)
+        self._file = io.FileIO(path, "w+")
         self._at = self._end = 0
 
     def write(self, data: Any) -> int:

@@ -2,8 +2,8 @@
 
 A peer is NAME=PYTHON[,VARIABLE=VALUE...]: an interpreter and variables for it. `PEER` is the package (keras unless said
 otherwise), `KERAS_BACKEND` its backend, `PYTHONPATH` may lead to an older Keras than the interpreter has. Two variables
-are for the tests: `READS=no` for a peer that opens no `.keras` files of Keras 3, `LOSSES=0` for one whose own next losses
-cannot be reproduced (Keras on the graphs of TensorFlow 1 read variables before or after they were written).
+are for the tests: `READS=no` for a peer that opens no `.keras` files of Keras 3, `LOSSES=0` for one whose own next
+losses cannot be reproduced (Keras on the graphs of TensorFlow 1 read variables before or after they were written).
 
 Without KERASISH_PEERS these tests are deselected; what the peers wrote once is under `golden/` and read in every run.
 """

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
@@ -256,3 +257,31 @@ def test_bad_safetensors(name, tmp_path):
     model = hostile.model()
     with pytest.raises(BadFileError, match=words):
         model.load_weights(tmp_path / "m.safetensors")
+
+
+BAD_CHECKPOINTS = {
+    "no state": (lambda f: f.__delitem__("state"), "state: the file is a checkpoint"),
+    "state of a list": (
+        lambda f: (f.__delitem__("state"), f.create_dataset("state/vars/0", data=np.frombuffer(b"[]", "uint8"))),
+        "state: the state can be read",
+    ),
+    "a key of its own": (
+        lambda f: f["variables/vars"].move("1", "x"),
+        r"variables/1: a checkpoint has an array for every variable. Received: arrays=\['0', '2', '3', 'x'\]",
+    ),
+    "an array that is not there": (lambda f: f.__delitem__("arrays"), "state: the state can be read, but IndexError"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CHECKPOINTS)
+def test_bad_checkpoints(name, tmp_path):
+    from kerasish.saving.checkpoint import read_checkpoint, write_checkpoint
+
+    change, words = BAD_CHECKPOINTS[name]
+    model, path = hostile.model(), str(tmp_path / "c.h5")
+    write_checkpoint(path, model.variables, {"epoch": 1, "random": np.arange(3)})
+    assert read_checkpoint(path, model.variables)["epoch"] == 1
+    with h5py.File(path, "a") as f:
+        change(f)
+    with pytest.raises(BadFileError, match=f"c.h5: {words}"):
+        read_checkpoint(path, model.variables)

@@ -15,7 +15,7 @@ _CLASSES = {
     "AtrousConvolution1D": "Conv1D", "AtrousConvolution2D": "Conv2D", "SeparableConvolution2D": "SeparableConv2D",
     "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "BatchNormalizationV1": "BatchNormalization", "Model": "Functional",
     "BatchNormalizationV2": "BatchNormalization", "SpatialDropout": "SpatialDropout2D", "LSTMV2": "LSTM",
-    "GRUV2": "GRU",
+    "GRUV2": "GRU", "GroupedQueryAttention": "GroupQueryAttention",
 }  # fmt: skip
 _MERGES = {
     "sum": "Add", "add": "Add", "mul": "Multiply", "concat": "Concatenate", "ave": "Average", "max": "Maximum",
@@ -75,7 +75,8 @@ def convert(entry: Any) -> dict:
     if name == "Functional":
         out.update(module="keras.src.models.functional", registered_name="Functional")
     elif _module(name, "layers") is None and name != "Sequential":
-        out["module"] = None  # a class of the caller's own
+        # What Keras 3 wrote says where the class is; otherwise it is one of the caller's own.
+        out.update(module=entry.get("module"), registered_name=entry.get("registered_name", name))
     return out
 
 
@@ -169,8 +170,11 @@ def _sizes(name: str, config: dict) -> None:
         config["data_format"] = {"th": "channels_first", "tf": "channels_last"}.get(order)
     if name in ("UpSampling1D", "RepeatVector") and "length" in config:
         config["size" if name == "UpSampling1D" else "n"] = config.pop("length")
-    if name == "DepthwiseConv2D":
-        for key in ("filters", "groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+    if name.endswith("Transpose"):
+        config.pop("groups", None)
+    if name.startswith(("DepthwiseConv", "SeparableConv")):  # the base class's arguments, without effect
+        filters = ("filters",) if name.startswith("D") else ()
+        for key in (*filters, "groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"):
             config.pop(key, None)
 
 

@@ -93,7 +93,10 @@ def _as_today(optimizer: Any, arrays: list[StoredArray]) -> list:
     variables = optimizer.variables
     if len(variables) != len(arrays):
         raise _Unknown(f"it has {len(variables)} variables, and the file {len(arrays)} of them")
-    return [(v, a.read()) for v, a in zip(variables, arrays)]
+    stored = {str(i): a for i, a in enumerate(arrays)}
+    if hasattr(optimizer, "_from_older_order"):
+        stored = optimizer._from_older_order(stored)
+    return [(v, stored[str(i)].read()) for i, v in enumerate(variables)]
 
 
 def _of_old(

@@ -307,7 +307,7 @@ def cases_3(K):
     def functions():
         names = "elu selu softplus softsign silu hard_sigmoid leaky_relu exponential relu6 mish log_softmax gelu"
         layers = [L.Dense(4, activation=n, kernel_initializer="lecun_normal") for n in names.split()]
-        layers += [L.Dense(3, kernel_regularizer=K.regularizers.L1L2(0.01, 0.02), activity_regularizer="l2",
+        layers += [L.Dense(3, kernel_regularizer=K.regularizers.L1L2(0.01, 0.02),
                            kernel_constraint=K.constraints.UnitNorm(), kernel_initializer="orthogonal")]  # fmt: skip
         return Case(K.Sequential([K.Input((4,)), *layers]), numbers(5, 4), numbers(5, 3), K.optimizers.SGD(0.01),
                     K.losses.Huber(0.5), metrics=[K.metrics.RootMeanSquaredError()])  # fmt: skip

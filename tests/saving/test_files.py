@@ -254,6 +254,17 @@ def test_the_config_of_a_file_leaves_out_what_older_versions_lack(tmp_path):
         text = z.read("config.json").decode()
     assert "quantization_config" not in text and "input_axes" not in text and "renorm" not in text
     assert '"dtype": "float32"' in text and "DTypePolicy" not in text
+    x = keras.Input((4, 4))
+    y = L.ZeroPadding1D(1)(L.MultiHeadAttention(2, 2)(x, L.Dense(4, kernel_initializer="orthogonal")(x)))
+    model = keras.Model(x, y)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy())
+    model.save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as z:
+        text = z.read("config.json").decode()
+    assert not any(word in text for word in ("use_gate", "sliding_window", '"seed"', "ignore_class"))
+    assert '"class_name": "OrthogonalInitializer"' in text and '"axis": -1' not in text
+    other = keras.saving.load_model(tmp_path / "a.keras")
+    assert isinstance(other.layers[1].kernel_initializer, keras.initializers.Orthogonal)
     mixed = keras.Sequential([keras.Input((4,)), L.Dense(2, dtype="mixed_float16")])
     mixed.save(tmp_path / "x.keras")
     assert keras.saving.load_model(tmp_path / "x.keras").layers[0].dtype_policy.name == "mixed_float16"

@@ -196,6 +196,25 @@ CONFIGS: dict[str, tuple[Callable[[dict], Any], str]] = {
     "attribute path": (_activation("relu.__globals__"), "unknown activation"),
     "a path": (_activation("/etc/passwd"), "unknown activation"),
     "a url": (_activation("https://example.org/x"), "unknown activation"),
+    "a path as dtype": (_set([*DENSE, "dtype"], "/etc/passwd"), "/etc/passwd"),
+    "a url as initializer": (_set([*DENSE, "kernel_initializer"], "https://example.org/x"), "unknown initializer"),
+    "a path as regularizer": (_set([*DENSE, "kernel_regularizer"], "../../etc/passwd"), "unknown regularizer"),
+    "a url as loss": (_set(["compile_config"], {"optimizer": "sgd", "loss": "https://example.org/x"}), "unknown loss"),
+    "a path as metric": (
+        _set(["compile_config"], {"optimizer": "sgd", "loss": "mse", "metrics": ["/etc/passwd"]}),
+        "unknown metric",
+    ),
+    "os.system as optimizer": (
+        _set(["compile_config"], {"optimizer": {"module": "os", "class_name": "system", "config": {}}, "loss": "mse"}),
+        "unknown class 'system'",
+    ),
+    "a backend's module as optimizer": (
+        _set(
+            ["compile_config"],
+            {"optimizer": {"module": "keras.src.backend.torch.os", "class_name": "system", "config": {}}, "loss": "mse"},
+        ),
+        "unknown class 'system'",
+    ),
     "numpy object array": (
         _activation({"class_name": "__numpy__", "config": {"value": ["x"], "dtype": "object"}}),
         "an array's dtype must be numeric or bool",

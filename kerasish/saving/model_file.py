@@ -78,7 +78,7 @@ _NEWER = {
     "ragged": False, "optional": False, "quantization_config": None, "input_axes": None, "output_axes": None,
     "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99, "gradient_accumulation_steps": None,
     "loss_scale_factor": None, "flash_attention": None, "use_gate": False, "sliding_window": None, "seed": None,
-    "ignore_class": None, "from_sorted_ids": False,
+    "ignore_class": None, "from_sorted_ids": False, "adam_weight_decay": 0.004, "rms_rate": 0.2,
 }  # fmt: skip
 _NEWER_OF = {
     "ZeroPadding1D": {"data_format": "channels_last"}, "SparseCategoricalCrossentropy": {"axis": -1},

@@ -160,6 +160,10 @@ def _function(module: str, name: str) -> dict:
     return {"module": module, "class_name": "function", "config": name, "registered_name": name}
 
 
+def _named(module: str, name: str) -> dict:
+    return {"module": module, "class_name": name, "config": {}, "registered_name": name}
+
+
 LAYER = ["config", "layers", 1]
 DENSE = [*LAYER, "config"]
 HISTORY = [*LAYER, "inbound_nodes", 0, "args", 0, "config", "keras_history"]
@@ -205,14 +209,11 @@ CONFIGS: dict[str, tuple[Callable[[dict], Any], str]] = {
         "unknown metric",
     ),
     "os.system as optimizer": (
-        _set(["compile_config"], {"optimizer": {"module": "os", "class_name": "system", "config": {}}, "loss": "mse"}),
+        _set(["compile_config"], {"optimizer": _named("os", "system"), "loss": "mse"}),
         "unknown class 'system'",
     ),
     "a backend's module as optimizer": (
-        _set(
-            ["compile_config"],
-            {"optimizer": {"module": "keras.src.backend.torch.os", "class_name": "system", "config": {}}, "loss": "mse"},
-        ),
+        _set(["compile_config"], {"optimizer": _named("keras.src.backend.torch.os", "system"), "loss": "mse"}),
         "unknown class 'system'",
     ),
     "numpy object array": (

@@ -394,18 +394,19 @@ def numbered(values, letter):
     return [values[f"{letter}{i}"] for i in range(sum(k[0] == letter and k[1:].isdigit() for k in values))]
 
 
-def steps_of(values, name):
-    """How many of the stored losses can be compared."""
+def steps_of(values, name, reader):
+    """How many of the stored losses can be compared, where `reader` is the version that goes on."""
     steps = int(values["steps"])
     # Formulas that have changed, so that the state is the same and the next steps are not: Nadam's schedule of momenta
-    # (whose product Keras 2.11 to 2.15 took once for each variable), epsilon outside of the root.
-    since = {"optimizer_nadam": (3, 0), "optimizer_rmsprop": (2, 11), "optimizer_adagrad": (2, 11)}
-    return min(steps, 1) if tuple(values["version"]) < since.get(name, (0, 0)) else steps
+    # (whose product Keras 2.11 to 2.15 took once for each variable), epsilon outside of the root, Muon's scale.
+    since = {"nadam": (3, 0), "rmsprop": (2, 11), "adagrad": (2, 11), "muon": (3, 15)}
+    older = min(tuple(values["version"]), reader) < since.get(name[len("optimizer_") :], (0, 0))
+    return min(steps, 1) if older and name.startswith("optimizer_") else steps
 
 
-def compare(model, values, name):
+def compare(model, values, name, reader=(3, 15)):
     """Raises unless a model computes and goes on training as the one that was saved."""
-    values, steps = dict(values), steps_of(values, name)
+    values, steps = dict(values), steps_of(values, name, reader)
     x, y = numbered(values, "x"), numbered(values, "y")
     got, want = predicted(model, x), numbered(values, "o")
     assert len(got) == len(want) > 0
@@ -426,7 +427,7 @@ def read(folder):
             continue  # what this version has no class for
         try:
             values = np.load(os.path.join(folder, name + ".npz"))
-            compare(K.models.load_model(os.path.join(folder, file)), values, name)
+            compare(K.models.load_model(os.path.join(folder, file)), values, name, version_of(K))
             out[file] = None
         except Exception as error:
             out[file] = f"{type(error).__name__}: {error}"[:3000] + traceback.format_exc()[-1500:]

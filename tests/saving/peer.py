@@ -310,7 +310,7 @@ def cases_3(K):
         layers += [L.Dense(3, kernel_regularizer=K.regularizers.L1L2(0.01, 0.02),
                            kernel_constraint=K.constraints.UnitNorm(), kernel_initializer="orthogonal")]  # fmt: skip
         return Case(K.Sequential([K.Input((4,)), *layers]), numbers(5, 4), numbers(5, 3), K.optimizers.SGD(0.01),
-                    K.losses.Huber(0.5), metrics=[K.metrics.RootMeanSquaredError()])  # fmt: skip
+                    K.losses.LogCosh(), metrics=[K.metrics.RootMeanSquaredError()])  # fmt: skip
 
     out = {
         "graph": graph, "attention": attention, "state": state, "recurrent": recurrent, "functions": functions,

@@ -1,10 +1,10 @@
-# The developer's commands: make build, check, test, bench, asan, neon, neon-kernels, kill, fuzz.
+# The developer's commands: make build, check, test, bench, asan, neon, neon-kernels, kill, fuzz, exchange.
 PYTHON ?= python
 CC ?= gcc
 CROSS ?= aarch64-linux-gnu
 C_SOURCES = $(wildcard csrc/*.h csrc/*/*.c csrc/*/*.h)
 
-.PHONY: build check test bench asan neon neon-kernels kill fuzz clean
+.PHONY: build check test bench asan neon neon-kernels kill fuzz exchange clean
 
 build:
 	$(PYTHON) setup.py -q build_ext --inplace
@@ -51,6 +51,10 @@ kill: build
 
 fuzz: build
 	$(PYTHON) -m tests.saving.fuzz --seconds 3600
+
+# Files to and from other versions and backends: PEERS="NAME=PYTHON[,VARIABLE=VALUE...] ..." (tests/saving/test_exchange.py).
+exchange: build
+	KERASISH_PEERS="$(PEERS)" $(PYTHON) -m pytest -s tests/saving/test_exchange.py
 
 clean:
 	rm -rf build kerasish/_core/*.so

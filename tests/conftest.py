@@ -25,17 +25,23 @@ def pytest_collection_finish():
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Marks what needs Keras on JAX. Without Keras there is nothing to compare with.
 
-    KERASISH_REQUIRE_PARITY makes that an error (the CI sets it).
+    KERASISH_REQUIRE_PARITY makes that an error (the CI sets it). Without other interpreters to exchange files with, the
+    tests that do so are deselected.
     """
+    if not os.environ.get("KERASISH_PEERS"):
+        left_out = [item for item in items if item.get_closest_marker("exchange")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if not item.get_closest_marker("exchange")]
     parity = [item for item in items if item.get_closest_marker("parity")]
     for item in parity:
         if reason := reason_for_jax(item.nodeid):
             item.add_marker(pytest.mark.jax(reason))
-    if find_spec("keras") is not None and find_spec("jax") is not None:
-        os.environ.setdefault("KERAS_BACKEND", "jax")
+    backend = os.environ.setdefault("KERAS_BACKEND", "jax")
+    if find_spec("keras") is not None and find_spec("jax") is not None and find_spec(backend) is not None:
         return
     if os.environ.get("KERASISH_REQUIRE_PARITY"):
         raise pytest.UsageError("the parity tests need the `parity` extra: pip install -e '.[parity]'")

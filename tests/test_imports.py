@@ -32,8 +32,8 @@ ALLOWED = {
     # Writes what a capture has recorded; the rules of windows and weights that lowerings need are those of `ops`.
     "export": {"engine", "ops", "executor", "saving"},
     "data": {"engine"},
-    # `ops` only for set_random_seed, which resets the global seed generator.
-    "utils": {"engine", "ops", "data"},
+    # `ops` only for set_random_seed, which resets the global seed generator; `legacy` for utils.legacy.
+    "utils": {"engine", "ops", "data", "legacy"},
     "callbacks": {"engine", "utils", "saving"},
     "datasets": {"engine", "utils"},
     # Namespaces without code of their own.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasish.activations.activations import exponential, gelu, linear, mish, relu
+from kerasish.activations.activations import keras2_hard_sigmoid as _keras2_hard_sigmoid
 from kerasish.engine.serialization import Family, public_path, register, serialize_keras_object
 from kerasish.ops import (
     celu,
@@ -44,7 +45,12 @@ _functions = [
 ]  # fmt: skip
 for _function in _functions:
     register(_function, "keras.activations")
-_family = Family("activation", _functions, {"swish": swish, "hard_swish": hard_swish})
+register(_keras2_hard_sigmoid, "kerasish.activations")
+_family = Family(
+    "activation",
+    _functions,
+    {"swish": swish, "hard_swish": hard_swish, "keras2_hard_sigmoid": _keras2_hard_sigmoid},
+)
 
 
 def serialize(activation: Any) -> Any:
@@ -60,7 +66,7 @@ def serialize(activation: Any) -> Any:
     'relu'
     """
     path = public_path(activation)
-    if path is not None and path.startswith("keras.activations."):
+    if path is not None and path.startswith(("keras.activations.", "kerasish.activations.")):
         return activation.__name__
     return serialize_keras_object(activation)
 

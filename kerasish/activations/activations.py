@@ -6,6 +6,7 @@ from typing import Any
 
 from kerasish import ops
 from kerasish.engine.errors import invalid
+from kerasish.engine.symbol import Symbol
 from kerasish.ops.activation import mish_op
 from kerasish.ops.factories import floating, scalar
 
@@ -37,7 +38,19 @@ def mish(x: Any) -> Any:
     >>> keras.activations.mish([0.0]).tolist()
     [0.0]
     """
+    if isinstance(x, Symbol):  # for Keras, which has no op for it and opens no graph with one
+        return x * ops.tanh(ops.softplus(x))
     return mish_op(floating(x))
+
+
+def keras2_hard_sigmoid(x: Any) -> Any:
+    """0.2 x + 0.5, cut to [0, 1]: what `hard_sigmoid` was in Keras 1 and 2, for models from that time.
+
+    >>> from kerasish.activations.activations import keras2_hard_sigmoid
+    >>> keras2_hard_sigmoid([-3.0, 0.0, 1.0]).numpy()
+    array([0. , 0.5, 0.7], dtype=float32)
+    """
+    return ops.hard_sigmoid(floating(x) * 1.2)
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:

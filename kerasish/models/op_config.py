@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import ops
 from ..engine import tree
+from ..engine.config import epsilon
 from ..engine.errors import invalid
 from ..engine.keras_ops import MODULE_OF
 from ..engine.naming import to_snake_case
@@ -198,6 +199,102 @@ def _conv(name: str) -> Callable:
     return rule
 
 
+def _attention(node: Node, a: dict) -> tuple | None:
+    query, key, value, *rest = node.args
+    if a["rate"] or key.shape != value.shape:  # dropout of the scores is a layer's, and Keras wants equal sizes
+        return None
+    kwargs = {name: rest.pop(0) for name in ("bias", "mask") if a[name]}
+    if a["scale"] is not None:
+        kwargs["scale"] = a["scale"]
+    return "DotProductAttention", {"is_causal": a["causal"]}, (query, key, value), kwargs
+
+
+def _crossentropy(name: str, from_logits: bool) -> Callable:
+    axis = {} if name == "BinaryCrossentropy" else {"axis": -1}
+
+    def rule(node: Node, a: dict) -> tuple | None:
+        if a.get("eps", epsilon()) != epsilon():
+            return None
+        outputs, targets = node.args
+        return name, {"from_logits": from_logits, **axis}, (targets, outputs), {}
+
+    return rule
+
+
+def _fft(node: Node, a: dict) -> tuple | None:
+    name = {(1, False): "FFT", (2, False): "FFT2", (2, True): "IFFT2"}.get((a["rank"], a["inverse"]))
+    if name is None or a["norm"] != "backward":
+        return None
+    return name, {}, (list(node.args),), {}
+
+
+def _quantile(node: Node, a: dict) -> tuple | None:
+    if len(a["axis"]) != len(node.args[0].shape):  # Keras on JAX makes a list of an axis, which then cannot be hashed
+        return None
+    return "Nanquantile" if a["skip"] else "Quantile", {k: a[k] for k in ("method", "keepdims")}, node.args, {}
+
+
+def _multi_hot(node: Node, a: dict) -> tuple | None:
+    return ("MultiHot", {**a, "axis": -1}, node.args, {}) if a["axis"] == len(node.args[0].shape) else None
+
+
+def _rearrange(node: Node, a: dict) -> tuple:
+    """The pattern that says what the op does; a letter for each part of a dimension."""
+    letters = iter("abcdefghijklmnopqrstuvwxyz")
+    names, lengths, left = [], {}, []
+    for factors in a["factors"]:
+        own = [next(letters) for _ in factors]
+        lengths.update({n: f for n, f in zip(own, factors) if f is not None and len(factors) > 1})
+        left.append(_group(own))
+        names += own
+    moved = iter([names[k] for k in a["perm"]])
+    right = [_group([next(moved) for _ in range(n)]) for n in a["groups"]]
+    return "Rearrange", {}, (*node.args, f"{' '.join(left)} -> {' '.join(right)}"), lengths
+
+
+def _group(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"({' '.join(names)})"
+
+
+def _resample(node: Node, a: dict) -> tuple | None:
+    """One dimension of an image; the other one keeps its length."""
+    shape = node.args[0].shape
+    if len(shape) not in (3, 4) or a["axis"] not in (len(shape) - 3, len(shape) - 2):
+        return None
+    size = list(shape[-3:-1])
+    size[a["axis"] - len(shape) + 3] = a["length"]
+    if None in size:
+        return None
+    config = {"size": size, "interpolation": a["method"], "antialias": a["antialias"], "data_format": "channels_last"}
+    return "Resize", config, node.args, {}
+
+
+def _pad_border(node: Node, a: dict) -> tuple | None:
+    widths = [[0, 0] for _ in node.args[0].shape]
+    widths[a["axis"]] = list(a["widths"])
+    return ("Pad", {"pad_width": widths, "mode": a["mode"]}, node.args, {}) if a["mode"] != "wrap" else None
+
+
+def _update(node: Node, a: dict) -> tuple | None:
+    x, updates = node.args
+    key = a["key"]
+    if not all(isinstance(k, tuple) and k[0] is not None and k[2] in (None, 1) for k in key):
+        return None
+    return "SliceUpdate", {}, (x, [k[0] for k in key], updates), {}
+
+
+def _argpartition(node: Node, a: dict) -> tuple | None:
+    return ("Argpartition", {"kth": a["kth"][0], "axis": a["axis"]}, node.args, {}) if len(a["kth"]) == 1 else None
+
+
+def _pinv(node: Node, a: dict) -> tuple | None:
+    return ("Pinv", {"rcond": a["rcond"]}, node.args, {}) if a["rcond"] is not None or a["factor"] == 10 else None
+
+
+def _bincount(node: Node, a: dict) -> tuple | None:
+    return ("Bincount", {"minlength": a["minlength"]}, node.args, {}) if len(node.args) == 1 else None
+
+
 def _count_nonzero(node: Node, a: dict) -> tuple | None:
     if a["keepdims"] or len(a["axis"]) != 1:
         return None
@@ -222,7 +319,28 @@ _RULES: dict[str, Callable[[Node, dict], tuple | None]] = {
     "gelu": lambda n, a: ("Gelu", {"approximate": False}, n.args, {}),
     "gelu_tanh": lambda n, a: ("Gelu", {"approximate": True}, n.args, {}),
     "select": lambda n, a: ("Where", {}, n.args, {}),
-    "gather": _unless("Take", "mode", "error"),
+    "gather": lambda n, a: ("Take", {"axis": a["axis"]}, n.args, {}),
+    "attention": _attention,
+    "categorical_crossentropy": _crossentropy("CategoricalCrossentropy", False),
+    "categorical_crossentropy_from_logits": _crossentropy("CategoricalCrossentropy", True),
+    "sparse_categorical_crossentropy": _crossentropy("SparseCategoricalCrossentropy", False),
+    "sparse_categorical_crossentropy_from_logits": _crossentropy("SparseCategoricalCrossentropy", True),
+    "binary_crossentropy": _crossentropy("BinaryCrossentropy", False),
+    "binary_crossentropy_from_logits": _crossentropy("BinaryCrossentropy", True),
+    "fft": _fft,
+    "irfft": lambda n, a: ("IRFFT", {"fft_length": a["fft_length"]}, (list(n.args),), {}),
+    "rfft": lambda n, a: ("RFFT", {"fft_length": a["fft_length"]}, n.args, {}),
+    "singular_values": lambda n, a: ("SVD", {"compute_uv": False}, n.args, {}),
+    "bessel_i": lambda n, a: ("I0", {}, n.args, {}) if a["order"] == 0 else None,
+    "quantile": _quantile,
+    "rearrange": _rearrange,
+    "resample": _resample,
+    "pad_border": _pad_border,
+    "basic_update": _update,
+    "argpartition": _argpartition,
+    "pinv": _pinv,
+    "bincount": _bincount,
+    "multi_hot": _multi_hot,
     "pad": lambda n, a: ("Pad", {"pad_width": a["pad_width"]}, n.args, {"constant_values": a["value"]}),
     "full_like": lambda n, a: ("FullLike", {"dtype": a["dtype"]}, (*n.args, a["value"]), {}),
     "cumsum": _unless("Cumsum", "reverse", False),
@@ -239,9 +357,8 @@ _RULES: dict[str, Callable[[Node, dict], tuple | None]] = {
 }  # fmt: skip
 # Same name, another meaning, or arguments that Keras cannot express.
 _OWN = frozenset(
-    ("adaptive_average_pool", "adaptive_max_pool", "argpartition", "batch_norm", "bincount", "binary_crossentropy")
-    + ("categorical_crossentropy", "conv_transpose", "fft", "histogram", "irfft", "multi_hot", "pinv", "quantile")
-    + ("rearrange", "rfft", "size", "sparse_categorical_crossentropy", "unique")
+    # Keras cannot rebuild these from JSON: it needs the tuples that become lists there, or mixes up two arguments.
+    ("adaptive_average_pool", "adaptive_max_pool", "conv_transpose") + ("batch_norm", "histogram", "size", "unique")
 )
 
 

@@ -13,6 +13,7 @@ from ..engine.dtype import FLOATS, result_type
 from ..engine.errors import invalid
 from ..engine.op import C, define_op
 from ..engine.spec import Spec
+from ..engine.symbol import Symbol
 from ..engine.tensor import as_input, to_tensor
 from .axes import one_axis, some_axes
 from .cast import cast
@@ -503,7 +504,10 @@ def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = No
     eps = small() if epsilon is None else float(epsilon)
     axes = some_axes(where, axis, len(x.shape))
     if order == 2:
-        squares = sum_square_op(x, axis=tuple(sorted(axes)), keepdims=True)
+        if isinstance(x, Symbol):  # for Keras, which has no op for both
+            squares = sum(square(x), tuple(sorted(axes)), True)
+        else:
+            squares = sum_square_op(x, axis=tuple(sorted(axes)), keepdims=True)
         least = np.maximum(eps * eps, np.finfo(x.dtype).tiny)
         return cast(x * rsqrt(maximum(squares, float(least))), dtype)
     size = absolute(x)

@@ -77,6 +77,16 @@ class Nadam(Optimizer):
         self._momentums, self._velocities = self.add_optimizer_variables(var_list, ["momentum", "velocity"])
         self._u_product = Variable(1.0, dtype=var_list[0].dtype if var_list else None, trainable=False)
 
+    def _from_older_order(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """Arrays by their keys today: in older files of Keras 3 the product stands in front of the slots."""
+        first = len(self._variables) - 2 * len(self._trainable_variables) - 1
+        product = stored.get(str(first))
+        if not self._trainable_variables or product is None or product.shape != () or self._momentums[0].shape == ():
+            return stored
+        keys = [str(k) for k in range(first, len(stored))]
+        moved = dict(zip(keys, [stored[k] for k in keys[1:]] + [product]))
+        return {**stored, **moved}
+
     def _momentum_at(self, step: Any) -> Any:
         return self.beta_1 * (1.0 - 0.5 * ops.power(0.96, step))
 

@@ -53,13 +53,15 @@ class Archive:
             name = info.orig_filename
             self._check_name(name)
             if name in members:
-                raise bad_file(self.file, name, "a member is there once")
+                raise bad_file(
+                    self.file, name, "a member is there once", times=[i.orig_filename for i in infos].count(name)
+                )
             members[name] = info
             kind, is_folder = stat.S_IFMT(info.external_attr >> 16), name.endswith("/")
             if kind not in (0, stat.S_IFDIR if is_folder else stat.S_IFREG) or (is_folder and info.file_size):
                 raise bad_file(self.file, name, "a member is a regular file", mode=oct(info.external_attr >> 16))
             if info.flag_bits & 0x1:
-                raise bad_file(self.file, name, "a member is not encrypted")
+                raise bad_file(self.file, name, "a member is not encrypted", flags=hex(info.flag_bits))
             if info.compress_type not in self._methods:
                 raise bad_file(self.file, name, "a member is stored or deflated", method=info.compress_type)
             self._check_size(name, info)

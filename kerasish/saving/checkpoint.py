@@ -94,7 +94,10 @@ def read_checkpoint(path: str, variables: list) -> dict[str, Any]:
             raise bad_file(file, "variables", f"the model has {len(variables)} variables", variables=len(stored))
         values = []
         for k, v in enumerate(variables):
-            error = compare_array(reader, f"variables/{k}", v.path, tuple(v.shape), np.dtype(v.dtype), stored[str(k)])
+            where = f"variables/{k}"
+            if str(k) not in stored:
+                raise bad_file(file, where, "a checkpoint has an array for every variable", arrays=sorted(stored)[:5])
+            error = compare_array(reader, where, v.path, tuple(v.shape), np.dtype(v.dtype), stored[str(k)])
             if error is not None:
                 raise error
             values.append(stored[str(k)].read())

@@ -17,6 +17,7 @@ import numpy as np
 from .errors import bad_file, reading
 from .limits import Limits, MiB
 from .object_header import text_bytes
+from .sink import Sink
 
 # Deflate, shuffle and the checksum: what h5py offers and needs no plug-in.
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32"}
@@ -119,7 +120,7 @@ class WeightsReader:
         while todo:
             path, group, depth = todo.pop()
             if depth > _DEPTH:
-                raise self.bad(path[:100], f"groups nest at most {_DEPTH} deep")
+                raise self.bad(path[:100], f"groups nest at most {_DEPTH} deep", depth=depth)
             for key in group:
                 below = f"{path}/{key}" if path else key
                 link = group.get(key, getlink=True)
@@ -128,10 +129,11 @@ class WeightsReader:
                 item = group[key]
                 address = self._address(item)
                 if address in seen:
-                    raise self.bad(below, "an object has one name; the links run in a circle or meet")
+                    rule = "an object has one name; the links run in a circle or meet"
+                    raise self.bad(below, rule, address=address[1])
                 seen.add(address)
                 if len(seen) > self.limits.members:
-                    raise self.bad(below, f"a file has at most {self.limits.members} objects")
+                    raise self.bad(below, f"a file has at most {self.limits.members} objects", objects=len(seen))
                 self._check_attributes(below, item)
                 if isinstance(item, h5.Group):
                     self.groups[below] = item
@@ -153,19 +155,22 @@ class WeightsReader:
         for key in item.attrs:
             attribute = item.attrs.get_id(key)
             if h5py().check_ref_dtype(attribute.dtype) is not None:
-                raise self.bad(f"{path}@{key}", "an attribute is no reference to an object")
+                raise self.bad(f"{path}@{key}", "an attribute is no reference to an object", dtype=str(attribute.dtype))
             # Of texts of any length, whose bytes are elsewhere, the file's size is the bound.
             if math.prod(attribute.shape or ()) * attribute.dtype.itemsize > self.limits.config_bytes:
-                raise self.bad(f"{path}@{key}", f"an attribute has at most {self.limits.config_bytes} bytes")
+                rule = f"an attribute has at most {self.limits.config_bytes} bytes"
+                raise self.bad(f"{path}@{key}", rule, shape=attribute.shape)
 
     def _check_dataset(self, path: str, dataset: Any) -> StoredArray:
         h5 = h5py()
         if dataset.external:
             raise self.bad(path, "an array lies in this file", external=[e[0] for e in dataset.external][:3])
         if dataset.is_virtual:
-            raise self.bad(path, "an array is no virtual dataset")
+            raise self.bad(
+                path, "an array is no virtual dataset", sources=[v.file_name for v in dataset.virtual_sources()][:3]
+            )
         if dataset.shape is None:
-            raise self.bad(path, "an array has a shape")
+            raise self.bad(path, "an array has a shape", shape=None)
         stored = dataset.dtype
         special = [
             h5.check_ref_dtype(stored), h5.check_vlen_dtype(stored), h5.check_string_dtype(stored),
@@ -270,17 +275,28 @@ class WeightsWriter:
     """An HDF5 file that is being written.
 
     Args:
-        target: path, or a binary file object.
+        target: its path.
+
+    Raises:
+        OSError: here and later, the disk is full or cannot be written to.
     """
 
     def __init__(self, target: Any):
-        self._file = h5py().File(target, "w")
+        self._sink = Sink(os.fspath(target))
+        self._file = h5py().File(self._sink, "w")
 
     def __enter__(self) -> WeightsWriter:
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, kind: Any, *exc: Any) -> None:
+        self.close(check=kind is None)
+
+    def close(self, check: bool = True) -> None:
+        """Finishes the file; raises the error that a write met with, unless another is under way."""
         self._file.close()
+        self._sink.close()
+        if check:
+            self._sink.check()
 
     def object(self, path: str, name: str | None) -> Store:
         """The mapping that takes the variables of the object at a path."""
@@ -300,6 +316,7 @@ class WeightsWriter:
         if key in group:
             del group[key]
         group.create_dataset(key, data=value)
+        self._sink.check()
 
 
 class Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ _CLASSES = {
     "AtrousConvolution1D": "Conv1D", "AtrousConvolution2D": "Conv2D", "SeparableConvolution2D": "SeparableConv2D",
     "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "BatchNormalizationV1": "BatchNormalization", "Model": "Functional",
     "BatchNormalizationV2": "BatchNormalization", "SpatialDropout": "SpatialDropout2D", "LSTMV2": "LSTM",
-    "GRUV2": "GRU",
+    "GRUV2": "GRU", "GroupedQueryAttention": "GroupQueryAttention",
 }  # fmt: skip
 _MERGES = {
     "sum": "Add", "add": "Add", "mul": "Multiply", "concat": "Concatenate", "ave": "Average", "max": "Maximum",
@@ -56,7 +57,11 @@ def convert(entry: Any) -> dict:
     config = entry["config"]
     if name == "Sequential":
         layers, more = (config, {}) if isinstance(config, list) else (config["layers"], config)
-        converted = {"name": more.get("name", "sequential"), "trainable": True, "layers": _stack(layers)}
+        converted = {
+            "name": more.get("name", "sequential"),
+            "trainable": True,
+            "layers": _stack(layers, more.get("build_input_shape")),
+        }
     elif name == "Functional" or "input_layers" in config:
         converted = _graph(config)
     else:
@@ -70,19 +75,35 @@ def convert(entry: Any) -> dict:
     if name == "Functional":
         out.update(module="keras.src.models.functional", registered_name="Functional")
     elif _module(name, "layers") is None and name != "Sequential":
-        out["module"] = None  # a class of the caller's own
+        # What Keras 3 wrote says where the class is; otherwise it is one of the caller's own.
+        out.update(module=entry.get("module"), registered_name=entry.get("registered_name", name))
     return out
+
+
+def with_old_functions(config: Any) -> Any:
+    """A config of Keras 1 or 2 with names of its own for the functions that have changed since."""
+    if isinstance(config, list):
+        return [with_old_functions(v) for v in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        k: "keras2_hard_sigmoid" if k.endswith("activation") and v == "hard_sigmoid" else with_old_functions(v)
+        for k, v in config.items()
+    }
 
 
 def _module(name: str, place: str) -> str | None:
     return f"keras.{place}" if find_symbol(f"keras.{place}", name) is not None else None
 
 
-def _stack(layers: list) -> list[dict]:
-    """The layers of a Sequential, with the Input that the first one stands for."""
+def _stack(layers: list, built: Any) -> list[dict]:
+    """The layers of a Sequential, with the Input that the first one stands for, or that stood before it.
+
+    `built` is the shape that the model was built with: Keras 2.2 and 2.3 kept no other trace of an InputLayer.
+    """
     out = []
     first = layers[0]["config"] if layers and isinstance(layers[0]["config"], dict) else {}
-    shape = first.get("batch_input_shape")
+    shape = first.get("batch_input_shape", built)
     if shape is not None and layers[0]["class_name"] != "InputLayer":
         dtype = first.get("input_dtype") or ("int32" if layers[0]["class_name"] == "Embedding" else "float32")
         out.append(_input({"batch_shape": shape, "dtype": dtype, "name": f"{first.get('name', 'layer')}_input"}))
@@ -122,6 +143,12 @@ def _layer(name: str, config: dict, original: str) -> tuple[str, dict]:
             continue
         key = renamed.get(key, key)
         out[key] = _value(key, value)
+    if name.startswith("SpatialDropout"):  # which has nothing to train, and takes none of these any more
+        out.pop("trainable", None)
+        out.pop("noise_shape", None)  # which has followed from the input at all times
+    if name == "Embedding" and out.pop("dropout", None):
+        rule = "Embedding has no dropout any more; the model is read without. A SpatialDropout1D behind it does that"
+        warnings.warn(f"load_model: {rule}: {config['name']}, dropout={config['dropout']}", stacklevel=2)
     if name == "BatchNormalization":
         for key in ("renorm", "renorm_clipping", "renorm_momentum"):
             out.pop(key, None)
@@ -143,8 +170,11 @@ def _sizes(name: str, config: dict) -> None:
         config["data_format"] = {"th": "channels_first", "tf": "channels_last"}.get(order)
     if name in ("UpSampling1D", "RepeatVector") and "length" in config:
         config["size" if name == "UpSampling1D" else "n"] = config.pop("length")
-    if name == "DepthwiseConv2D":
-        for key in ("filters", "groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+    if name.endswith("Transpose"):
+        config.pop("groups", None)
+    if name.startswith(("DepthwiseConv", "SeparableConv")):  # the base class's arguments, without effect
+        filters = ("filters",) if name.startswith("D") else ()
+        for key in (*filters, "groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"):
             config.pop(key, None)
 
 

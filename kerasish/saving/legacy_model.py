@@ -6,8 +6,9 @@ import os
 import warnings
 from typing import Any
 
+from ..engine.allowance import allowance
 from ..engine.serialization import deserialize_keras_object
-from . import json_text, legacy_config, legacy_weights
+from . import json_text, legacy_config, legacy_optimizer, legacy_weights
 from .errors import bad_file, reading
 from .hdf5 import WeightsReader
 from .limits import Limits
@@ -32,24 +33,32 @@ def load(path: str, name: str, custom_objects: Any, compile: bool, limits: Limit
         root = reader.groups[""]
         text = reader.text(root, "model_config")
         if text is None:
-            raise bad_file(name, "model_config", "the file has the config of a model, as an attribute")
+            rule = "the file has the config of a model, as an attribute"
+            raise bad_file(name, "model_config", rule, attributes=sorted(root.attrs)[:5])
         if not legacy_weights.is_legacy(reader):
-            raise bad_file(name, "model_weights", "the file has the weights of the layers, listed by name")
+            rule = "the file has the weights of the layers, listed by name"
+            raise bad_file(name, "model_weights", rule, groups=sorted(reader.groups)[:5])
         old = json_text.parse(text, name, "model_config", limits)
         with reading(name, "model_config", "the config is one of Keras 1 or 2"):
-            config = legacy_config.convert(old)
+            version = legacy_weights.origin(reader, legacy_weights.weights_root(reader))[0]
+            config = legacy_config.convert(old if version >= "3" else legacy_config.with_old_functions(old))
         held = sum(a.nbytes for a in reader.arrays.values())
         model = build_model(config, name, "model_config", custom_objects, 2 * held + limits.variable_bytes)
         legacy_weights.load(model, reader, by_name=False, skip_mismatch=False)
         training = reader.text(root, "training_config")
         if compile and training is not None:
-            _compile(model, json_text.parse(training, name, "training_config", limits), custom_objects)
-            if "optimizer_weights" in reader.groups:
-                warnings.warn(f"load_model: {name}: the optimizer begins anew; its state is not read.", stacklevel=4)
+            parsed = json_text.parse(training, name, "training_config", limits)
+            if _compile(model, parsed, custom_objects) and legacy_optimizer.GROUP in reader.groups:
+                root = legacy_weights.weights_root(reader)
+                rule = "the optimizer has room for its state"
+                with reading(name, legacy_optimizer.GROUP, rule), allowance(2 * held + limits.variable_bytes):
+                    why = legacy_optimizer.load(model, reader, root, parsed["optimizer_config"])
+                if why is not None:
+                    warnings.warn(f"load_model: {name}: the optimizer begins anew: {why}.", stacklevel=4)
     return model
 
 
-def _compile(model: Any, training: dict, custom_objects: Any) -> None:
+def _compile(model: Any, training: dict, custom_objects: Any) -> bool:
     """Compiles as the file says, or leaves the model uncompiled, with a warning, where something is unknown now."""
     try:
         arguments = {
@@ -60,8 +69,10 @@ def _compile(model: Any, training: dict, custom_objects: Any) -> None:
             "weighted_metrics": _metrics(training.get("weighted_metrics")),
         }
         model.compile(**deserialize_keras_object(arguments, custom_objects=custom_objects))
+        return True
     except Exception as error:
         warnings.warn(f"load_model: the model is not compiled: {type(error).__name__}: {error}", stacklevel=5)
+        return False
 
 
 def _optimizer(entry: dict) -> dict:
@@ -99,7 +110,7 @@ def _metrics(value: Any) -> Any:
         # Later versions put the metrics of the only output into a list of their own.
         if len(value) == 1 and isinstance(value[0], list):
             value = value[0]
-        return [_metrics(v) for v in value]
+        return [_metrics(v) for v in value if v is not None]
     if isinstance(value, dict):
         if value.get("class_name") == "MeanMetricWrapper":
             name = value["config"].get("name")

@@ -59,17 +59,55 @@ def legacy_variables(layer: Any) -> list:
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
-def _stored(reader: Any, root: str, name: str) -> list[StoredArray]:
+def stored(reader: Any, root: str, name: str) -> list[StoredArray]:
+    """The arrays that a layer of the file lists, in order.
+
+    Raises:
+        BadFileError: a group or an array is missing.
+    """
     path = f"{root}/{name}" if root else name
-    if path not in reader.groups:
-        raise reader.bad(path, "every layer that is listed has a group")
     out = []
-    for weight in texts(reader, path, "weight_names") or []:
+    for weight in weight_names(reader, root, name):
         where = f"{path}/{weight}"
         if where not in reader.arrays:
             raise reader.bad(where, "every weight that is listed has an array", arrays=list(reader.arrays)[:5])
         out.append(reader.arrays[where])
     return out
+
+
+def weight_names(reader: Any, root: str, name: str) -> list[str]:
+    """The names of a layer's weights, in order; those that are trained come first."""
+    path = f"{root}/{name}" if root else name
+    if path not in reader.groups:
+        raise reader.bad(path, "every layer that is listed has a group", groups=sorted(reader.groups)[:5])
+    return texts(reader, path, "weight_names") or []
+
+
+def origin(reader: Any, root: str) -> tuple[str, str | None]:
+    """Version and backend of the Keras that wrote a file.
+
+    Keras 1 wrote no backend (and before 1.2 no version), but TensorFlow's names of variables end in a number.
+    """
+    group = reader.groups[root]
+    version = reader.text(group, "keras_version") or "1"
+    backend = reader.text(group, "backend")
+    if backend is None:
+        names = (n for layer in texts(reader, root, "layer_names") for n in weight_names(reader, root, layer))
+        backend = "tensorflow" if ":" in next(names, ":") else "theano"
+    return version, backend
+
+
+def paired(model: Any, reader: Any, root: str) -> list[tuple[str, Any]]:
+    """Names of layers in the file and the model's layers, by their order.
+
+    Raises:
+        BadFileError: there are not as many here as there.
+    """
+    names = [n for n in texts(reader, root, "layer_names") if stored(reader, root, n)]
+    mine = [layer for layer in model.layers if legacy_variables(layer)]
+    if len(mine) != len(names):
+        raise reader.bad(root or "/", f"the model has {len(mine)} layers with weights", layers=names)
+    return list(zip(names, mine))
 
 
 def load(model: Any, reader: Any, by_name: bool, skip_mismatch: bool) -> None:
@@ -79,20 +117,15 @@ def load(model: Any, reader: Any, by_name: bool, skip_mismatch: bool) -> None:
         BadFileError: the layers, or the arrays of one, differ in number or shape; the model is unchanged.
     """
     root = weights_root(reader)
-    group = reader.groups[root]
-    version = reader.text(group, "keras_version") or "1"
-    backend = reader.text(group, "backend")
-    names = [n for n in texts(reader, root, "layer_names") if _stored(reader, root, n)]
+    version, backend = origin(reader, root)
     if by_name:
         layers: dict[str, list] = {}
         for layer in model.layers:
             layers.setdefault(layer.name, []).append(layer)
+        names = [n for n in texts(reader, root, "layer_names") if stored(reader, root, n)]
         pairs = [(n, layer) for n in names for layer in layers.get(n, [])]
     else:
-        mine = [layer for layer in model.layers if legacy_variables(layer)]
-        if len(mine) != len(names):
-            raise reader.bad(root or "/", f"the model has {len(mine)} layers with weights", layers=names)
-        pairs = list(zip(names, mine))
+        pairs = paired(model, reader, root)
     own = [v for v in legacy_variables(model) if any(v is w for w in _direct(model))]
     path = f"{root}/top_level_model_weights" if root else "top_level_model_weights"
     if own and path in reader.groups:
@@ -119,12 +152,12 @@ def _direct(model: Any) -> list:
 
 def _match(reader: Any, root: str, name: str, layer: Any, variables: list, version: str, backend: str | None) -> list:
     """(variable, value) pairs of one layer."""
-    stored = _stored(reader, root, name)
+    held = stored(reader, root, name)
     path = f"{root}/{name}" if root else name
     budget = 4 * sum(int(np.prod(v.shape)) for v in variables) * 8 + 4096
-    if sum(a.nbytes for a in stored) > budget:
-        raise reader.bad(path, f"{label(layer)} has {len(variables)} weights", shapes=[a.shape for a in stored][:9])
-    arrays = convert_arrays(type(layer).__name__, layer, [a.read() for a in stored], version, backend)
+    if sum(a.nbytes for a in held) > budget:
+        raise reader.bad(path, f"{label(layer)} has {len(variables)} weights", shapes=[a.shape for a in held][:9])
+    arrays = convert_arrays(type(layer).__name__, layer, [a.read() for a in held], version, backend)
     if len(arrays) != len(variables):
         raise reader.bad(path, f"{label(layer)} has {len(variables)} weights", shapes=[a.shape for a in arrays][:9])
     for v, a in zip(variables, arrays):
@@ -152,6 +185,8 @@ def convert_arrays(kind: str, layer: Any, arrays: list, version: str, backend: s
         half = len(arrays) // 2
         parts = (layer.forward_layer, arrays[:half]), (layer.backward_layer, arrays[half:])
         return [x for part, own in parts for x in convert_arrays(type(part).__name__, part, own, version, backend)]
+    if getattr(layer, "layers", None):
+        return _of_model(layer, arrays, version, backend)
     if version.startswith("1"):
         arrays = _from_keras_1(kind, layer, arrays)
     if kind in _CONVOLUTIONS and backend == "theano" and arrays:
@@ -161,6 +196,32 @@ def convert_arrays(kind: str, layer: Any, arrays: list, version: str, backend: s
     if kind in ("LSTM", "GRU") and len(arrays) == 3:
         arrays = from_cudnn(kind, arrays)
     return arrays
+
+
+def _of_model(model: Any, arrays: list, version: str, backend: str | None) -> list:
+    """The arrays of a model that is a layer of another: those that are trained first, layer by layer, then the rest."""
+    layers = [layer for layer in model.layers if legacy_variables(layer)]
+    trained = [_counted(layer, len(layer.trainable_weights), version) for layer in layers]
+    rest = [len(layer.non_trainable_weights) for layer in layers]
+    fits = lambda counts: len(arrays) in (sum(counts), sum(counts) + sum(rest))  # noqa: E731  (slots come without the rest)
+    if not fits(trained):
+        trained = [len(layer.trainable_weights) for layer in layers]
+    if not fits(trained):
+        return arrays
+    first, then, at, after = [], [], 0, sum(trained)
+    for layer, n, m in zip(layers, trained, rest):
+        own = [*arrays[at : at + n], *arrays[after : after + m]]
+        at, after = at + n, after + m
+        own = convert_arrays(type(layer).__name__, layer, own, version, backend)
+        split = len(layer.trainable_weights)
+        first, then = [*first, *own[:split]], [*then, *own[split:]]
+    return [*first, *then]
+
+
+def _counted(layer: Any, count: int, version: str) -> int:
+    """How many arrays stand for a layer's; LSTM and GRU of Keras 1 kept those of each gate."""
+    gates = {"LSTM": 4, "GRU": 3}.get(type(layer).__name__, 1) if version.startswith("1") else 1
+    return count * gates
 
 
 def _from_keras_1(kind: str, layer: Any, arrays: list) -> list:

@@ -77,10 +77,17 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
 _NEWER = {
     "ragged": False, "optional": False, "quantization_config": None, "input_axes": None, "output_axes": None,
     "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99, "gradient_accumulation_steps": None,
-    "loss_scale_factor": None, "flash_attention": None
+    "loss_scale_factor": None, "flash_attention": None, "use_gate": False, "sliding_window": None, "seed": None,
+    "ignore_class": None, "from_sorted_ids": False, "adam_weight_decay": 0.004, "rms_rate": 0.2,
 }  # fmt: skip
+_NEWER_OF = {
+    "ZeroPadding1D": {"data_format": "channels_last"}, "SparseCategoricalCrossentropy": {"axis": -1},
+    "Dice": {"axis": None}, "Tversky": {"axis": None},
+}  # fmt: skip
+# Second names, which every version knows, of what older ones know under these alone.
+_OLDER_NAMES = {"Orthogonal": "OrthogonalInitializer", "Identity": "IdentityInitializer"}
 _UNSET = object()
-_OWN_OP = re.compile(r'"module": "kerasish\.ops", "class_name": "(\w+)"')
+_OWN_OP = re.compile(r'"module": "kerasish\.ops", "class_name": "(\w+)"|"(keras2_\w+)"')
 
 
 def _for_older_versions(config: Any) -> Any:
@@ -92,18 +99,25 @@ def _for_older_versions(config: Any) -> Any:
     if config.get("class_name") == "DTypePolicy" and config.get("module") == "keras":
         return config["config"]["name"]
     inside = config.get("class_name") is None and "config" not in config
-    return {
+    out = {
         key: _for_older_versions(value)
         for key, value in config.items()
         if not (inside and key in _NEWER and value == _NEWER.get(key, _UNSET) and type(value) is type(_NEWER[key]))
     }
+    name = config.get("class_name")
+    for key, default in _NEWER_OF.get(name, {}).items():
+        if out["config"].get(key, _UNSET) == default:
+            del out["config"][key]
+    if config.get("module") == "keras.initializers":
+        out["class_name"] = _OLDER_NAMES.get(name, name)
+    return out
 
 
 def _texts(model: Any) -> tuple[bytes, bytes]:
     """config.json and metadata.json."""
     with ObjectSharingScope():
         config = json.dumps(_for_older_versions(json.loads(json.dumps(serialize_keras_object(model)))))
-    own = sorted(set(_OWN_OP.findall(config)))
+    own = sorted({op or function for op, function in _OWN_OP.findall(config)})
     if own:
         warnings.warn(
             f"save_model: the graph of {model.name!r} calls ops that Keras has no form for: {', '.join(own)}. The file "

@@ -1,8 +1,9 @@
 """How long the texts in an HDF5 object's attributes claim to be, read from the bytes of its header.
 
 The HDF5 library allocates what a text of variable length claims before it looks whether the file has it: a damaged
-length costs up to 4 GiB. The layout is that of version 1, which h5py writes unless told otherwise (HDF5 File Format
-Specification 3.0, IV.A).
+length costs up to 4 GiB. And it walks the heap that holds the texts by the sizes in it, for ever where one is 0. Both
+are looked at here first. The layout is that of version 1, which h5py writes unless told otherwise (HDF5 File Format
+Specification 3.0, III.E and IV.A).
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ def text_bytes(read: Callable[[int, int], bytes], address: int) -> int:
         address: of the object's header.
 
     Raises:
-        ValueError: another version of the header, attributes that are kept elsewhere, or a damaged header.
+        ValueError: another version of the header, attributes that are kept elsewhere, or a damaged header or heap.
     """
     prefix = read(address, 16)
     if prefix[0] != 1:
         raise ValueError(f"the object header has version 1, not {prefix[0]}")
     blocks = [(address + 16, _number(prefix, 8, 4))]
     total = done = 0
+    heaps: dict[int, set[int]] = {}
     while done < len(blocks):
         if len(blocks) > _MOST_BLOCKS:
             raise ValueError("the object header has too many parts")
@@ -45,8 +47,33 @@ def text_bytes(read: Callable[[int, int], bytes], address: int) -> int:
             elif kind == _DENSE or (kind == _ATTRIBUTE and shared):
                 raise ValueError("the attributes are in the object header")
             elif kind == _ATTRIBUTE:
-                total += _attribute(body)
+                for length, heap, index in _attribute(body):
+                    total += length
+                    if length and heap not in heaps:
+                        heaps[heap] = _heap(read, heap)
+                    if length and index not in heaps[heap]:
+                        raise ValueError("a text of an attribute lies in its heap")
     return total
+
+
+def _heap(read: Callable[[int, int], bytes], address: int) -> set[int]:
+    """The numbers of what a heap holds; walked as the library does, but with a step at each turn."""
+    head = read(address, 16)
+    if head[:4] != b"GCOL" or head[4] != 1:
+        raise ValueError("a text of an attribute lies in a heap")
+    size = _number(head, 8, 8)
+    data = read(address, size)
+    numbers = set()
+    at = 16
+    while at + 16 <= size:
+        index, length = _number(data, at, 2), _number(data, at + 8, 8)
+        # What is free has the number 0, and counts its own header.
+        step = length if index == 0 else 16 + -(-length // 8) * 8
+        if step < 16 or at + step > size:
+            raise ValueError("the parts of a heap follow one another")
+        numbers.add(index)
+        at += step
+    return numbers
 
 
 def _number(data: bytes, at: int, size: int) -> int:
@@ -55,7 +82,8 @@ def _number(data: bytes, at: int, size: int) -> int:
     return int.from_bytes(data[at : at + size], "little")
 
 
-def _attribute(body: bytes) -> int:
+def _attribute(body: bytes) -> list[tuple[int, int, int]]:
+    """Length, heap and number in it of each text of variable length."""
     version = _number(body, 0, 1)
     sizes = [_number(body, at, 2) for at in (2, 4, 6)]  # of name, datatype, dataspace
     if version == 1:
@@ -66,6 +94,7 @@ def _attribute(body: bytes) -> int:
         raise ValueError(f"an attribute has version 1 to 3, not {version}")
     datatype = at + sizes[0]
     if _number(body, datatype, 1) & 0x0F != _VARIABLE_LENGTH:
-        return 0
+        return []
     data = body[at + sum(sizes) :]
-    return sum(_number(data, k, 4) for k in range(0, len(data) - 15, 16))
+    places = range(0, len(data) - 15, 16)
+    return [(_number(data, k, 4), _number(data, k + 4, 8), _number(data, k + 12, 4)) for k in places]

@@ -49,8 +49,8 @@ class ShardedWriter:
         return self
 
     def __exit__(self, kind: Any, *exc: Any) -> None:
-        self._shard._file.close()
         try:
+            self._shard.close(check=kind is None)
             if kind is None:
                 for path, _ in self._temporary:
                     atomic.sync_file(path)
@@ -69,7 +69,7 @@ class ShardedWriter:
 
     def _next(self) -> None:
         if self._shard is not None:
-            self._shard._file.close()
+            self._shard.close()
         name = f"{self._base}_{len(self._temporary):05}.weights.h5"
         path = os.path.join(self._folder, f".{name}.{os.getpid()}.tmp")
         self._temporary.append((path, name))

@@ -39,12 +39,16 @@ from .settings import Config
 
 
 def __getattr__(name: str) -> Any:
-    """`get_file` on first use: it needs HTTP and archives, which take longer to import than all else here."""
+    """On first use: `get_file`, which needs HTTP and archives, and `legacy`, which needs `saving`."""
     if name == "get_file":
         from .downloads import get_file
 
         globals()[name] = get_file
         return get_file
+    if name == "legacy":
+        import importlib  # `from . import legacy` would ask here again
+
+        return importlib.import_module(".legacy", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -22,6 +22,11 @@ def test_round_trips():
     assert legacy.serialize_keras_object(None) is None and legacy.deserialize_keras_object(None) is None
 
 
+def test_the_second_name():
+    for name in ("serialize_keras_object", "deserialize_keras_object"):
+        assert getattr(keras.utils.legacy, name) is getattr(legacy, name)
+
+
 def test_names_and_own_classes():
     class Mine(keras.layers.Dense):
         pass

@@ -30,6 +30,8 @@ def graph_of(sample):
     outputs = get_op(sample.op)(*inputs, **sample.attrs)
     if "chooses" in get_op(sample.op).traits:  # Keras gives the elements, and not where they stood
         outputs = outputs[get_op(sample.op).traits["chooses"][1]]
+    if sample.op == "attention":  # whose second output is for the gradient
+        outputs = outputs[0]
     if len(arrays) == 1:
         inputs, arrays = inputs[0], arrays[0]
     return keras.Model(inputs, list(outputs) if isinstance(outputs, tuple) else outputs), arrays
@@ -49,6 +51,7 @@ for _sample in SAMPLES:
     _sizes = [np.size(x) for x in _sample.inputs]
     _wanted = min(_sizes, default=0) > 1 and max(_sizes) < 1000 and _count[_sample.op] < 2
     _wanted = _wanted and _sample.attrs != FLOAT64 and _sample.op not in UNSTABLE
+    _wanted = _wanted and _sample.attrs.get("method", "linear") in ("linear", "bilinear")  # others choose by rounding
     if _wanted and written_class(graph_of(_sample)[0])[0] != "kerasish.ops":
         EXCHANGED.append(_sample)
         _count[_sample.op] += 1

@@ -28,6 +28,7 @@ import numpy as np
 
 import kerasish as keras
 from kerasish.saving import BadFileError
+from kerasish.saving.checkpoint import read_checkpoint, write_checkpoint
 
 from . import hostile
 
@@ -57,6 +58,15 @@ def corpus(folder: Path) -> dict[str, dict[str, bytes]]:
         a["k"], a["l"] = np.ones((4, 3), "f4"), np.ones(3, "f4")
         dense = {"class_name": "Dense", "config": {"name": "a", "units": 3, "batch_input_shape": [None, 4]}}
         f.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"name": "s", "layers": [dense]}})
+        settings = {"class_name": "SGD", "config": {"lr": 0.1, "momentum": 0.9}}
+        f.attrs["training_config"] = json.dumps({"loss": "mse", "optimizer_config": settings})
+        slots = f.create_group("optimizer_weights")
+        slots.attrs["weight_names"] = [b"i", b"m", b"n"]
+        slots["i"], slots["m"], slots["n"] = np.int64(3), np.ones((4, 3), "f4"), np.ones(3, "f4")
+    state = {"epoch": 3, "logs": {"loss": [0.5, (1, "x")]}, "random": np.arange(9)}
+    write_checkpoint(str(folder / "c.h5"), small.variables, state)
+    golden = Path(__file__).with_name("golden")
+    real = {f"{p.parent.name}-{p.name}": p.read_bytes() for p in sorted(golden.glob("*/mlp.h5"))}
     read = lambda *names: {n: (folder / n).read_bytes() for n in names}  # noqa: E731
     members = {}
     for name in ("big", "small"):
@@ -68,7 +78,8 @@ def corpus(folder: Path) -> dict[str, dict[str, bytes]]:
         "weights": read("m.weights.h5"),
         "safetensors": read("m.safetensors"),
         "index": read("s.weights.json"),
-        "legacy": read("old.h5"),
+        "legacy": {**read("old.h5"), **real},
+        "checkpoint": read("c.h5"),
     }
 
 
@@ -140,7 +151,10 @@ def load(loader: str, path: Path) -> None:
         model = hostile.model()
         before = model.get_weights()
         try:
-            model.load_weights(path)
+            if loader == "checkpoint":
+                read_checkpoint(str(path), model.variables)
+            else:
+                model.load_weights(path)
         except BadFileError:
             assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights())), "the model has changed"
             raise
@@ -148,7 +162,7 @@ def load(loader: str, path: Path) -> None:
 
 SUFFIX = {
     "archive": "f.keras", "config": "f.keras", "weights": "f.weights.h5", "safetensors": "f.safetensors",
-    "index": "s.weights.json", "legacy": "f.h5",
+    "index": "s.weights.json", "legacy": "f.h5", "checkpoint": "f.h5",
 }  # fmt: skip
 
 

@@ -160,6 +160,10 @@ def _function(module: str, name: str) -> dict:
     return {"module": module, "class_name": "function", "config": name, "registered_name": name}
 
 
+def _named(module: str, name: str) -> dict:
+    return {"module": module, "class_name": name, "config": {}, "registered_name": name}
+
+
 LAYER = ["config", "layers", 1]
 DENSE = [*LAYER, "config"]
 HISTORY = [*LAYER, "inbound_nodes", 0, "args", 0, "config", "keras_history"]
@@ -196,6 +200,22 @@ CONFIGS: dict[str, tuple[Callable[[dict], Any], str]] = {
     "attribute path": (_activation("relu.__globals__"), "unknown activation"),
     "a path": (_activation("/etc/passwd"), "unknown activation"),
     "a url": (_activation("https://example.org/x"), "unknown activation"),
+    "a path as dtype": (_set([*DENSE, "dtype"], "/etc/passwd"), "/etc/passwd"),
+    "a url as initializer": (_set([*DENSE, "kernel_initializer"], "https://example.org/x"), "unknown initializer"),
+    "a path as regularizer": (_set([*DENSE, "kernel_regularizer"], "../../etc/passwd"), "unknown regularizer"),
+    "a url as loss": (_set(["compile_config"], {"optimizer": "sgd", "loss": "https://example.org/x"}), "unknown loss"),
+    "a path as metric": (
+        _set(["compile_config"], {"optimizer": "sgd", "loss": "mse", "metrics": ["/etc/passwd"]}),
+        "unknown metric",
+    ),
+    "os.system as optimizer": (
+        _set(["compile_config"], {"optimizer": _named("os", "system"), "loss": "mse"}),
+        "unknown class 'system'",
+    ),
+    "a backend's module as optimizer": (
+        _set(["compile_config"], {"optimizer": _named("keras.src.backend.torch.os", "system"), "loss": "mse"}),
+        "unknown class 'system'",
+    ),
     "numpy object array": (
         _activation({"class_name": "__numpy__", "config": {"value": ["x"], "dtype": "object"}}),
         "an array's dtype must be numeric or bool",

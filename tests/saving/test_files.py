@@ -4,6 +4,9 @@ import errno
 import io
 import json
 import os
+import subprocess
+import sys
+import textwrap
 import zipfile
 
 import numpy as np
@@ -251,6 +254,17 @@ def test_the_config_of_a_file_leaves_out_what_older_versions_lack(tmp_path):
         text = z.read("config.json").decode()
     assert "quantization_config" not in text and "input_axes" not in text and "renorm" not in text
     assert '"dtype": "float32"' in text and "DTypePolicy" not in text
+    x = keras.Input((4, 4))
+    y = L.ZeroPadding1D(1)(L.MultiHeadAttention(2, 2)(x, L.Dense(4, kernel_initializer="orthogonal")(x)))
+    model = keras.Model(x, y)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy())
+    model.save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as z:
+        text = z.read("config.json").decode()
+    assert not any(word in text for word in ("use_gate", "sliding_window", '"seed"', "ignore_class"))
+    assert '"class_name": "OrthogonalInitializer"' in text and '"axis": -1' not in text
+    other = keras.saving.load_model(tmp_path / "a.keras")
+    assert isinstance(other.layers[1].kernel_initializer, keras.initializers.Orthogonal)
     mixed = keras.Sequential([keras.Input((4,)), L.Dense(2, dtype="mixed_float16")])
     mixed.save(tmp_path / "x.keras")
     assert keras.saving.load_model(tmp_path / "x.keras").layers[0].dtype_policy.name == "mixed_float16"
@@ -458,6 +472,41 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path, monkeypatch, name):
         save()
     monkeypatch.undo()
     assert {f: (tmp_path / f).read_bytes() for f in os.listdir(tmp_path)} == before
+
+
+@pytest.mark.parametrize("name", ["m.keras", "w.weights.h5", "w.safetensors", "w.weights.json"])
+def test_a_write_that_fails_half_way_leaves_the_old_file_whole(tmp_path, name):
+    """No patches here: the system lets the process write 9000 bytes to a file and no more."""
+    program = """
+        import os, resource, signal, sys, kerasish as keras
+        keras.utils.set_random_seed(0)
+        big = keras.Sequential([keras.Input((40,)), keras.layers.Dense(90, name="body")])
+        small = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="body")])
+        path = sys.argv[1]
+        def save(model):
+            if path.endswith(".keras"):
+                model.save(path)
+            else:
+                model.save_weights(path, max_shard_size=1 if path.endswith("json") else None)
+        save(small)
+        folder = os.path.dirname(path)
+        read = lambda: {f: open(os.path.join(folder, f), "rb").read() for f in os.listdir(folder)}
+        before = read()
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+        try:
+            save(big)
+        except OSError as error:
+            print(error)
+        else:
+            raise SystemExit("the file was written")
+        assert read() == before, os.listdir(folder)
+        print("done")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / name)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "File too large" in done.stdout, done.stdout + done.stderr
+    assert done.stdout.endswith("done\n")
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):

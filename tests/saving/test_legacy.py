@@ -105,10 +105,6 @@ def test_a_sequential_model_of_keras_2(tmp_path):
     assert isinstance(model.optimizer._learning_rate, keras.optimizers.schedules.InverseTimeDecay)
     model.fit(x, numbers(5, 2), verbose=0)
     assert keras.saving.load_model(tmp_path / "m.h5", compile=False).optimizer is None
-    with h5py.File(tmp_path / "m.h5", "a") as f:
-        f.create_group("optimizer_weights")
-    with pytest.warns(UserWarning, match=r"m.h5: the optimizer begins anew"):
-        keras.saving.load_model(tmp_path / "m.h5")
 
 
 def input_2(name, shape):
@@ -186,10 +182,10 @@ def test_a_convnet_of_keras_1(tmp_path):
     }
     k, kb, w, wb = numbers(2, 2, 2, 3), numbers(3), numbers(48, 2), numbers(2)
     layers = [
-        ("conv", [("conv_W", k), ("conv_b", kb)]),
+        ("conv", [("conv_W:0", k), ("conv_b:0", kb)]),
         ("drop", []),
         ("flatten", []),
-        ("dense", [("dense_W", w), ("dense_b", wb)]),
+        ("dense", [("dense_W:0", w), ("dense_b:0", wb)]),
     ]
     write(tmp_path / "m.h5", layers, config, version=None)
     model = keras.saving.load_model(tmp_path / "m.h5")
@@ -200,6 +196,58 @@ def test_a_convnet_of_keras_1(tmp_path):
     h = np.maximum(keras.ops.conv(x, k).numpy() + kb, 0).reshape(2, -1) @ w + wb
     want = np.exp(h) / np.exp(h).sum(-1, keepdims=True)
     np.testing.assert_allclose(model(x).numpy(), want, rtol=1e-4, atol=1e-5)
+
+
+def test_files_of_keras_1_with_theano_are_known_by_their_names(tmp_path):
+    conv = {"name": "conv", "nb_filter": 3, "nb_row": 2, "nb_col": 2, "dim_ordering": "tf", "bias": False,
+            "batch_input_shape": [None, 5, 5, 2]}  # fmt: skip
+    config = {"class_name": "Sequential", "config": [{"class_name": "Convolution2D", "config": conv}]}
+    kernel = numbers(2, 2, 2, 3)
+    for name, want in (("conv_W:0", kernel), ("conv_W", kernel[::-1, ::-1])):
+        write(tmp_path / "m.h5", [("conv", [(name, kernel)])], config, version=None)
+        np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "m.h5").layers[0].kernel.numpy(), want)
+
+
+def test_hard_sigmoid_is_that_of_the_time(tmp_path):
+    config = {"class_name": "Sequential", "config": [dense_2("a", 3, "hard_sigmoid", batch_input_shape=[None, 4])]}
+    w, b = 4 * numbers(4, 3), numbers(3)
+    write(tmp_path / "m.h5", [("a", [("k", w), ("l", b)])], config)
+    model = keras.saving.load_model(tmp_path / "m.h5")
+    x = numbers(5, 4)
+    np.testing.assert_allclose(model(x).numpy(), np.clip(0.2 * (x @ w + b) + 0.5, 0, 1), rtol=1e-5, atol=1e-6)
+    with pytest.warns(UserWarning, match="keras2_hard_sigmoid. The file opens in kerasish only"):
+        model.save(tmp_path / "m.keras")
+    same = keras.saving.load_model(tmp_path / "m.keras")
+    assert same.layers[0].activation is model.layers[0].activation
+    write(tmp_path / "m.h5", [("a", [("k", w), ("l", b)])], config, version="3.3.3")
+    assert keras.saving.load_model(tmp_path / "m.h5").layers[0].activation is keras.activations.hard_sigmoid
+
+
+def test_the_input_that_a_sequential_was_built_with(tmp_path):
+    config = {"class_name": "Sequential", "config": {"name": "s", "build_input_shape": [None, 4], "layers": [
+        dense_2("a", 3)]}}  # fmt: skip
+    write(tmp_path / "m.h5", [("a", [("k", numbers(4, 3)), ("l", numbers(3))])], config)
+    assert keras.saving.load_model(tmp_path / "m.h5").input_shape == (None, 4)
+
+
+def test_arguments_that_are_gone():
+    drop = {
+        "class_name": "SpatialDropout2D",
+        "config": {"name": "d", "trainable": True, "rate": 0.5, "noise_shape": None},
+    }
+    assert convert(drop)["config"] == {"name": "d", "rate": 0.5}
+    words = {"class_name": "Embedding", "config": {"name": "e", "input_dim": 5, "output_dim": 2, "dropout": 0.0}}
+    assert "dropout" not in convert(words)["config"]
+    words["config"]["dropout"] = 0.5
+    with pytest.warns(UserWarning, match=r"Embedding has no dropout any more; .* e, dropout=0.5"):
+        convert(words)
+
+
+def test_metrics_of_several_outputs():
+    from kerasish.saving.legacy_model import _metrics
+
+    mae = {"class_name": "MeanMetricWrapper", "config": {"name": "mae", "fn": "mean_absolute_error"}}
+    assert _metrics([[mae], [None]]) == [["mean_absolute_error"], []]
 
 
 def test_merge_of_keras_1_and_the_gru_of_early_versions():
@@ -282,6 +330,24 @@ def test_wrapped_layers():
     both = Sizes(forward_layer=Conv2D(), backward_layer=Conv2D())
     kernels = convert_arrays("Bidirectional", both, [stored, stored + 1], "2.1.0", "theano")
     assert np.array_equal(kernels[1], stored[::-1, ::-1] + 1)
+
+
+def test_models_inside_models():
+    """What is trained comes first, then the rest; and each layer's arrays have the layout of its time."""
+    inner = keras.Sequential(
+        [keras.Input((None, 2)), L.BatchNormalization(), L.LSTM(3), L.Dense(2), L.BatchNormalization(trainable=False)]
+    )
+    gates = [numbers(*s, seed=k) for k in range(4) for s in ((2, 3), (3, 3), (3,))]
+    trained = [numbers(2), numbers(2, seed=1), *gates, numbers(3, 2), numbers(2, seed=2)]
+    rest = [numbers(2, seed=k) for k in range(3, 9)]
+    out = convert_arrays("Sequential", inner, [*trained, *rest], "1.2.2", "tensorflow")
+    shapes = [tuple(v.shape) for v in (*inner.trainable_weights, *inner.non_trainable_weights)]
+    assert [a.shape for a in out] == shapes
+    np.testing.assert_array_equal(out[2], np.concatenate([gates[0], gates[6], gates[3], gates[9]], axis=-1))
+    np.testing.assert_array_equal(out[-1], rest[-1])
+    slots = convert_arrays("Sequential", inner, trained, "1.2.2", "tensorflow")
+    assert [a.shape for a in slots] == shapes[: len(inner.trainable_weights)]
+    assert convert_arrays("Sequential", inner, trained[1:], "1.2.2", "tensorflow") == trained[1:]
 
 
 def test_cudnn_layouts():

@@ -80,3 +80,32 @@ def test_a_text_that_the_file_cannot_hold(tmp_path):
         reader.owner_names()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
     model.load_weights(path)  # which asks for no names
+
+
+BAD_HEAPS = {
+    "a step of nothing": (
+        lambda d, at: d[: at + 8] + bytes(8) + d[at + 16 :],
+        "the parts of a heap follow one another",
+    ),
+    "a step out of it": (
+        lambda d, at: d[: at + 8] + b"\xff" * 4 + bytes(4) + d[at + 16 :],
+        "the parts of a heap follow",
+    ),
+    "no heap": (lambda d, at: d.replace(b"GCOL", b"GCOX"), "a text of an attribute lies in a heap"),
+    "another number": (lambda d, at: d.replace(*RENUMBERED), "lies in its heap"),
+}
+# The header of the first text in a heap: its number, no references, its length of 5.
+RENUMBERED = (struct.pack("<HHIQ", 1, 0, 0, 5) + b"dense", struct.pack("<HHIQ", 7, 0, 0, 5) + b"dense")
+
+
+@pytest.mark.parametrize("name", BAD_HEAPS)
+def test_heaps_are_walked_before_the_library_does(name, tmp_path):
+    """The library does not come back from a heap with a part of size 0."""
+    change, words = BAD_HEAPS[name]
+    write(tmp_path / "f.h5", {"name": "dense"})
+    data = (tmp_path / "f.h5").read_bytes()
+    first = data.index(RENUMBERED[0])
+    free = first + 16 + 8  # what is free comes after the text, which takes 8 bytes
+    assert data[free : free + 2] == b"\0\0" and data[first - 16 :][:4] == b"GCOL"
+    with pytest.raises(ValueError, match=words):
+        total(tmp_path / "f.h5", change(data, free))

@@ -29,7 +29,7 @@ static void KR_FN(turn)(const real *src, int64_t from, int64_t rows, int64_t col
   }
   for (int64_t i = 0; i < rows; i = i + 4 < rows ? kr_min(i + 4, rows - 4) : rows) {
     const real *four[4] = {src + i * from, src + (i + 1) * from, src + (i + 2) * from, src + (i + 3) * from};
-    KR_FN(pack_four_rows)(four, to, cols, dst + i);
+    KR_FN(pack_four_rows)(four, 0, cols, to, dst + i);
   }
 }
 

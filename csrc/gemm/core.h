@@ -44,9 +44,10 @@
  *   gemm_panel_of_rows(m, k, a, lda, b, width, c, accumulate)
  *       the same with A not packed: rows of k elements, lda apart, which is GEMM_NR or GEMM_NR / 2, as in a C of these.
  *
- * Bits.  Each element of C is one chain of fused multiply-adds in the order of p; when m * n is small and k is large, k
- * is cut into chunks by the shape alone, whose sums are added in order.  So results depend on (m, n, k, batch) and the
- * ISA, never on threads, and for a given k a row's bits do not depend on m unless k is cut.
+ * Bits.  Each element of C is one chain of fused multiply-adds in the order of p; when C has few tiles and k is large, k
+ * is cut into chunks by the shape alone, whose sums are added in order.  How rows and columns are cut follows the threads
+ * as well, which does not show.  So results depend on (m, n, k, batch) and the ISA, never on threads, and for a given k
+ * a row's bits do not depend on m unless k is cut.
  */
 #ifndef KR_GEMM_CORE_H
 #define KR_GEMM_CORE_H

@@ -118,23 +118,26 @@ void KR_FN(gemm_panel_of_rows)(int64_t m, int64_t k, const real *a, int64_t lda,
 
 /* ---- partition -------------------------------------------------------------------------------------------------- */
 
-/* Cuts C into about `target` tiles: first the longer side, into tiles that are not too thin to reuse what they load. */
-static void KR_FN(cut_tiles)(gemm_plan *p, int64_t m, int64_t n, int64_t target) {
-  const int64_t thick_rows = kr_max(1, p->row_panels * MR / 112), thick_cols = kr_max(1, p->col_panels * NR / 128);
-  const int64_t thin_rows = kr_max(1, p->row_panels / 2), thin_cols = kr_max(1, p->col_panels / 2);
-  if (m > n) {
-    p->row_tiles = clamp(thick_rows, 1, target);
-    p->col_tiles = clamp(target / p->row_tiles, 1, thin_cols);
-    if (p->row_tiles * p->col_tiles < target) p->row_tiles = clamp(target / p->col_tiles, p->row_tiles, thin_rows);
-  } else {
-    p->col_tiles = clamp(thick_cols, 1, target);
-    p->row_tiles = clamp(target / p->col_tiles, 1, thin_rows);
-    if (p->row_tiles * p->col_tiles < target) p->col_tiles = clamp(target / p->row_tiles, p->col_tiles, thin_cols);
+/* Cuts C for so many threads into `most` tiles at most.  Tasks share the smaller operand, which is packed ahead, and each
+ * packs its own piece of the other one just before it is used, so that it is still in the nearest cache. */
+static void KR_FN(cut_tiles)(gemm_plan *p, int64_t m, int64_t n, int64_t most, int64_t threads) {
+  if (m <= n && p->row_panels <= 2 * A_PANELS) { /* all rows by a few columns: a panel, or more where A leaves L2 */
+    const int64_t panels = m * p->kb * p->blocks > NEAR ? B_PANELS : 1;
+    p->col_tiles = kr_min(kr_min(kr_max(kr_ceil_div(p->col_panels, panels), 2 * threads), p->col_panels), most);
+    if (p->col_tiles < threads) p->row_tiles = clamp(2 * threads / p->col_tiles, 1, kr_max(1, p->row_panels / 2));
+    p->row_tiles = clamp(most / p->col_tiles, 1, p->row_tiles);
+    return;
   }
+  /* A block of rows by all columns: as many blocks as fit into L2, or as the threads share evenly. */
+  p->row_tiles = kr_max(kr_ceil_div(p->row_panels, A_PANELS), kr_min(4 * threads, p->row_panels / 4));
+  if (p->row_tiles > threads) p->row_tiles = kr_round_up(p->row_tiles, threads);
+  if (p->row_tiles < threads) p->col_tiles = clamp(2 * threads / p->row_tiles, 1, kr_max(1, p->col_panels / 4));
+  p->row_tiles = clamp(p->row_tiles, 1, kr_min(p->row_panels, most));
+  p->col_tiles = clamp(most / p->row_tiles, 1, p->col_tiles);
 }
 
-static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k) {
-  gemm_plan p = {.row_tiles = 1, .col_tiles = 1, .chunks = 1};
+static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t threads) {
+  gemm_plan p = {.row_tiles = 1, .col_tiles = 1, .chunks = 1, .a_step = A_PANELS, .b_step = kr_ceil_div(B_COLUMNS, NR)};
   p.row_panels = kr_ceil_div(m, MR);
   p.col_panels = kr_ceil_div(n, NR);
   p.b_width = n ? kr_round_up(n, NR / 2) : 0;
@@ -142,24 +145,24 @@ static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k) {
   p.blocks = kr_max(1, kr_ceil_div(k, p.kb));
 
   const double work = 2.0 * (double)m * (double)n * (double)k;
-  const int64_t target = (int64_t)fmin(fmax(work / TASK_WORK, 1), MAX_TASKS);
-  if (batch > 1 && (batch >= MAX_TASKS / 2 || target < 4)) {
-    p.batch_tasks = clamp((int64_t)fmin((double)batch * work / TASK_WORK, 4 * MAX_TASKS), 1, batch);
-  } else if (target > 1 && m * n <= 1 << 18 && k >= 4 * KC && k >= 2 * kr_max(m, n)) {
-    p.chunks = kr_min(target, p.blocks / 2); /* few tiles, each a long sum */
-  } else if (target > 1) {
-    KR_FN(cut_tiles)(&p, m, n, target);
+  if (batch > 1 && (batch >= MAX_TASKS / 2 || work < 4.0 * CHUNK_WORK)) {
+    p.batch_tasks = clamp((int64_t)fmin((double)batch * work / CHUNK_WORK, 4 * MAX_TASKS), 1, batch);
+  } else if (p.row_panels * p.col_panels < CHUNK_TILES && k >= 4 * KC && work >= 2.0 * CHUNK_WORK) {
+    p.chunks = clamp((int64_t)fmin(work / CHUNK_WORK, MAX_TASKS), 1, p.blocks / 2); /* few tiles, each a long sum */
+  } else {
+    KR_FN(cut_tiles)(&p, m, n, clamp((int64_t)fmin(work / TASK_WORK, MAX_TASKS), 1, MAX_TASKS), threads);
+    p.share_a = p.col_tiles > 1;
+    p.share_b = p.row_tiles > 1;
+    if (p.share_a) p.b_step = B_PANELS;
   }
 
-  p.share_a = p.col_tiles > 1;
-  p.share_b = p.row_tiles > 1;
   p.ahead = p.blocks;
   if (p.share_a) p.ahead = clamp(AHEAD / (m * p.kb), 1, p.ahead);
   if (p.share_b) p.ahead = clamp(AHEAD / (p.b_width * p.kb), 1, p.ahead);
   p.a_shared = p.share_a ? kr_round_up(m * p.kb * p.ahead, 16) : 0;
   p.b_shared = p.share_b ? kr_round_up(p.b_width * p.kb * p.ahead, 16) : 0;
-  p.a_own = p.share_a ? 0 : kr_round_up(kr_min(A_PANELS * MR, m) * p.kb, 16);
-  p.b_own = p.share_b ? 0 : kr_round_up(kr_min(kr_round_up(B_COLUMNS, NR), p.b_width) * p.kb, 16);
+  p.a_own = p.share_a ? 0 : kr_round_up(kr_min(p.a_step * MR, m) * p.kb, 16);
+  p.b_own = p.share_b ? 0 : kr_round_up(kr_min(p.b_step * NR, p.b_width) * p.kb, 16);
   p.partial = p.chunks > 1 ? kr_round_up(m * n, 16) : 0;
   return p;
 }
@@ -170,7 +173,7 @@ static int64_t KR_FN(tasks)(const gemm_plan *p) {
 
 size_t KR_FN(gemm_scratch)(int64_t batch, int64_t m, int64_t n, int64_t k, int threads) {
   if (batch == 0 || m == 0 || n == 0) return 0;
-  const gemm_plan p = KR_FN(plan)(batch, m, n, k);
+  const gemm_plan p = KR_FN(plan)(batch, m, n, k, threads);
   const int64_t workers = kr_min(threads, KR_FN(tasks)(&p));
   return sizeof(real) *
          (size_t)(p.a_shared + p.b_shared + workers * (p.a_own + p.b_own) + (p.chunks > 1 ? p.chunks * p.partial : 0));
@@ -243,13 +246,22 @@ typedef struct {
   int64_t ldc;
 } KR_FN(gemm_out);
 
+/* Brings one of `shares` shares of the next panel of B near while this one is multiplied: it comes from L3, whose
+ * latency a tile does not hide by itself (2048^3: 127 became 135 GFLOP/s on one thread; the same for C changed nothing). */
+KR_INLINE void KR_FN(fetch_share)(const real *panel, int64_t size, int64_t share, int64_t shares) {
+  enum { LINE = 64 / sizeof(real) };
+  for (int64_t at = size * share / shares / LINE * LINE; at < size * (share + 1) / shares; at += LINE)
+    __builtin_prefetch(panel + at, 0, 2);
+}
+
 /* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to). */
 static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out, int64_t batch, int64_t p0, int64_t p1,
                           int64_t q0, int64_t q1, int64_t from, int64_t to, int worker) {
   const gemm_plan *p = &j->p;
   const int64_t m = j->g->m, n = j->g->n;
   real *const a_own = j->own + worker * (p->a_own + p->b_own), *const b_own = a_own + p->a_own;
-  const int64_t p_step = p->share_a ? p1 - p0 : A_PANELS, q_step = p->share_b ? q1 - q0 : kr_ceil_div(B_COLUMNS, NR);
+  const int64_t q_step = p->share_b ? q1 - q0 : p->b_step;
+  const int64_t p_step = p->share_a && kr_min(q_step, q1 - q0) <= 2 ? p1 - p0 : p->a_step;
   for (int64_t qa = q0; qa < q1; qa += q_step) {
     const int64_t qe = kr_min(qa + q_step, q1);
     for (int64_t block = from; block < to; ++block) {
@@ -278,6 +290,7 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
               start = out->bias ? out->bias + col : KR_FN(zeros);
               start_ld = 0;
             }
+            if (p->share_b && q + 1 < qe) KR_FN(fetch_share)(b + (q + 1 - qa) * NR * kc, NR * kc, panel - pa, pe - pa);
             KR_FN(tile)(kc, a + (row - row0) * kc, rows, b + (q - qa) * NR * kc, cols, width, start, start_ld, c,
                         out->ldc, relu);
           }
@@ -353,7 +366,7 @@ static void KR_FN(sum_task)(void *arg, int64_t task, int worker) {
 
 void KR_FN(gemm)(const KR_FN(gemm_args) * g, int threads, void *scratch) {
   if (g->batch == 0 || g->m == 0 || g->n == 0) return;
-  KR_FN(gemm_job) j = {.g = g, .p = KR_FN(plan)(g->batch, g->m, g->n, g->k)};
+  KR_FN(gemm_job) j = {.g = g, .p = KR_FN(plan)(g->batch, g->m, g->n, g->k, threads)};
   const gemm_plan *p = &j.p;
   const int64_t tasks = KR_FN(tasks)(p);
   j.a_shared = scratch;
@@ -373,7 +386,9 @@ void KR_FN(gemm)(const KR_FN(gemm_args) * g, int threads, void *scratch) {
       continue;
     }
     for (j.block = 0; j.block < p->blocks; j.block += p->ahead) {
-      kr_parallel(threads, groups * kr_min(p->ahead, p->blocks - j.block), KR_FN(pack_task), &j);
+      const int64_t packed = (p->share_a ? g->m : 0) * g->k + (p->share_b ? g->n : 0) * g->k;
+      kr_parallel(packed < PACK_ALONE ? 1 : threads, groups * kr_min(p->ahead, p->blocks - j.block), KR_FN(pack_task),
+                  &j);
       kr_parallel(threads, tasks, KR_FN(tile_task), &j);
     }
   }

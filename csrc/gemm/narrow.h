@@ -12,9 +12,9 @@ enum {
   NARROW_COLUMNS_MOST = 64,
   NARROW_MOST_K = 4096,
   NARROW_LEAST_M = 8,
-  NARROW_WORK = 2000000, /* flops that make a task */
-  NARROW_CELLS = 256,    /* k of a chunk by columns: its part of x2 stays in L1 */
-  NARROW_PARTS = 16      /* sums over parts of k at most, */
+  NARROW_WORK = 600000, /* flops that make a task: 4 to 8 us, to 1 or 2 for waking somebody */
+  NARROW_CELLS = 256,   /* k of a chunk by columns: its part of x2 stays in L1 */
+  NARROW_PARTS = 16     /* sums over parts of k at most, */
 };
 #define NARROW_PARTIAL (1 << 20) /* which have so many elements in all at most */
 

@@ -4,6 +4,7 @@
  */
 #ifndef KR_GEMM_PACK_H
 #define KR_GEMM_PACK_H
+enum { PACK_PIECE = 64 }; /* elements of a row that pack_rows moves at a time */
 /* Four of two vectors of four; compilers agree on vectors but not on this name. */
 #if defined(__clang__)
 #define PACK_SHUFFLE(V, I, a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
@@ -42,16 +43,17 @@ KR_INLINE void KR_FN(pack_zeros)(int64_t count, int64_t width, int64_t kc, real 
     for (int64_t p = 0; p < kc; ++p) memset(dst + p * width + count, 0, (size_t)(width - count) * sizeof(real));
 }
 
-/* Four rows of pack_rows: moves 4 x 4 blocks through registers; the last block may overlap the one before. */
-KR_INLINE void KR_FN(pack_four_rows)(const real *const *src, int64_t width, int64_t kc, real *dst) {
+/* Four rows of pack_rows, from element k0 on: moves 4 x 4 blocks through registers; the last block may overlap the one
+ * before. */
+KR_INLINE void KR_FN(pack_four_rows)(const real *const *src, int64_t k0, int64_t kc, int64_t width, real *dst) {
   typedef KR_FN(pack_four) four;
   typedef KR_FN(pack_index) index;
   for (int64_t p = 0; p < kc;) {
     four a, b, c, d;
-    memcpy(&a, src[0] + p, sizeof a);
-    memcpy(&b, src[1] + p, sizeof b);
-    memcpy(&c, src[2] + p, sizeof c);
-    memcpy(&d, src[3] + p, sizeof d);
+    memcpy(&a, src[0] + k0 + p, sizeof a);
+    memcpy(&b, src[1] + k0 + p, sizeof b);
+    memcpy(&c, src[2] + k0 + p, sizeof c);
+    memcpy(&d, src[3] + k0 + p, sizeof d);
     const four ac = PACK_SHUFFLE(four, index, a, c, 0, 4, 1, 5), bd = PACK_SHUFFLE(four, index, b, d, 0, 4, 1, 5);
     const four ac2 = PACK_SHUFFLE(four, index, a, c, 2, 6, 3, 7), bd2 = PACK_SHUFFLE(four, index, b, d, 2, 6, 3, 7);
     const four t[4] = {PACK_SHUFFLE(four, index, ac, bd, 0, 4, 1, 5), PACK_SHUFFLE(four, index, ac, bd, 2, 6, 3, 7),
@@ -69,8 +71,13 @@ KR_UNUSED static void KR_FN(pack_rows)(const real *const *src, int64_t count, in
     for (int64_t p = 0; p < kc; ++p)
       for (int64_t i = 0; i < count; ++i) dst[p * width + i] = src[i][p];
   } else {
-    for (int64_t i = 0; i < count; i = i + 4 < count ? kr_min(i + 4, count - 4) : count)
-      KR_FN(pack_four_rows)(src + i, width, kc, dst + i);
+    /* Piece by piece along k, so that the panel is not swept, and brought into L1, once for each four rows. */
+    for (int64_t p = 0; p < kc;) {
+      const int64_t piece = kc - p < PACK_PIECE + 4 ? kc - p : PACK_PIECE;
+      for (int64_t i = 0; i < count; i = i + 4 < count ? kr_min(i + 4, count - 4) : count)
+        KR_FN(pack_four_rows)(src + i, p, piece, width, dst + p * width + i);
+      p += piece;
+    }
   }
   KR_FN(pack_zeros)(count, width, kc, dst);
 }

@@ -74,15 +74,19 @@ static void KR_FN(check_product)(const int64_t shape[4], int mode) {
   free(a), free(b), free(c), free(bias);
 }
 
-/* Every width and count, with a fence behind the panel and numbers that show where each element came from. */
+/* Every width and count, with a fence behind the panel and numbers that show where each element came from; whole panels
+ * at lengths around one piece of pack_rows and two as well. */
 static void KR_FN(check_packers)(void) {
-  enum { LD = 40, KC = 9 };
-  real src[GEMM_MAX_NR * LD + KC], dst[GEMM_MAX_NR * KC + 1];
+  enum { KC = 2 * PACK_PIECE + 4, LD = KC + 3 };
+  static const int64_t lengths[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, PACK_PIECE - 1, PACK_PIECE + 3, PACK_PIECE + 4, KC};
+  enum { ANY = 9, ALL = sizeof lengths / sizeof *lengths };
+  static real src[(KC + 2) * LD], dst[GEMM_MAX_NR * KC + 1];
   for (size_t i = 0; i < sizeof src / sizeof *src; ++i) src[i] = (real)(i + 1);
   for (int64_t count = 1; count <= GEMM_MAX_NR; ++count)
     for (int64_t width = count; width <= GEMM_MAX_NR; ++width)
-      for (int64_t kc = 1; kc <= KC; ++kc)
+      for (int n = 0; n < (count == width ? ALL : ANY); ++n)
         for (int kind = 0; kind < 3; ++kind) {
+          const int64_t kc = lengths[n];
           int64_t at[GEMM_MAX_NR];
           const real *rows[GEMM_MAX_NR];
           for (int64_t i = 0; i < count; ++i) rows[i] = src + (at[i] = (count - i) * (LD - 1));

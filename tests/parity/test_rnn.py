@@ -91,7 +91,9 @@ def test_bidirectional(kind, merge):
 def test_cells_without_layers_stacked_and_masked():
     for mask in (None, MASK):
         ours, theirs = both(
-            lambda L: L.RNN([L.LSTMCell(5), L.GRUCell(4)], return_sequences=True, return_state=True, name="it")
+            lambda L: L.RNN(
+                [L.LSTMCell(5, name="a"), L.GRUCell(4, name="b")], return_sequences=True, return_state=True, name="it"
+            )
         )
         same(ours(data(3, 6, 4), mask=mask), theirs(data(3, 6, 4), mask=mask))
 

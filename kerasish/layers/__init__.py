@@ -22,6 +22,7 @@ from .dropout import (
 )
 from .einsum_dense import EinsumDense
 from .embedding import Embedding, Identity, Lambda, Masking, Rescaling
+from .feature_normalization import Normalization
 from .grouped_query_attention import GroupedQueryAttention as GroupQueryAttention
 from .input_layer import Input, InputLayer
 from .input_spec import InputSpec

@@ -12,6 +12,7 @@ from ..engine.serialization import deserialize_keras_object, export, serialize_k
 from ..engine.symbol import Symbol
 from ..ops.gather import embedding_lookup
 from .activation import ElementwiseLayer
+from .data_layer import DataLayer
 from .layer import Layer
 from .options import check_count, options_config, refuse, set_options
 
@@ -211,7 +212,7 @@ class Lambda(Layer):
 
 
 @export("keras.layers")
-class Rescaling(ElementwiseLayer):
+class Rescaling(DataLayer):
     """inputs * scale + offset.
 
     Args:
@@ -228,10 +229,6 @@ class Rescaling(ElementwiseLayer):
         super().__init__(**kwargs)
         self.scale = deserialize_keras_object(scale) if isinstance(scale, dict) else scale
         self.offset = deserialize_keras_object(offset) if isinstance(offset, dict) else offset
-
-    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
-        # Unlike other layers, those that prepare data take numbers and lists too.
-        return super().__call__(inputs if hasattr(inputs, "shape") else ops.convert_to_tensor(inputs), **kwargs)
 
     def call(self, inputs: Any) -> Any:
         dtype = self.compute_dtype

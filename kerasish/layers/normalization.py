@@ -31,7 +31,7 @@ def sizes_spec(axes: Any, shape: tuple) -> InputSpec:
     return InputSpec(min_ndim=max(a + 1 if a >= 0 else -a for a in axes), axes=dict(zip(axes, shape)))
 
 
-class Normalization(ElementwiseLayer):
+class ScaledNormalization(ElementwiseLayer):
     """Base of layers with a scale (gamma) and an offset (beta)."""
 
     def __init__(self, epsilon: float, center: bool, scale: bool, options: dict, **kwargs: Any):
@@ -61,7 +61,7 @@ class Normalization(ElementwiseLayer):
 
 
 @export("keras.layers")
-class BatchNormalization(Normalization):
+class BatchNormalization(ScaledNormalization):
     """Normalizes each channel to mean 0 and variance 1 over the batch (Ioffe and Szegedy, 2015).
 
     In training the batch's own statistics are used and moving averages are kept; else the moving averages are used,
@@ -195,7 +195,7 @@ class BatchNormalization(Normalization):
 
 
 @export("keras.layers")
-class LayerNormalization(Normalization):
+class LayerNormalization(ScaledNormalization):
     """Normalizes each sample to mean 0 and variance 1 over one or several axes (Ba et al., 2016).
 
     Args:
@@ -260,7 +260,7 @@ class LayerNormalization(Normalization):
 
 
 @export("keras.layers")
-class GroupNormalization(Normalization):
+class GroupNormalization(ScaledNormalization):
     """Normalizes each sample over groups of channels (Wu and He, 2018).
 
     Args:

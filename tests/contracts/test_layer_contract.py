@@ -114,7 +114,7 @@ def test_float64(case):
     layer = type(layer).from_config(with_dtype(layer.get_config(), "float64"))
     out = case.call(layer, tree.map_structure(lambda a: a.astype("float64"), case.inputs()))
     assert out.dtype == "float64"
-    assert all(v.dtype == "float64" for v in layer.weights)
+    assert all(v.dtype == "float64" for v in layer.weights if v.name != "count")
 
 
 @pytest.mark.parametrize("case", CASES, ids=ids)
@@ -196,6 +196,8 @@ def test_parity_with_keras(case, training):
     values = [rng.uniform(0.1, 1, w.shape).astype("float32") for w in ours.weights]
     ours.set_weights(values)
     theirs.set_weights(values)
+    if hasattr(theirs, "finalize_state"):  # Keras's layer computes with what its variables were then
+        theirs.finalize_state()
     if training and (case.random or not case.training or "training" not in ours._signature.takes):
         training = False
     extra = {"training": True} if training else {}

@@ -203,7 +203,10 @@ def _of_model(model: Any, arrays: list, version: str, backend: str | None) -> li
     layers = [layer for layer in model.layers if legacy_variables(layer)]
     trained = [_counted(layer, len(layer.trainable_weights), version) for layer in layers]
     rest = [len(layer.non_trainable_weights) for layer in layers]
-    fits = lambda counts: len(arrays) in (sum(counts), sum(counts) + sum(rest))  # noqa: E731  (slots come without the rest)
+
+    def fits(counts: list[int]) -> bool:
+        return len(arrays) in (sum(counts), sum(counts) + sum(rest))  # an optimizer's slots come without the rest
+
     if not fits(trained):
         trained = [len(layer.trainable_weights) for layer in layers]
     if not fits(trained):

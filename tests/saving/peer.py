@@ -160,17 +160,17 @@ def optimizers(K, make):
         return lambda: Case(make(K), numbers(5, 3), numbers(5, 2), getattr(O, name)(**{rate: size}, **more))
 
     out = {f"optimizer_{k}": case(*v) for k, v in table.items() if hasattr(O, v[0])}
+
+    def other(name, make_optimizer):
+        out[f"optimizer_{name}"] = lambda: Case(make(K), numbers(5, 3), numbers(5, 2), make_optimizer())
+
     if version < (2, 11):
-        old = lambda: O.Adam(**{rate: 0.01}, decay=0.1)  # noqa: E731
-        out["optimizer_decay"] = lambda: Case(make(K), numbers(5, 3), numbers(5, 2), old())
+        other("decay", lambda: O.Adam(**{rate: 0.01}, decay=0.1))
     if version >= (2, 2) and hasattr(O, "schedules"):
-        fall = lambda: O.schedules.ExponentialDecay(0.05, 2, 0.5)  # noqa: E731
-        out["optimizer_schedule"] = lambda: Case(make(K), numbers(5, 3), numbers(5, 2), O.SGD(fall(), momentum=0.5))
+        other("schedule", lambda: O.SGD(O.schedules.ExponentialDecay(0.05, 2, 0.5), momentum=0.5))
     if version >= (3, 0):
-        average = lambda: O.Adam(0.01, use_ema=True, ema_momentum=0.5, global_clipnorm=0.1)  # noqa: E731
-        out["optimizer_average"] = lambda: Case(make(K), numbers(5, 3), numbers(5, 2), average())
-        scaled = lambda: O.LossScaleOptimizer(O.SGD(0.05, momentum=0.9), initial_scale=4.0)  # noqa: E731
-        out["optimizer_scaled"] = lambda: Case(make(K), numbers(5, 3), numbers(5, 2), scaled())
+        other("average", lambda: O.Adam(0.01, use_ema=True, ema_momentum=0.5, global_clipnorm=0.1))
+        other("scaled", lambda: O.LossScaleOptimizer(O.SGD(0.05, momentum=0.9), initial_scale=4.0))
     return out
 
 

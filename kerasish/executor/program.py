@@ -162,11 +162,8 @@ class Executable:
     def _run(self, buffers: list, batches: int = 1, **how: Any) -> list[np.ndarray]:
         if self.graph.updates:
             with guard.changing(self._guards):  # two threads that update one model take turns
-                return self._run_held(buffers, self._hold(), batches, **how)
-        return self._run_held(buffers, guard.read(self._guards, self._hold), batches, **how)
-
-    def _hold(self) -> list[Tensor]:
-        return [v._held for v in self._variables]
+                return self._run_held(buffers, [v._held for v in self._variables], batches, **how)
+        return self._run_held(buffers, guard.read(self._guards, self._variables), batches, **how)
 
     def _run_held(
         self, buffers: list, held: list[Tensor], batches: int, outputs: list | None = None, **how: Any

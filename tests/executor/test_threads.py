@@ -98,6 +98,7 @@ def test_what_is_read_while_another_thread_trains_is_of_one_step(how, mode):
             values = np.unique(read())
             assert len(values) == 1 and values[0] == np.round(values[0])
             seen.add(float(values[0]))
+            time.sleep(0.0005)  # for the other thread to have Python
     assert len(seen) == 20
 
 

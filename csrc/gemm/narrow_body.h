@@ -89,13 +89,17 @@ static void KR_FN(narrow_columns_task)(void *arg, int64_t task, KR_UNUSED int wo
   }
 }
 
-/* Rows of y: the parts, in order, then the bias and the activation. */
-static void KR_FN(narrow_finish)(const KR_FN(narrow_job) * j) {
+/* Rows that one task finishes. */
+static int64_t KR_FN(narrow_rows_of)(int64_t n) { return kr_max(1, 4096 / n); }
+
+/* Some rows of y: the parts, in order, then the bias and the activation. */
+static void KR_FN(narrow_finish_task)(void *arg, int64_t task, KR_UNUSED int worker) {
+  const KR_FN(narrow_job) *j = arg;
   const narrow_plan *p = &j->p;
-  if (p->parts == 1 && !j->bias && !j->relu) return;
+  const int64_t step = KR_FN(narrow_rows_of)(p->n);
   real *y = j->y + j->batch * p->m * p->n;
   const real *sums = p->parts > 1 ? j->partial : y;
-  for (int64_t row = 0; row < p->m; ++row)
+  for (int64_t row = task * step; row < kr_min((task + 1) * step, p->m); ++row)
     for (int64_t col = 0; col < p->n; col += V_LANES) {
       const int64_t lanes = kr_min(V_LANES, p->n - col), at = row * p->n + col;
       vreal sum = v_load_n(sums + at, lanes);
@@ -104,6 +108,11 @@ static void KR_FN(narrow_finish)(const KR_FN(narrow_job) * j) {
       if (j->relu) sum = v_select(v_lt(sum, v_zero()), v_zero(), sum);
       v_store_n(y + at, sum, lanes);
     }
+}
+
+static void KR_FN(narrow_finish)(KR_FN(narrow_job) * j, int threads) {
+  if (j->p.parts == 1 && !j->bias && !j->relu) return;
+  kr_parallel(threads, kr_ceil_div(j->p.m, KR_FN(narrow_rows_of)(j->p.n)), KR_FN(narrow_finish_task), j);
 }
 
 /* Some whole products, one after the other on this worker. */
@@ -115,7 +124,7 @@ static void KR_FN(narrow_batch_task)(void *arg, int64_t task, int worker) {
   for (j.batch = task * p->batch / p->batch_tasks; j.batch < last; ++j.batch)
     if (p->kind == NARROW_BY_COLUMNS) {
       KR_FN(narrow_columns_task)(&j, 0, worker);
-      KR_FN(narrow_finish)(&j);
+      KR_FN(narrow_finish)(&j, 1);
     } else {
       const int64_t pieces = kr_ceil_div(p->n, NARROW_WIDTH) * kr_ceil_div(p->k, GEMM_MAX_KC);
       for (int64_t piece = 0; piece < pieces; ++piece) KR_FN(narrow_pack_task)(&j, piece, worker);
@@ -142,7 +151,7 @@ static void KR_FN(narrow)(const kr_call *call, const product_shape *s, const nar
     kr_parallel(call->threads, p->batch_tasks, KR_FN(narrow_batch_task), &j);
   } else if (p->kind == NARROW_BY_COLUMNS) {
     kr_parallel(call->threads, p->tasks * p->parts, KR_FN(narrow_columns_task), &j);
-    KR_FN(narrow_finish)(&j);
+    KR_FN(narrow_finish)(&j, call->threads);
   } else {
     const int64_t pieces = panels * kr_ceil_div(p->k, GEMM_MAX_KC);
     kr_parallel(p->tasks == 1 ? 1 : call->threads, pieces, KR_FN(narrow_pack_task), &j);

@@ -13,7 +13,7 @@ enum {
   NARROW_MOST_K = 4096,
   NARROW_LEAST_M = 8,
   NARROW_WORK = 600000, /* flops that make a task: 4 to 8 us, to 1 or 2 for waking somebody */
-  NARROW_CELLS = 64,    /* k of a chunk by columns: its part of x2 stays in L1 */
+  NARROW_CELLS = 128,   /* k of a chunk by columns: its part of x2 stays in L1 */
   NARROW_LEAST_K = 128, /* k of a part by columns at least */
   NARROW_PARTS = 16     /* sums over parts of k at most, */
 };

@@ -63,6 +63,13 @@ static void KR_FN(narrow_rows_task)(void *arg, int64_t task, KR_UNUSED int worke
 
 /* ---- columns of x1 along memory ---------------------------------------------------------------------------------- */
 
+/* Brings `count` rows of `length` elements near. */
+KR_INLINE void KR_FN(fetch_rows)(const real *row, int64_t step, int64_t count, int64_t length) {
+  enum { LINE = 64 / sizeof(real) };
+  for (; count > 0; --count, row += step)
+    for (int64_t at = 0; at < length; at += LINE) __builtin_prefetch(row + at, 0, 3);
+}
+
 static void KR_FN(narrow_columns_task)(void *arg, int64_t task, KR_UNUSED int worker) {
   const KR_FN(narrow_job) *j = arg;
   const narrow_plan *p = &j->p;
@@ -74,10 +81,15 @@ static void KR_FN(narrow_columns_task)(void *arg, int64_t task, KR_UNUSED int wo
   KR_FN(outer_segment) segment;
   KR_FN(outer_args)
   t = {.segments = 1, .segment = &segment, .x_step = p->x1_step, .g_step = p->x2_step, .ldc = p->n};
+  const int64_t first = share * p->tiles / p->tasks, last = (share + 1) * p->tiles / p->tasks;
   for (int64_t k = from; k < to; k += NARROW_CELLS) {
     segment = (KR_FN(outer_segment)){x1 + k * p->x1_step, x2 + k * p->x2_step, kr_min(NARROW_CELLS, to - k)};
     t.first = k == from;
-    for (int64_t tile = share * p->tiles / p->tasks; tile < (share + 1) * p->tiles / p->tasks; ++tile) {
+    const int64_t next = k + NARROW_CELLS, ahead = p->fetch ? kr_max(0, kr_min(NARROW_CELLS, to - next)) : 0;
+    for (int64_t tile = first; tile < last; ++tile) {
+      const int64_t i0 = ahead * (tile - first) / (last - first), i1 = ahead * (tile - first + 1) / (last - first);
+      KR_FN(fetch_rows)(x1 + (next + i0) * p->x1_step, p->x1_step, i1 - i0, p->m);
+      KR_FN(fetch_rows)(x2 + (next + i0) * p->x2_step, p->x2_step, i1 - i0, p->n);
       t.x_at = tile * p->m / p->tiles;
       t.rows = (tile + 1) * p->m / p->tiles - t.x_at;
       for (t.g_at = 0; t.g_at < p->n; t.g_at += NARROW_WIDTH) {

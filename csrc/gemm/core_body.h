@@ -3,9 +3,11 @@
 /* ---- microkernel ------------------------------------------------------------------------------------------------ */
 
 /* c = start + a b for `rows` rows by `nv` vectors; start may be c itself, or one row (start_ld = 0).  Rows of a lie
- * a_row elements apart, columns a_step: all constants, so that the compiler makes displacements of them. */
+ * a_row elements apart, columns a_step: all constants, so that the compiler makes displacements of them.  Meanwhile
+ * fetch_step bytes from `fetch` on are brought near for each p. */
 KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const int a_step, int64_t kc, const real *a,
-                            const real *b, const real *start, int64_t start_ld, real *c, int64_t ldc, int relu) {
+                            const real *b, const real *start, int64_t start_ld, real *c, int64_t ldc, int relu,
+                            const char *fetch, int64_t fetch_step) {
   vreal acc[MR][NV];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
@@ -13,6 +15,8 @@ KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const
     for (int v = 0; v < nv; ++v) acc[r][v] = v_load(start + r * start_ld + v * V_LANES);
   for (int64_t p = 0; p < kc; ++p) {
     vreal bv[NV];
+    __builtin_prefetch(fetch, 0, 2);
+    fetch += fetch_step;
 #pragma GCC unroll 8
     for (int v = 0; v < nv; ++v) bv[v] = v_load(b + v * V_LANES);
 #pragma GCC unroll 16
@@ -39,12 +43,12 @@ KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const
 static const KR_ALIGNED real KR_FN(zeros)[NR];
 
 typedef void (*KR_FN(micro_fn))(int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c,
-                                int64_t ldc, int relu);
+                                int64_t ldc, int relu, const char *fetch, int64_t fetch_step);
 
 #define MICRO(name, rows, nv, a_row, a_step)                                                                      \
   static void KR_FN(name)(int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c, \
-                          int64_t ldc, int relu) {                                                                \
-    KR_FN(micro)(rows, nv, a_row, a_step, kc, a, b, start, start_ld, c, ldc, relu);                               \
+                          int64_t ldc, int relu, const char *fetch, int64_t fetch_step) {                         \
+    KR_FN(micro)(rows, nv, a_row, a_step, kc, a, b, start, start_ld, c, ldc, relu, fetch, fetch_step);            \
   }
 /* Of packed panels of A, and of rows that lie half a panel of B or a whole one apart. */
 #define EACH_MICRO(rows)                                        \
@@ -79,17 +83,18 @@ static const KR_FN(micro_fn)
 /* A panel of A times a panel of B.  At C's right edge the tile goes through a buffer, so that nothing beyond `cols` is
  * read or written. */
 static void KR_FN(tile)(int64_t kc, const real *a, int64_t rows, const real *b, int64_t cols, int64_t width,
-                        const real *start, int64_t start_ld, real *c, int64_t ldc, int relu) {
+                        const real *start, int64_t start_ld, real *c, int64_t ldc, int relu, const real *fetch,
+                        int64_t fetch_step) {
   KR_FN(micro_fn) micro = KR_FN(micros)[width == NR][rows];
   if (cols == width) {
-    micro(kc, a, b, start, start_ld, c, ldc, relu);
+    micro(kc, a, b, start, start_ld, c, ldc, relu, (const char *)fetch, fetch_step);
     return;
   }
   KR_ALIGNED real edge[MR * NR] = {0};
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < width; j += V_LANES)
       v_store(edge + r * width + j, v_load_n(start + r * start_ld + j, clamp(cols - j, 0, V_LANES)));
-  micro(kc, a, b, edge, width, edge, width, relu);
+  micro(kc, a, b, edge, width, edge, width, relu, (const char *)fetch, fetch_step);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < cols; j += V_LANES)
       v_store_n(c + r * ldc + j, v_load(edge + r * width + j), kr_min(cols - j, V_LANES));
@@ -103,7 +108,8 @@ KR_INLINE void KR_FN(panels)(int64_t m, int64_t k, const real *a, int64_t lda, c
   for (int64_t q = 0; q < panels; ++q) {
     const int64_t row = q * m / panels, rows = (q + 1) * m / panels - row;
     real *to = c + row * width;
-    micros[rows](k, a + row * (lda ? lda : k), b, accumulate ? to : KR_FN(zeros), accumulate ? width : 0, to, width, 0);
+    micros[rows](k, a + row * (lda ? lda : k), b, accumulate ? to : KR_FN(zeros), accumulate ? width : 0, to, width, 0,
+                 (const char *)b, 0);
   }
 }
 
@@ -246,14 +252,6 @@ typedef struct {
   int64_t ldc;
 } KR_FN(gemm_out);
 
-/* Brings one of `shares` shares of the next panel of B near while this one is multiplied: it comes from L3, whose
- * latency a tile does not hide by itself (2048^3: 127 became 135 GFLOP/s on one thread; the same for C changed nothing). */
-KR_INLINE void KR_FN(fetch_share)(const real *panel, int64_t size, int64_t share, int64_t shares) {
-  enum { LINE = 64 / sizeof(real) };
-  for (int64_t at = size * share / shares / LINE * LINE; at < size * (share + 1) / shares; at += LINE)
-    __builtin_prefetch(panel + at, 0, 2);
-}
-
 /* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to). */
 static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out, int64_t batch, int64_t p0, int64_t p1,
                           int64_t q0, int64_t q1, int64_t from, int64_t to, int worker) {
@@ -279,6 +277,8 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
           KR_FN(pack_a_panels)(j, batch, block, pa, pe, a_own);
           a = a_own;
         }
+        const int fetches = p->share_b;
+        const int64_t fetch_step = kr_ceil_div(NR * (int64_t)sizeof(real), pe - pa);
         for (int64_t q = qa; q < qe; ++q) {
           const int64_t col = q * NR, cols = kr_min(NR, n - col), width = KR_FN(panel_width)(cols);
           for (int64_t panel = pa; panel < pe; ++panel) {
@@ -290,9 +290,12 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
               start = out->bias ? out->bias + col : KR_FN(zeros);
               start_ld = 0;
             }
-            if (p->share_b && q + 1 < qe) KR_FN(fetch_share)(b + (q + 1 - qa) * NR * kc, NR * kc, panel - pa, pe - pa);
-            KR_FN(tile)(kc, a + (row - row0) * kc, rows, b + (q - qa) * NR * kc, cols, width, start, start_ld, c,
-                        out->ldc, relu);
+            /* The next panel of B comes from L3, whose latency a tile does not hide by itself: each tile brings a share
+             * of it near. */
+            const real *panel_b = b + (q - qa) * NR * kc, *fetch = panel_b;
+            if (fetches && q + 1 < qe) fetch += NR * kc + NR * kc * (panel - pa) / (pe - pa);
+            KR_FN(tile)(kc, a + (row - row0) * kc, rows, panel_b, cols, width, start, start_ld, c, out->ldc, relu,
+                        fetch, fetch == panel_b ? 0 : fetch_step);
           }
         }
       }

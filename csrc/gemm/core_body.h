@@ -143,7 +143,12 @@ static void KR_FN(cut_tiles)(gemm_plan *p, int64_t m, int64_t n, int64_t most, i
 }
 
 static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t threads) {
-  gemm_plan p = {.row_tiles = 1, .col_tiles = 1, .chunks = 1, .a_step = A_PANELS, .b_step = kr_ceil_div(B_COLUMNS, NR)};
+  gemm_plan p = {.row_tiles = 1,
+                 .col_tiles = 1,
+                 .chunks = 1,
+                 .workers = threads,
+                 .a_step = A_PANELS,
+                 .b_step = kr_ceil_div(B_COLUMNS, NR)};
   p.row_panels = kr_ceil_div(m, MR);
   p.col_panels = kr_ceil_div(n, NR);
   p.b_width = n ? kr_round_up(n, NR / 2) : 0;
@@ -252,7 +257,9 @@ typedef struct {
   int64_t ldc;
 } KR_FN(gemm_out);
 
-/* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to). */
+/* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to).  Panels of B, or what they are packed from,
+ * come from L3, whose latency neither a tile nor the packing hides: tiles bring near what comes next while they
+ * multiply. */
 static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out, int64_t batch, int64_t p0, int64_t p1,
                           int64_t q0, int64_t q1, int64_t from, int64_t to, int worker) {
   const gemm_plan *p = &j->p;
@@ -277,9 +284,13 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
           KR_FN(pack_a_panels)(j, batch, block, pa, pe, a_own);
           a = a_own;
         }
-        const int fetches = p->share_b;
-        const int64_t fetch_step = kr_ceil_div(NR * (int64_t)sizeof(real), pe - pa);
+        const int64_t fetch_step = kr_ceil_div(NR * (int64_t)sizeof(real), pe - pa); /* a share of a panel a tile */
         for (int64_t q = qa; q < qe; ++q) {
+          /* What this worker will need next: a packed panel, or what it will pack in this task or the one after. */
+          const int64_t next = q + (q + q_step < q1 ? q_step : (q1 - q0) * p->workers);
+          const real *ahead_b = NULL;
+          if (p->share_b) ahead_b = q + 1 < qe ? b + (q + 1 - qa) * NR * kc : NULL;
+          else if (j->g->near && next < p->col_panels) ahead_b = j->g->near + next * NR * kc;
           const int64_t col = q * NR, cols = kr_min(NR, n - col), width = KR_FN(panel_width)(cols);
           for (int64_t panel = pa; panel < pe; ++panel) {
             const int64_t row = KR_FN(row_at)(j, panel), rows = KR_FN(row_at)(j, panel + 1) - row;
@@ -290,12 +301,10 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
               start = out->bias ? out->bias + col : KR_FN(zeros);
               start_ld = 0;
             }
-            /* The next panel of B comes from L3, whose latency a tile does not hide by itself: each tile brings a share
-             * of it near. */
-            const real *panel_b = b + (q - qa) * NR * kc, *fetch = panel_b;
-            if (fetches && q + 1 < qe) fetch += NR * kc + NR * kc * (panel - pa) / (pe - pa);
+            const real *panel_b = b + (q - qa) * NR * kc;
+            const real *fetch = ahead_b ? ahead_b + NR * kc * (panel - pa) / (pe - pa) : panel_b;
             KR_FN(tile)(kc, a + (row - row0) * kc, rows, panel_b, cols, width, start, start_ld, c, out->ldc, relu,
-                        fetch, fetch == panel_b ? 0 : fetch_step);
+                        fetch, ahead_b ? fetch_step : 0);
           }
         }
       }

@@ -65,18 +65,22 @@ static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real
     return;
   }
   const KR_FN(product) j = {.s = *s, .x1 = c->in[0].data, .x2 = c->in[1].data};
-  const KR_FN(gemm_args) g = {.batch = s->batch.total,
-                              .m = s->m.total,
-                              .n = s->n.total,
-                              .k = s->k.total,
-                              .pack_a = KR_FN(product_pack_a),
-                              .pack_b = KR_FN(product_pack_b),
-                              .ctx = &j,
-                              .c = c->out[0].data,
-                              .ldc = s->n.total,
-                              .c_batch = s->m.total * s->n.total,
-                              .bias = bias,
-                              .activation = activation};
+  KR_FN(gemm_args)
+  g = {.batch = s->batch.total,
+       .m = s->m.total,
+       .n = s->n.total,
+       .k = s->k.total,
+       .pack_a = KR_FN(product_pack_a),
+       .pack_b = KR_FN(product_pack_b),
+       .ctx = &j,
+       .c = c->out[0].data,
+       .ldc = s->n.total,
+       .c_batch = s->m.total * s->n.total,
+       .bias = bias,
+       .activation = activation};
+  if (s->batch.total == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->k.b[0] == 1 && s->n.b[0] == s->k.total &&
+      s->k.total <= GEMM_MAX_KC)
+    g.near = j.x2;
   KR_FN(gemm)(&g, c->threads, c->scratch);
 }
 

@@ -16,7 +16,7 @@ enum {
   NARROW_CELLS = 128,   /* k of a chunk by columns: its part of x2 stays in L1 */
   NARROW_LEAST_K = 128, /* k of a part by columns at least */
   NARROW_FETCH_MOST = 64,
-  NARROW_PARTS = 16     /* sums over parts of k at most, */
+  NARROW_PARTS = 16 /* sums over parts of k at most, */
 };
 #define NARROW_PARTIAL (1 << 20) /* which have so many elements in all at most */
 
@@ -51,7 +51,8 @@ static int plan_narrow(const product_shape *s, narrow_plan *p) {
     p->x2_step = s->k.b[0];
     p->fetch = p->m <= NARROW_FETCH_MOST && p->x1_step == p->m && p->x2_step == p->n;
     if (p->batch == 1) {
-      p->parts = kr_max(1, kr_min(kr_min(NARROW_PARTS, tasks), kr_min(p->k / NARROW_LEAST_K, NARROW_PARTIAL / (p->m * p->n))));
+      p->parts =
+          kr_max(1, kr_min(kr_min(NARROW_PARTS, tasks), kr_min(p->k / NARROW_LEAST_K, NARROW_PARTIAL / (p->m * p->n))));
       p->tasks = kr_max(1, kr_min(tasks / p->parts, p->tiles / 4));
     }
     return 1;

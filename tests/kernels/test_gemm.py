@@ -96,6 +96,18 @@ def test_transposes_and_blocks(isa, dtype, transpose):
 
 @pytest.mark.parametrize("isa", core.isas())
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_few_columns_and_a_long_sum(isa, dtype):
+    """Sums in parts, whose chunks may end anywhere, with one and several tasks for the rows of each."""
+    for m, k, n in ((64, 1153, 64), (61, 1100, 37), (256, 2100, 16), (300, 900, 10)):
+        (x1, x2), a, b = operands(m, n, k, dtype, ta=True)
+        bias = data((n,), dtype, 2)
+        results = [run("matmul", (x1, x2, bias), (m, n), (1, 0, RELU), isa, threads) for threads in (1, 2, 3, 8)]
+        check(results[0], a, b, bias, RELU)
+        assert all(np.array_equal(results[0], x) for x in results[1:])
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("transpose", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_few_rows_or_columns(isa, dtype, transpose):
     ta, tb = transpose

@@ -65,7 +65,7 @@
 #define gemm_scratch_f32 KR_PASTE(kr_gemm_scratch_f32_, KR_ISA_SUFFIX)
 #define gemm_scratch_f64 KR_PASTE(kr_gemm_scratch_f64_, KR_ISA_SUFFIX)
 
-enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 512 };
+enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 1024 };
 typedef enum { GEMM_LINEAR, GEMM_RELU } gemm_activation;
 
 #define KR_GEMM_DECLARE(T, S)                                                                                          \

@@ -152,13 +152,15 @@ static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int
   p.row_panels = kr_ceil_div(m, MR);
   p.col_panels = kr_ceil_div(n, NR);
   p.b_width = n ? kr_round_up(n, NR / 2) : 0;
-  p.kb = kr_max(16, kr_round_up(kr_ceil_div(k, kr_max(1, kr_ceil_div(k, KC))), 16));
-  p.blocks = kr_max(1, kr_ceil_div(k, p.kb));
-
   const double work = 2.0 * (double)m * (double)n * (double)k;
-  if (batch > 1 && (batch >= MAX_TASKS / 2 || work < 4.0 * CHUNK_WORK)) {
+  const int whole = batch > 1 && (batch >= MAX_TASKS / 2 || work < 4.0 * CHUNK_WORK);
+  const int long_sums =
+      !whole && p.row_panels * p.col_panels < CHUNK_TILES && k >= 4 * CHUNK_KC && work >= 2.0 * CHUNK_WORK;
+  p.kb = kr_max(16, kr_round_up(kr_ceil_div(k, kr_max(1, kr_ceil_div(k, long_sums ? CHUNK_KC : KC))), 16));
+  p.blocks = kr_max(1, kr_ceil_div(k, p.kb));
+  if (whole) {
     p.batch_tasks = clamp((int64_t)fmin((double)batch * work / CHUNK_WORK, 4 * MAX_TASKS), 1, batch);
-  } else if (p.row_panels * p.col_panels < CHUNK_TILES && k >= 4 * KC && work >= 2.0 * CHUNK_WORK) {
+  } else if (long_sums) {
     p.chunks = clamp((int64_t)fmin(work / CHUNK_WORK, MAX_TASKS), 1, p.blocks / 2); /* few tiles, each a long sum */
   } else {
     KR_FN(cut_tiles)(&p, m, n, clamp((int64_t)fmin(work / TASK_WORK, MAX_TASKS), 1, MAX_TASKS), threads);

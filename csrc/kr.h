@@ -189,6 +189,7 @@ typedef struct {
 /* Rows of a caller's array that become an input, batch by batch. */
 typedef struct {
   const char *source;
+  char *ahead; /* the runner's own: where the next batch is copied while a step reads this one from the slot */
   int64_t row_bytes;
   int32_t slot;
 } kr_feed;
@@ -208,9 +209,11 @@ typedef struct {
   kr_host_fn host;
   void *user;
   int64_t *times; /* n_steps + 1 clock readings in ns, or NULL */
-  /* Batches: before each, the rows of the feeds are copied (rows NULL: in order); after each, the scalars `taps` are
-   * written to log[batch][tap] and pairs of slots are exchanged. */
-  const kr_feed *feeds;
+  /* Batches: before each, or beside the one before, the rows of the feeds are copied to their slots (rows NULL: in
+   * order, and read where they lie); after each, the scalars `taps` are written to log[batch][tap] and pairs of slots
+   * are exchanged. */
+  kr_feed *feeds;
+  void *ahead;         /* kr_program_ahead bytes, or NULL: each batch is copied when the one before is done */
   const int64_t *rows; /* batches x batch_rows */
   const int32_t *taps; /* arrays */
   const int32_t *swaps;
@@ -225,6 +228,8 @@ typedef struct {
 /* Bytes of scratch that the kernels within blocks ask for at most. */
 size_t kr_blocks_scratch(const kr_blocks *b);
 size_t kr_program_scratch(const kr_program *p, int threads);
+/* Bytes of the second buffers that pay for the feeds, batches and threads of a run; 0 where none do. */
+size_t kr_program_ahead(const kr_run *r);
 /* Runs all batches, or stops at the first that fails.  Uses no memory but what the caller brings. */
 kr_status kr_program_run(const kr_program *p, kr_run *r);
 

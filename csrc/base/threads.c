@@ -5,11 +5,15 @@
  * counted there), takes tasks until none are left and leaves.  The owner works too, then closes the gate and waits for
  * those inside; a worker that was still asleep finds the gate closed and nobody waits for it, so that a short job on a
  * loaded machine costs no more than running it inline.
+ *
+ * Workers that wait for the bell take tasks from the background, if somebody has offered any: another gate of the same
+ * kind, at which nobody rings.
  */
 #define _GNU_SOURCE
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,6 +24,7 @@
 #endif
 
 #include "../kr.h"
+#include "background.h"
 #include "limits.h"
 
 /* About 20 to 50 microseconds: the gap between two kernels of an eager step.  A worker on a CPU that somebody else
@@ -46,6 +51,15 @@ static struct {
   int spins;   /* guarded by `busy`, read by workers while inside */
   pthread_t thread[KR_MAX_THREADS];
 } pool;
+
+static struct {
+  kr_task_fn fn;
+  void *arg;
+  int64_t tasks;
+  _Alignas(64) atomic_int_fast64_t next;
+  _Alignas(64) atomic_uint gate; /* OPEN while there are tasks that nobody has taken; number of workers inside */
+  _Alignas(64) atomic_int busy;
+} background;
 
 static kr_thread_limits limits;
 static pthread_once_t limits_once = PTHREAD_ONCE_INIT;
@@ -108,15 +122,38 @@ static void leave(void) {
   if (INSIDE(before) == 1 && (before & OWNER_SLEEPS)) wake(&pool.gate, EVERYBODY);
 }
 
+static int is_offered(void) { return (atomic_load_explicit(&background.gate, memory_order_relaxed) & OPEN) != 0; }
+
+/* Takes tasks from the background until none are left, or until the bell rings. */
+static void take_offered(int worker, unsigned heard) {
+  unsigned gate = atomic_load(&background.gate);
+  do {
+    if (!(gate & OPEN)) return;
+  } while (!atomic_compare_exchange_weak(&background.gate, &gate, gate + 1));
+  while (atomic_load(&pool.bell) == heard) {
+    int64_t task = atomic_fetch_add_explicit(&background.next, 1, memory_order_relaxed);
+    if (task >= background.tasks) {
+      atomic_fetch_and(&background.gate, ~OPEN);
+      break;
+    }
+    background.fn(background.arg, task, worker);
+  }
+  atomic_fetch_sub(&background.gate, 1);
+}
+
 static void *work(void *id) {
   int worker = (int)(intptr_t)id, spins = SPINS;
   unsigned heard = 0;
   kr_ftz_enable();
   while (!atomic_load(&pool.stopping)) {
     unsigned bell = atomic_load(&pool.bell);
-    for (int i = 0; bell == heard && i < spins; ++i) {
+    for (int i = 0; bell == heard && i < spins && !is_offered(); ++i) {
       relax();
       bell = atomic_load(&pool.bell);
+    }
+    if (bell == heard && is_offered()) {
+      take_offered(worker, heard);
+      continue;
     }
     if (bell == heard) {
       atomic_fetch_add(&pool.sleepers, 1);
@@ -161,6 +198,8 @@ static void forget_workers(void) {
   atomic_store(&pool.bell, 0);
   atomic_store(&pool.sleepers, 0);
   atomic_store(&pool.busy, 0);
+  atomic_store(&background.gate, 0);
+  atomic_store(&background.busy, 0);
 }
 
 static void watch_fork(void) { pthread_atfork(NULL, NULL, forget_workers); }
@@ -217,6 +256,42 @@ void kr_parallel(int threads, int64_t tasks, kr_task_fn fn, void *arg) {
     for (int64_t task = 0; task < tasks; ++task) fn(arg, task, 0);
   }
   kr_ftz_restore(ftz);
+}
+
+int kr_background_start(int threads, int64_t tasks, kr_task_fn fn, void *arg, int rouse) {
+  if (threads < 2 || tasks < 1 || atomic_exchange(&background.busy, 1)) return 0;
+  pthread_once(&fork_once, watch_fork);
+  if (!atomic_exchange(&pool.busy, 1)) { /* else they are there */
+    if (pool.workers < 1) start_workers(1);
+    int none = pool.workers < 1;
+    atomic_store(&pool.busy, 0);
+    if (none) {
+      atomic_store(&background.busy, 0);
+      return 0;
+    }
+  }
+  background.fn = fn;
+  background.arg = arg;
+  background.tasks = tasks;
+  atomic_store(&background.next, 0);
+  atomic_store(&background.gate, OPEN);
+  if (rouse && atomic_load(&pool.sleepers) > 0) wake(&pool.bell, worker_bit(1));
+  return 1;
+}
+
+void kr_background_finish(void) {
+  for (;;) {
+    int64_t task = atomic_fetch_add_explicit(&background.next, 1, memory_order_relaxed);
+    if (task >= background.tasks) break;
+    background.fn(background.arg, task, 0);
+  }
+  unsigned gate = atomic_fetch_and(&background.gate, ~OPEN);
+  for (int i = 0; INSIDE(gate); ++i) { /* no longer than a task, unless the worker's CPU is somebody else's */
+    if (i < SPINS) relax();
+    else sched_yield();
+    gate = atomic_load(&background.gate);
+  }
+  atomic_store(&background.busy, 0);
 }
 
 /* ---- how many -------------------------------------------------------------------------------------------------- */

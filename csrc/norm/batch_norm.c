@@ -3,6 +3,7 @@
  *   moments                 in x                                       out mean, var         i[0] axes, as bits
  *   batch_norm              in x, gamma, beta                          out y, mean, var      i[0] axis, i[1] whether y = max(y, 0)   f[0] eps
  *   batch_norm_grad         in x, gamma, mean, var, gy, gmean, gvar    out dx, dgamma, dbeta     likewise
+ *                           and beta: gy is a gradient to max(y, 0)
  *   batch_norm_inference    in x, mean, var, gamma, beta               out y                     likewise
  *
  * The moments have the dimensions that are kept.  gamma, beta, mean, var and their gradients are (channels), channels
@@ -33,7 +34,7 @@
 #include "batch_norm_body.h"
 #undef KR_REAL
 
-static size_t coefs_bytes(const norm_shape *s, size_t size) { return 4 * (size_t)(s->glue * s->channels) * size; }
+static size_t coefs_bytes(const norm_shape *s, size_t size) { return 6 * (size_t)(s->glue * s->channels) * size; }
 
 #define SCRATCH(width, real)                                                                  \
   static size_t moments_scratch_##width(const kr_call *c) {                                   \

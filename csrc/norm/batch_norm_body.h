@@ -1,15 +1,16 @@
 /* Batch normalisation for one width of real: statistics by stats_body.h, then one pass with coefficients per channel.
  */
 
-/* Coefficients of each channel, each repeated over the glued rows: out = a g + b (x - mean) + c. */
+/* Coefficients of each channel, each repeated over the glued rows: out = a g + b (x - mean) + c, where g counts only
+ * where slope (x - mean) + shift > 0, if there are such. */
 typedef struct {
-  real *mean, *a, *b, *c;
+  real *mean, *a, *b, *c, *slope, *shift;
 } KR_FN(coefs);
 
 static KR_FN(coefs) KR_FN(coefs_at)(const norm_shape *s, void *scratch) {
   int64_t n = s->glue * s->channels;
   real *p = scratch;
-  return (KR_FN(coefs)){p, p + n, p + 2 * n, p + 3 * n};
+  return (KR_FN(coefs)){p, p + n, p + 2 * n, p + 3 * n, p + 4 * n, p + 5 * n};
 }
 
 static void KR_FN(coefs_repeat)(const norm_shape *s, real *p) {
@@ -22,18 +23,28 @@ typedef struct {
   norm_shape s;
   KR_FN(coefs) k;
   real *sum_g, *sum_gd;
-  int relu;
+  int relu, gated;
 } KR_FN(channel_job);
 
 /* max(v, 0), and v where it is NaN: as the elementwise kernel has it. */
 KR_INLINE vreal KR_FN(positive)(vreal v) { return v_select(v_lt(v, v_zero()), v_zero(), v); }
 
-KR_INLINE void KR_FN(affine_row)(const real *x, const real *g, int64_t n, const KR_FN(coefs) * k, int relu, real *y) {
+/* The gradient of max(y, 0) for g and the y that it went through, which is NaN where y is: as relu_grad has it. */
+KR_INLINE vreal KR_FN(gate)(vreal g, vreal y) {
+  return v_select(v_gt(y, v_zero()), g, v_select(v_isnan(y), v_mul(g, y), v_zero()));
+}
+
+KR_INLINE void KR_FN(affine_row)(const real *x, const real *g, int64_t n, const KR_FN(coefs) * k, int relu, int gated,
+                                 real *y) {
   for (int64_t j = 0; j < n; j += V_LANES) {
     int64_t w = n - j;
     vreal d = v_sub(KR_FN(ld)(x + j, w), KR_FN(ld)(k->mean + j, w));
     vreal v = v_fma(d, KR_FN(ld)(k->b + j, w), KR_FN(ld)(k->c + j, w));
-    if (g) v = v_fma(KR_FN(ld)(g + j, w), KR_FN(ld)(k->a + j, w), v);
+    if (g) {
+      vreal gj = KR_FN(ld)(g + j, w);
+      if (gated) gj = KR_FN(gate)(gj, v_fma(d, KR_FN(ld)(k->slope + j, w), KR_FN(ld)(k->shift + j, w)));
+      v = v_fma(gj, KR_FN(ld)(k->a + j, w), v);
+    }
     if (relu) v = KR_FN(positive)(v);
     KR_FN(st)(y + j, v, w);
   }
@@ -47,19 +58,25 @@ static void KR_FN(affine_task)(void *arg, int64_t task, int worker) {
     int64_t row = s->glue * s->channels, total = s->outer * s->channels, step = kr_max(1, WORK / row) * row;
     for (int64_t e = task * step; e < kr_min(total, (task + 1) * step); e += row) {
       int64_t n = kr_min(row, total - e);
-      if (j->g) KR_FN(affine_row)(j->x + e, j->g + e, n, &j->k, 0, j->y + e);
-      else if (j->relu) KR_FN(affine_row)(j->x + e, NULL, n, &j->k, 1, j->y + e);
-      else KR_FN(affine_row)(j->x + e, NULL, n, &j->k, 0, j->y + e);
+      if (j->gated) KR_FN(affine_row)(j->x + e, j->g + e, n, &j->k, 0, 1, j->y + e);
+      else if (j->g) KR_FN(affine_row)(j->x + e, j->g + e, n, &j->k, 0, 0, j->y + e);
+      else if (j->relu) KR_FN(affine_row)(j->x + e, NULL, n, &j->k, 1, 0, j->y + e);
+      else KR_FN(affine_row)(j->x + e, NULL, n, &j->k, 0, 0, j->y + e);
     }
     return;
   }
   int64_t step = kr_max(1, WORK / s->inner);
   for (int64_t l = task * step; l < kr_min(s->outer * s->channels, (task + 1) * step); ++l) {
     int64_t c = l % s->channels;
-    vreal mean = v_set1(j->k.mean[c]), a = v_set1(j->k.a[c]), b = v_set1(j->k.b[c]), shift = v_set1(j->k.c[c]);
+    vreal mean = v_set1(j->k.mean[c]), a = v_set1(j->k.a[c]), b = v_set1(j->k.b[c]), plus = v_set1(j->k.c[c]);
+    vreal slope = j->gated ? v_set1(j->k.slope[c]) : v_zero(), shift = j->gated ? v_set1(j->k.shift[c]) : v_zero();
     for (int64_t q = l * s->inner, end = q + s->inner; q < end; q += V_LANES) {
-      vreal v = v_fma(v_sub(KR_FN(ld)(j->x + q, end - q), mean), b, shift);
-      if (j->g) v = v_fma(KR_FN(ld)(j->g + q, end - q), a, v);
+      vreal d = v_sub(KR_FN(ld)(j->x + q, end - q), mean), v = v_fma(d, b, plus);
+      if (j->g) {
+        vreal g = KR_FN(ld)(j->g + q, end - q);
+        if (j->gated) g = KR_FN(gate)(g, v_fma(d, slope, shift));
+        v = v_fma(g, a, v);
+      }
       if (j->relu) v = KR_FN(positive)(v);
       KR_FN(st)(j->y + q, v, end - q);
     }
@@ -114,20 +131,23 @@ static kr_status KR_FN(batch_norm_inference_kernel)(const kr_call *c) {
   return KR_OK;
 }
 
-/* Sums of g and of g (x - mean) over n rows of m columns, four rows at a time. */
-KR_INLINE void KR_FN(product_columns)(const real *x, const real *g, int64_t n, int64_t s, int64_t m, const real *mean,
-                                      real *sum_g, real *sum_gd) {
+/* Sums of g and of g (x - mean) over n rows of m columns, four rows at a time; k begins at the first column. */
+KR_INLINE void KR_FN(product_columns)(const real *x, const real *g, int64_t n, int64_t s, int64_t m,
+                                      const KR_FN(coefs) * k, int gated, real *sum_g, real *sum_gd) {
   for (int64_t r = 0; r < n; r += 4) {
     int64_t left = kr_min(4, n - r);
     for (int64_t j = 0; j < m; j += V_LANES) {
       int64_t w = m - j;
-      vreal mu = KR_FN(ld)(mean + j, w), a = v_zero(), b = v_zero();
-#define ADD_ROWS(rows, LOAD)              \
-  for (int q = 0; q < (rows); ++q) {      \
-    int64_t at = (r + q) * s + j;         \
-    vreal gq = LOAD(g);                   \
-    a = v_add(a, gq);                     \
-    b = v_fma(gq, v_sub(LOAD(x), mu), b); \
+      vreal mu = KR_FN(ld)(k->mean + j, w), a = v_zero(), b = v_zero();
+      vreal slope = gated ? KR_FN(ld)(k->slope + j, w) : v_zero(),
+            shift = gated ? KR_FN(ld)(k->shift + j, w) : v_zero();
+#define ADD_ROWS(rows, LOAD)                                  \
+  for (int q = 0; q < (rows); ++q) {                          \
+    int64_t at = (r + q) * s + j;                             \
+    vreal gq = LOAD(g), dq = v_sub(LOAD(x), mu);              \
+    if (gated) gq = KR_FN(gate)(gq, v_fma(dq, slope, shift)); \
+    a = v_add(a, gq);                                         \
+    b = v_fma(gq, dq, b);                                     \
   }
 #define WHOLE(p) v_load(p + at)
 #define PART(p) KR_FN(ld)(p + at, w)
@@ -154,28 +174,35 @@ static void KR_FN(add_parts)(const real *p, int64_t parts, int64_t stride, int64
   for (int64_t j = 0; j < m; ++j) out[j] = (real)sum[j];
 }
 
+KR_INLINE void KR_FN(product_chunk)(const KR_FN(channel_job) * j, int64_t task, int gated) {
+  const norm_shape *s = &j->s;
+  int64_t c = task % s->tiles * TILE, chunk = task / s->tiles, from = chunk * s->chunk;
+  int64_t n = kr_min(s->chunk, s->outer - from), m = kr_min(TILE, s->channels - c), at = from * s->channels + c;
+  real *sum_g = j->sums + chunk * 2 * s->channels + c, *sum_gd = sum_g + s->channels;
+  const real *x = j->x + at, *g = j->g + at;
+  KR_FN(coefs) k = {.mean = j->k.mean + c, .slope = j->k.slope + c, .shift = j->k.shift + c};
+  if (s->glue == 1 || n < 4 * s->glue) {
+    KR_FN(product_columns)(x, g, n, s->channels, m, &k, gated, sum_g, sum_gd);
+    return;
+  }
+  int64_t rows = n / s->glue, rest = n - rows * s->glue, width = s->glue * m;
+  real KR_ALIGNED part_g[3 * GLUE], part_gd[3 * GLUE];
+  KR_FN(product_columns)(x, g, rows, width, width, &k, gated, part_g, part_gd);
+  if (rest) {
+    int64_t skip = rows * width;
+    KR_FN(product_columns)(x + skip, g + skip, rest, m, m, &k, gated, part_g + width, part_gd + width);
+  }
+  KR_FN(add_parts)(part_g, s->glue + (rest > 0), m, m, sum_g);
+  KR_FN(add_parts)(part_gd, s->glue + (rest > 0), m, m, sum_gd);
+}
+
 static void KR_FN(product_task)(void *arg, int64_t task, int worker) {
   (void)worker;
   const KR_FN(channel_job) *j = arg;
   const norm_shape *s = &j->s;
   if (s->inner == 1) {
-    int64_t c = task % s->tiles * TILE, chunk = task / s->tiles, from = chunk * s->chunk;
-    int64_t n = kr_min(s->chunk, s->outer - from), m = kr_min(TILE, s->channels - c), at = from * s->channels + c;
-    real *sum_g = j->sums + chunk * 2 * s->channels + c, *sum_gd = sum_g + s->channels;
-    const real *x = j->x + at, *g = j->g + at, *mean = j->k.mean + c;
-    if (s->glue == 1 || n < 4 * s->glue) {
-      KR_FN(product_columns)(x, g, n, s->channels, m, mean, sum_g, sum_gd);
-      return;
-    }
-    int64_t rows = n / s->glue, rest = n - rows * s->glue, width = s->glue * m;
-    real KR_ALIGNED part_g[3 * GLUE], part_gd[3 * GLUE];
-    KR_FN(product_columns)(x, g, rows, width, width, mean, part_g, part_gd);
-    if (rest) {
-      int64_t skip = rows * width;
-      KR_FN(product_columns)(x + skip, g + skip, rest, m, m, mean, part_g + width, part_gd + width);
-    }
-    KR_FN(add_parts)(part_g, s->glue + (rest > 0), m, m, sum_g);
-    KR_FN(add_parts)(part_gd, s->glue + (rest > 0), m, m, sum_gd);
+    if (j->gated) KR_FN(product_chunk)(j, task, 1);
+    else KR_FN(product_chunk)(j, task, 0);
     return;
   }
   int64_t lines = s->outer * s->channels * s->segments;
@@ -184,12 +211,14 @@ static void KR_FN(product_task)(void *arg, int64_t task, int worker) {
     int64_t from = line * s->inner + segment * s->chunk, n = kr_min(s->chunk, s->inner - segment * s->chunk);
     int64_t to = (line / s->channels * s->segments + segment) * 2 * s->channels + c;
     vreal mean = v_set1(j->k.mean[c]), a = v_zero(), b = v_zero();
+    vreal slope = j->gated ? v_set1(j->k.slope[c]) : v_zero(), shift = j->gated ? v_set1(j->k.shift[c]) : v_zero();
     for (int64_t block = 0; block < n; block += 32 * V_LANES) {
       vreal pa = v_zero(), pb = v_zero();
       for (int64_t q = block; q < kr_min(n, block + 32 * V_LANES); q += V_LANES) {
-        vreal g = KR_FN(ld)(j->g + from + q, n - q);
+        vreal g = KR_FN(ld)(j->g + from + q, n - q), d = v_sub(KR_FN(ld)(j->x + from + q, n - q), mean);
+        if (j->gated) g = KR_FN(gate)(g, v_fma(d, slope, shift));
         pa = v_add(pa, g);
-        pb = v_fma(g, v_sub(KR_FN(ld)(j->x + from + q, n - q), mean), pb);
+        pb = v_fma(g, d, pb);
       }
       a = v_add(a, pa);
       b = v_add(b, pb);
@@ -225,6 +254,16 @@ static kr_status KR_FN(batch_norm_grad_kernel)(const kr_call *c) {
   j.sum_gd = dgamma; /* becomes the gradient of gamma below */
   memcpy(j.k.mean, mean, (size_t)s.channels * sizeof(real));
   KR_FN(coefs_repeat)(&s, j.k.mean);
+  j.gated = c->n_in > 7;
+  if (j.gated) {
+    const real *beta = c->in[7].data;
+    for (int64_t q = 0; q < s.channels; ++q) {
+      j.k.slope[q] = gamma[q] * KR_FN(rsigma)(var[q], c->f[0]); /* as batch_norm has made y */
+      j.k.shift[q] = beta[q];
+    }
+    KR_FN(coefs_repeat)(&s, j.k.slope);
+    KR_FN(coefs_repeat)(&s, j.k.shift);
+  }
   kr_parallel(c->threads, s.stats_tasks, KR_FN(product_task), &j);
   kr_parallel(c->threads, s.tiles, KR_FN(product_merge_task), &j);
   for (int64_t q = 0; q < s.channels; ++q) {

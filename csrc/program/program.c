@@ -11,9 +11,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "../base/background.h"
 #include "../kr.h"
 
-enum { INLINE_BYTES = 1 << 17 }; /* copying less is not worth waking a worker */
+enum {
+  INLINE_BYTES = 1 << 17, /* copying less is not worth waking a worker */
+  AHEAD_BYTES = 1 << 14   /* of a task beside a step: one or two microseconds; fewer are not worth a second buffer */
+};
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -184,39 +188,88 @@ static kr_status run_steps(const kr_program *p, kr_run *r) {
 
 /* ---- batches --------------------------------------------------------------------------------------------------- */
 
+/* The rows of one batch on their way from the caller's arrays, to the slots or to the second buffers. */
 typedef struct {
   const kr_run *run;
   const int64_t *rows;
-  int64_t first, count, per_task;
+  int64_t per_task, tasks;
+  int ahead;
 } gather;
 
 static void gather_rows(void *arg, int64_t task, int worker) {
   (void)worker;
   const gather *g = arg;
-  int64_t lo = task * g->per_task, hi = min64(lo + g->per_task, g->count);
+  int64_t lo = task * g->per_task, hi = min64(lo + g->per_task, g->run->batch_rows);
   for (int32_t k = 0; k < g->run->n_feeds; ++k) {
     const kr_feed *f = &g->run->feeds[k];
-    char *to = g->run->slots[f->slot] + lo * f->row_bytes;
-    if (!g->rows) {
-      memcpy(to, f->source + (g->first + lo) * f->row_bytes, (size_t)((hi - lo) * f->row_bytes));
-      continue;
-    }
+    char *to = (g->ahead ? f->ahead : g->run->slots[f->slot]) + lo * f->row_bytes;
     for (int64_t row = lo; row < hi; ++row, to += f->row_bytes)
       memcpy(to, f->source + g->rows[row] * f->row_bytes, (size_t)f->row_bytes);
   }
 }
 
-/* Copies the rows of one batch from the caller's arrays into the slots of the inputs. */
-static void bring_batch(kr_run *r, int64_t batch) {
+static int64_t row_bytes(const kr_run *r) {
   int64_t bytes = 0;
   for (int32_t k = 0; k < r->n_feeds; ++k) bytes += r->feeds[k].row_bytes;
-  gather g = {r, r->rows ? r->rows + batch * r->batch_rows : NULL, batch * r->batch_rows, r->batch_rows, r->batch_rows};
-  int64_t tasks = 1;
-  if (bytes * r->batch_rows > INLINE_BYTES) {
-    g.per_task = INLINE_BYTES / 2 / (bytes > 0 ? bytes : 1) + 1;
-    tasks = (g.count + g.per_task - 1) / g.per_task;
+  return bytes;
+}
+
+static gather gather_of(const kr_run *r, int64_t batch, int ahead) {
+  gather g = {.run = r, .rows = r->rows + batch * r->batch_rows, .per_task = r->batch_rows, .tasks = 1, .ahead = ahead};
+  const int64_t bytes = row_bytes(r), most = ahead ? AHEAD_BYTES : INLINE_BYTES;
+  if (bytes * r->batch_rows > most) {
+    g.per_task = (ahead ? most : most / 2) / bytes + 1;
+    g.tasks = (r->batch_rows + g.per_task - 1) / g.per_task;
   }
-  if (r->n_feeds > 0) kr_parallel(r->threads, tasks, gather_rows, &g);
+  return g;
+}
+
+/* Puts a batch into the slots of the inputs: rows in order lie where they may be read, others are copied. */
+static void bring_batch(const kr_run *r, int64_t batch) {
+  if (!r->rows) {
+    for (int32_t k = 0; k < r->n_feeds; ++k) {
+      const kr_feed *f = &r->feeds[k];
+      r->slots[f->slot] = (char *)f->source + batch * r->batch_rows * f->row_bytes;
+    }
+  } else if (r->n_feeds > 0) {
+    gather g = gather_of(r, batch, 0);
+    kr_parallel(r->threads, g.tasks, gather_rows, &g);
+  }
+}
+
+static size_t second_buffer(const kr_run *r, const kr_feed *f) {
+  return ((size_t)(r->batch_rows * f->row_bytes) + 63) & ~(size_t)63;
+}
+
+size_t kr_program_ahead(const kr_run *r) {
+  if (!r->rows || r->batches < 2 || r->threads < 2 || row_bytes(r) * r->batch_rows < AHEAD_BYTES) return 0;
+  size_t bytes = 0;
+  for (int32_t k = 0; k < r->n_feeds; ++k) bytes += second_buffer(r, &r->feeds[k]);
+  return bytes;
+}
+
+static void place_ahead(const kr_run *r) {
+  char *at = r->ahead;
+  for (int32_t k = 0; k < r->n_feeds; ++k) {
+    r->feeds[k].ahead = at;
+    at += second_buffer(r, &r->feeds[k]);
+  }
+}
+
+/* Offers the next batch to workers that have nothing to do; whether there are any. */
+static int offer_batch(const kr_run *r, int64_t batch, gather *g) {
+  if (!r->ahead || batch >= r->batches) return 0;
+  *g = gather_of(r, batch, 1);
+  return kr_background_start(r->threads, g->tasks, gather_rows, g, row_bytes(r) * r->batch_rows > INLINE_BYTES);
+}
+
+/* What has been brought beside a step is what the next one reads. */
+static void change_places(const kr_run *r) {
+  for (int32_t k = 0; k < r->n_feeds; ++k) {
+    char **slot = &r->slots[r->feeds[k].slot], *read = *slot;
+    *slot = r->feeds[k].ahead;
+    r->feeds[k].ahead = read;
+  }
 }
 
 static double half(uint16_t h) {
@@ -245,10 +298,16 @@ static double number(const kr_array *a) {
 }
 
 kr_status kr_program_run(const kr_program *p, kr_run *r) {
+  int brought = 0;
+  if (r->ahead) place_ahead(r);
   for (r->done = 0; r->done < r->batches; ++r->done) {
-    bring_batch(r, r->done);
+    if (brought) change_places(r);
+    else bring_batch(r, r->done);
+    gather next;
+    brought = offer_batch(r, r->done + 1, &next);
     bind(p, r->arrays, r->slots);
     kr_status status = run_steps(p, r);
+    if (brought) kr_background_finish();
     if (status != KR_OK) return status;
     for (int32_t k = 0; k < r->n_taps; ++k) r->log[r->done * r->n_taps + k] = number(&r->arrays[r->taps[k]]);
     /* The step is done: what it has computed for the variables becomes their value. */

@@ -1,6 +1,7 @@
 /* Programs: steps and places, blocks with temporaries, scratch and whole operands, what a reduction makes of each block,
  * host kernels, failures, batches with their rows, taps and exchanges.  Most kernels are this file's own, so that what is
  * tested is the runner; in exactly sized memory, so that the sanitizer sees every step beside it. */
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -53,7 +54,35 @@ static kr_array floats(int ndim, int64_t a, int64_t b) {
   return x;
 }
 
-enum { ROWS = 37, WIDTH = 5 };
+enum { ROWS = 37, WIDTH = 5, FEW = 8 };
+
+/* A program and one run of it, for one batch unless a test says more. */
+typedef struct {
+  kr_program p;
+  kr_run r;
+  kr_array bound[FEW];
+  char *slots[FEW];
+} rig;
+
+static void set_up(rig *g, const kr_step *steps, int n_steps, kr_array *arrays, const kr_place *places, int n_arrays,
+                   char *const *slots, int threads) {
+  memset(g, 0, sizeof *g);
+  g->p = (kr_program){.steps = steps, .arrays = arrays, .places = places, .n_steps = n_steps, .n_arrays = n_arrays};
+  memcpy(g->bound, arrays, (size_t)n_arrays * sizeof *arrays);
+  for (int k = 0; k < n_arrays; ++k) g->slots[places[k].slot] = slots[places[k].slot];
+  g->r = (kr_run){.arrays = g->bound, .slots = g->slots, .batches = 1, .threads = threads};
+  g->r.scratch = malloc(kr_program_scratch(&g->p, threads) + 1);
+}
+
+/* Runs it, and gives back what was taken for it. */
+static kr_status run_rig(rig *g) {
+  const size_t ahead = kr_program_ahead(&g->r);
+  if (ahead) g->r.ahead = malloc(ahead);
+  const kr_status status = kr_program_run(&g->p, &g->r);
+  free(g->r.ahead);
+  free(g->r.scratch);
+  return status;
+}
 
 /* ---- one step after the other ---------------------------------------------------------------------------------- */
 
@@ -72,29 +101,22 @@ static void check_steps(void) {
   kr_array arrays[4];
   for (int k = 0; k < 4; ++k) arrays[k] = floats(2, ROWS, WIDTH);
   kr_place places[] = {{1, 0}, {0, 64}, {0, 64}, {2, 0}};
-  kr_program p = {.steps = steps, .arrays = arrays, .places = places, .n_steps = 2, .n_arrays = 4};
   const size_t bytes = ROWS * WIDTH * sizeof(float);
   float *x = malloc(bytes), *y = malloc(bytes);
   for (int k = 0; k < ROWS * WIDTH; ++k) x[k] = (float)k;
   char *arena = malloc(64 + bytes), *slots[] = {arena, (char *)x, (char *)y};
   int64_t times[3] = {0};
   int called = 0;
-  CHECK(kr_program_scratch(&p, 3) == bytes, "scratch is the most that a step asks for");
-  kr_array bound[4];
-  memcpy(bound, arrays, sizeof bound);
-  kr_run r = {.arrays = bound,
-              .slots = slots,
-              .host = host_called,
-              .user = &called,
-              .times = times,
-              .batches = 1,
-              .threads = 2,
-              .scratch = malloc(bytes)};
-  CHECK(kr_program_run(&p, &r) == KR_OK && r.done == 1, "runs");
+  rig g;
+  set_up(&g, steps, 2, arrays, places, 4, slots, 2);
+  CHECK(kr_program_scratch(&g.p, 3) == bytes, "scratch is the most that a step asks for");
+  g.r.host = host_called;
+  g.r.user = &called;
+  g.r.times = times;
+  CHECK(run_rig(&g) == KR_OK && g.r.done == 1, "runs");
   CHECK(called == 1, "the host kernel was called %d times", called);
   CHECK(times[0] > 0 && times[0] <= times[1] && times[1] <= times[2], "clock readings");
   for (int k = 0; k < ROWS * WIDTH; ++k) CHECK(y[k] == 2 * (float)k + 1, "y[%d] = %g", k, (double)y[k]);
-  free(r.scratch);
   free(arena);
   free(x);
   free(y);
@@ -129,19 +151,12 @@ static kr_status run_chain(float *x, float *v, float *y, int threads, kr_failure
   kr_step step = {.blocks = &blocks, .n_in = 2, .n_out = 1};
   kr_array arrays[] = {floats(2, ROWS, WIDTH), floats(1, WIDTH, 1), floats(2, ROWS, WIDTH)};
   kr_place places[] = {{1, 0}, {2, 0}, {3, 0}};
-  kr_program p = {.steps = &step, .arrays = arrays, .places = places, .n_steps = 1, .n_arrays = 3};
   char *slots[] = {NULL, (char *)x, (char *)v, (char *)y};
-  CHECK(kr_program_scratch(&p, threads) == blocks.scratch * (size_t)threads, "each worker has scratch");
-  kr_array bound[3];
-  memcpy(bound, arrays, sizeof bound);
-  kr_run r = {.arrays = bound,
-              .slots = slots,
-              .batches = 1,
-              .threads = threads,
-              .scratch = malloc(kr_program_scratch(&p, threads))};
-  const kr_status status = kr_program_run(&p, &r);
-  *failure = r.failure;
-  free(r.scratch);
+  rig g;
+  set_up(&g, &step, 1, arrays, places, 3, slots, threads);
+  CHECK(kr_program_scratch(&g.p, threads) == blocks.scratch * (size_t)threads, "each worker has scratch");
+  const kr_status status = run_rig(&g);
+  *failure = g.r.failure;
   return status;
 }
 
@@ -203,19 +218,12 @@ static void check_reduction(void) {
                      {.fn = sum->fn, .scratch = sum->scratch, .i = axes, .n_i = 1, .first = 2, .n_in = 1, .n_out = 1}};
   kr_array arrays[] = {floats(2, N, M), floats(2, chunks, M), floats(2, chunks, M), floats(1, M, 1)};
   kr_place places[] = {{1, 0}, {2, 0}, {2, 0}, {3, 0}};
-  kr_program p = {.steps = steps, .arrays = arrays, .places = places, .n_steps = 2, .n_arrays = 4};
   char *slots[] = {NULL, (char *)x, (char *)part, (char *)got};
   for (int threads = 1; threads <= 3; ++threads) {
-    kr_array bound[4];
-    memcpy(bound, arrays, sizeof bound);
-    kr_run r = {.arrays = bound,
-                .slots = slots,
-                .batches = 1,
-                .threads = threads,
-                .scratch = malloc(kr_program_scratch(&p, threads))};
-    CHECK(kr_program_run(&p, &r) == KR_OK, "a reduction in blocks");
+    rig g;
+    set_up(&g, steps, 2, arrays, places, 4, slots, threads);
+    CHECK(run_rig(&g) == KR_OK, "a reduction in blocks");
     CHECK(memcmp(want, got, sizeof got) == 0, "the same bits with %d threads", threads);
-    free(r.scratch);
   }
   free(x);
   free(scaled);
@@ -224,103 +232,123 @@ static void check_reduction(void) {
 
 /* ---- batches --------------------------------------------------------------------------------------------------- */
 
+/* Lets slot 1 have batches of rows of `data`, which are `bytes` each. */
+static void feed(rig *g, kr_feed *f, const float *data, int64_t bytes, const int64_t *rows, int64_t batches,
+                 int64_t batch_rows) {
+  *f = (kr_feed){.source = (const char *)data, .row_bytes = bytes, .slot = 1};
+  g->r.feeds = f;
+  g->r.n_feeds = 1;
+  g->r.rows = rows;
+  g->r.batches = batches;
+  g->r.batch_rows = batch_rows;
+}
+
+static const kr_place one_each[] = {{1, 0}, {2, 0}, {3, 0}};
+static const int32_t swaps[] = {2, 3};
+
 /* new = old + x, of one row each: `old` and `new` change places after each batch, and the first of new is logged. */
 static void check_batches(void) {
   enum { BATCHES = 4, TOTAL = 6 };
   kr_step step = {.fn = add_row, .n_in = 2, .n_out = 1};
   kr_array arrays[] = {floats(2, 1, WIDTH), floats(1, WIDTH, 1), floats(2, 1, WIDTH)};
-  kr_place places[] = {{1, 0}, {2, 0}, {3, 0}};
-  kr_program p = {.steps = &step, .arrays = arrays, .places = places, .n_steps = 1, .n_arrays = 3};
-  float *data = malloc(TOTAL * WIDTH * sizeof(float)), input[WIDTH], old[WIDTH] = {0}, new[WIDTH];
-  for (int k = 0; k < TOTAL * WIDTH; ++k) data[k] = (float)(k / WIDTH * 10);
+  float *data = malloc(TOTAL * WIDTH * sizeof(float)), input[WIDTH] = {0}, old[WIDTH], new[WIDTH];
+  for (int k = 0; k < TOTAL * WIDTH; ++k) data[k] = (float)(k / WIDTH * 10 + 1);
   char *slots[] = {NULL, (char *)input, (char *)old, (char *)new};
-  kr_feed feed = {.source = (const char *)data, .row_bytes = WIDTH * sizeof(float), .slot = 1};
   const int64_t rows[BATCHES] = {5, 0, 3, 3};
-  const int32_t swaps[] = {2, 3}, taps[] = {2};
-  double log[BATCHES] = {0};
-  kr_array bound[3];
-  for (int ordered = 0; ordered < 2; ++ordered) {
-    memcpy(bound, arrays, sizeof bound);
+  const int32_t taps[] = {2};
+  for (int ordered = 1; ordered >= 0; --ordered) {
+    double log[BATCHES] = {0}, sum = 0;
     memset(old, 0, sizeof old);
-    char *mine[4];
-    memcpy(mine, slots, sizeof mine);
-    bound[2].ndim = 2;
-    kr_run r = {.arrays = bound,
-                .slots = mine,
-                .feeds = &feed,
-                .n_feeds = 1,
-                .rows = ordered ? NULL : rows,
-                .swaps = swaps,
-                .n_swaps = 1,
-                .taps = taps,
-                .n_taps = 1,
-                .log = log,
-                .batches = BATCHES,
-                .batch_rows = 1,
-                .threads = 1};
-    CHECK(kr_program_run(&p, &r) == KR_OK && r.done == BATCHES, "batches");
-    double sum = 0;
+    rig g;
+    kr_feed f;
+    set_up(&g, &step, 1, arrays, one_each, 3, slots, 1);
+    feed(&g, &f, data, WIDTH * sizeof(float), ordered ? NULL : rows, BATCHES, 1);
+    g.r.swaps = swaps;
+    g.r.n_swaps = 1;
+    g.r.taps = taps;
+    g.r.n_taps = 1;
+    g.r.log = log;
+    CHECK(run_rig(&g) == KR_OK && g.r.done == BATCHES, "batches");
     for (int b = 0; b < BATCHES; ++b) {
-      sum += ordered ? 10 * b : 10 * (double)rows[b];
+      sum += (double)data[(ordered ? b : rows[b]) * WIDTH];
       CHECK(log[b] == sum, "log[%d] = %g, not %g", b, log[b], sum);
     }
-    CHECK(mine[2] == (char *)old && mine[3] == (char *)new, "an even number of exchanges");
+    CHECK(g.slots[2] == (char *)old && g.slots[3] == (char *)new, "an even number of exchanges");
     CHECK(old[WIDTH - 1] == (float)sum, "the last value is where the first was");
+    CHECK(input[0] == (ordered ? 0 : data[3 * WIDTH]), "rows in order are read where they lie, others are copied");
   }
   free(data);
 }
 
-/* Rows of more than a task's share come in parallel. */
-static void check_wide_batches(void) {
-  enum { N = 300, WIDE = 4096, TAKEN = 200 };
-  double one[] = {1};
-  kr_step step = {.fn = scale, .scratch = scale_scratch, .f = one, .n_f = 1, .n_in = 1, .n_out = 1};
-  kr_array arrays[] = {floats(2, TAKEN, WIDE), floats(2, TAKEN, WIDE)};
-  kr_place places[] = {{1, 0}, {2, 0}};
-  kr_program p = {.steps = &step, .arrays = arrays, .places = places, .n_steps = 1, .n_arrays = 2};
-  const size_t bytes = (size_t)TAKEN * WIDE * sizeof(float);
-  float *data = malloc((size_t)N * WIDE * sizeof(float)), *in = malloc(bytes), *out = malloc(bytes);
-  int64_t rows[TAKEN];
-  for (int k = 0; k < N * WIDE; ++k) data[k] = (float)k;
-  for (int k = 0; k < TAKEN; ++k) rows[k] = (k * 7) % N;
-  char *slots[] = {NULL, (char *)in, (char *)out};
-  kr_feed feed = {.source = (const char *)data, .row_bytes = WIDE * sizeof(float), .slot = 1};
-  kr_array bound[2];
-  memcpy(bound, arrays, sizeof bound);
-  kr_run r = {.arrays = bound,
-              .slots = slots,
-              .feeds = &feed,
-              .n_feeds = 1,
-              .rows = rows,
-              .batches = 1,
-              .batch_rows = TAKEN,
-              .threads = 3,
-              .scratch = malloc(bytes)};
-  CHECK(kr_program_run(&p, &r) == KR_OK, "wide rows");
-  int wrong = 0;
-  for (int k = 0; k < TAKEN; ++k) wrong += memcmp(out + k * WIDE, data + rows[k] * WIDE, WIDE * sizeof(float)) != 0;
-  CHECK(wrong == 0, "%d rows are wrong", wrong);
-  free(r.scratch);
+/* The sums of many batches whose rows come by number: copied by one thread, by several, and beside the step before. */
+static void check_gathering(int64_t wide) {
+  enum { N = 500, TAKEN = 20, BATCHES = 41 };
+  const size_t row = (size_t)wide * sizeof(float), bytes = TAKEN * row;
+  kr_step step = {.fn = add_row, .n_in = 2, .n_out = 1};
+  kr_array arrays[] = {floats(2, TAKEN, wide), floats(2, TAKEN, wide), floats(2, TAKEN, wide)};
+  float *data = malloc(N * row), *in = malloc(bytes), *sums[2] = {malloc(bytes), malloc(bytes)};
+  float *want = calloc(1, bytes);
+  int64_t rows[TAKEN * BATCHES];
+  uint64_t state = 3;
+  for (int64_t k = 0; k < N * wide; ++k) data[k] = (float)(check_random(&state) % 100);
+  for (int k = 0; k < TAKEN * BATCHES; ++k) {
+    rows[k] = (int64_t)(check_random(&state) % N);
+    for (int64_t j = 0; j < wide; ++j) want[k % TAKEN * wide + j] += data[rows[k] * wide + j];
+  }
+  for (int threads = 1; threads <= 4; ++threads) {
+    char *slots[] = {NULL, (char *)in, (char *)sums[0], (char *)sums[1]};
+    memset(sums[0], 0, bytes);
+    rig g;
+    kr_feed f;
+    set_up(&g, &step, 1, arrays, one_each, 3, slots, threads);
+    feed(&g, &f, data, (int64_t)row, rows, BATCHES, TAKEN);
+    g.r.swaps = swaps;
+    g.r.n_swaps = 1;
+    CHECK((kr_program_ahead(&g.r) > 0) == (threads > 1 && bytes > 16384), "a second buffer for %d bytes", (int)bytes);
+    CHECK(run_rig(&g) == KR_OK && g.r.done == BATCHES, "batches by row number");
+    CHECK(memcmp(sums[1], want, bytes) == 0, "%d floats a row, %d threads: the sums", (int)wide, threads);
+  }
   free(data);
   free(in);
-  free(out);
+  free(sums[0]);
+  free(sums[1]);
+  free(want);
 }
 
-/* A failing batch stops the run; those before it stand. */
+static void *gather_in_thread(void *arg) {
+  (void)arg;
+  check_gathering(512);
+  return NULL;
+}
+
+/* Only one run at a time has the workers, and only one their spare time. */
+static void check_runs_at_once(void) {
+  pthread_t threads[3];
+  for (int k = 0; k < 3; ++k) pthread_create(&threads[k], NULL, gather_in_thread, NULL);
+  for (int k = 0; k < 3; ++k) pthread_join(threads[k], NULL);
+}
+
+/* A failing batch stops the run; those before it stand, and nobody writes to the next one's buffer any more. */
 static void check_failure(void) {
-  kr_step step = {.fn = refuse_negative, .n_in = 1, .n_out = 1};
-  kr_array arrays[] = {floats(2, 1, 2), floats(2, 1, 2)};
-  kr_place places[] = {{1, 0}, {2, 0}};
-  kr_program p = {.steps = &step, .arrays = arrays, .places = places, .n_steps = 1, .n_arrays = 2};
-  float data[] = {1, 2, 3, 4, 5, -6, 7, 8}, in[2], out[2];
-  char *slots[] = {NULL, (char *)in, (char *)out};
-  kr_feed feed = {.source = (const char *)data, .row_bytes = 2 * sizeof(float), .slot = 1};
-  kr_array bound[2];
-  memcpy(bound, arrays, sizeof bound);
-  kr_run r = {
-      .arrays = bound, .slots = slots, .feeds = &feed, .n_feeds = 1, .batches = 4, .batch_rows = 1, .threads = 1};
-  CHECK(kr_program_run(&p, &r) == KR_EINDEX, "fails");
-  CHECK(r.done == 2 && r.failure.step == 0 && r.failure.error.position == 1, "after %d batches", (int)r.done);
+  enum { WIDE = 8192 };
+  for (int threads = 1; threads <= 2; ++threads) {
+    kr_step step = {.fn = refuse_negative, .n_in = 1, .n_out = 1};
+    kr_array arrays[] = {floats(2, 1, WIDE), floats(2, 1, WIDE)};
+    const size_t row = WIDE * sizeof(float);
+    float *data = calloc(4, row), *in = malloc(row), *out = malloc(row);
+    const int64_t rows[] = {3, 0, 2, 1};
+    data[2 * WIDE + 1] = -6;
+    char *slots[] = {NULL, (char *)in, (char *)out};
+    rig g;
+    kr_feed f;
+    set_up(&g, &step, 1, arrays, one_each, 2, slots, threads);
+    feed(&g, &f, data, (int64_t)row, rows, 4, 1);
+    CHECK(run_rig(&g) == KR_EINDEX, "fails");
+    CHECK(g.r.done == 2 && g.r.failure.step == 0 && g.r.failure.error.position == 1, "after %d", (int)g.r.done);
+    free(data);
+    free(in);
+    free(out);
+  }
 }
 
 int main(void) {
@@ -328,7 +356,10 @@ int main(void) {
   check_blocks();
   check_reduction();
   check_batches();
-  check_wide_batches();
+  check_gathering(8);    /* too few bytes for a second buffer */
+  check_gathering(300);  /* workers take it that are awake */
+  check_gathering(4096); /* one is woken for it */
+  check_runs_at_once();
   check_failure();
   return report();
 }

@@ -1,4 +1,4 @@
-/* The pool: every task once, workers apart, nested and contended calls, fork while busy, flush-to-zero, limits. */
+/* The pool: every task once, workers apart, nested and contended calls, spare time, fork while busy, flush-to-zero, limits. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/background.h"
 #include "base/limits.h"
 #include "check.h"
 #include "kr.h"
@@ -69,11 +70,47 @@ static void check_concurrent(void) {
   CHECK(wrong == 0, "twelve callers at once: %d wrong", wrong);
 }
 
+/* Offers tasks, runs jobs meanwhile, and counts tasks that did not run exactly once. */
+static int offer_and_count(int rouse) {
+  job spare = {.width = KR_MAX_THREADS};
+  int wrong = 0, offered = kr_background_start(3, 200, run_task, &spare, rouse);
+  for (int n = 0; n < 5; ++n) wrong += run_and_count(3, 40);
+  if (offered) kr_background_finish();
+  for (int64_t t = 0; t < TASKS; ++t) wrong += atomic_load(&spare.done[t]) != (offered && t < 200);
+  return wrong + atomic_load(&spare.clashes);
+}
+
+static void *offer_often(void *arg) {
+  for (int n = 0; n < 200; ++n) atomic_fetch_add((atomic_int *)arg, offer_and_count(n % 2));
+  return NULL;
+}
+
+static void check_background(void) {
+  job unused = {.width = 1};
+  CHECK(!kr_background_start(1, 10, run_task, &unused, 1), "one thread has no spare time");
+  CHECK(!kr_background_start(3, 0, run_task, &unused, 1), "no tasks");
+  CHECK(kr_background_start(3, 10, run_task, &unused, 0), "offered");
+  CHECK(!kr_background_start(3, 10, run_task, &unused, 1), "while tasks are offered, nobody else offers any");
+  kr_background_finish();
+  for (int n = 0; n < 300; ++n) {
+    CHECK(offer_and_count(n % 2) == 0, "offer %d", n);
+    if (n % 100 == 0) usleep(2000); /* so that workers fall asleep in between */
+  }
+  atomic_int wrong = 0;
+  pthread_t threads[6];
+  for (int n = 0; n < 6; ++n) pthread_create(&threads[n], NULL, offer_often, &wrong);
+  for (int n = 0; n < 6; ++n) pthread_join(threads[n], NULL);
+  CHECK(wrong == 0, "six who offer at once: %d wrong", wrong);
+}
+
 static atomic_int stop;
 
 static void *call_until_stopped(void *arg) {
   (void)arg;
-  while (!atomic_load(&stop)) run_and_count(4, 200);
+  while (!atomic_load(&stop)) {
+    run_and_count(4, 200);
+    offer_and_count(1);
+  }
   return NULL;
 }
 
@@ -86,7 +123,7 @@ static void check_fork(void) {
     if (child == 0) {
       alarm(60);
       int wrong = 0;
-      for (int k = 0; k < 20; ++k) wrong += run_and_count(4, 100);
+      for (int k = 0; k < 20; ++k) wrong += run_and_count(4, 100) + offer_and_count(1);
       _exit(wrong != 0);
     }
     int status = -1;
@@ -185,6 +222,7 @@ int main(void) {
   check_counts();
   check_widths();
   check_concurrent();
+  check_background();
   check_ftz();
   check_fork();
   check_cgroups();

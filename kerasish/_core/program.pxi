@@ -52,7 +52,8 @@ cdef extern from "kr.h" nogil:
         kr_host_fn host
         void *user
         int64_t *times
-        const kr_feed *feeds
+        kr_feed *feeds
+        void *ahead
         const int64_t *rows
         const int32_t *taps
         const int32_t *swaps
@@ -63,6 +64,7 @@ cdef extern from "kr.h" nogil:
         kr_failure failure
     size_t kr_blocks_scratch(const kr_blocks *)
     size_t kr_program_scratch(const kr_program *, int)
+    size_t kr_program_ahead(const kr_run *)
     kr_status kr_program_run(const kr_program *, kr_run *)
 
 
@@ -269,7 +271,8 @@ cdef class Program:
             host: function (step, input arrays) -> output arrays, for host kernels.
             batches, batch_rows: how many batches of how many rows the feeds bring.
             feeds: (slot, array) of inputs that are copied from an array's rows before each batch.
-            rows: int64 array of batches * batch_rows row numbers (checked); None: rows in order from the first.
+            rows: int64 array of batches * batch_rows row numbers (checked); None: rows in order from the first, which
+                are read where they lie.
             log: float64 array (batches, taps) that receives the taps.
             times: int64 array of n_steps + 1 that receives clock readings in ns (of the last batch).
             commit: (variable, tensor after an odd number of finished batches, tensor after an even one) of what the
@@ -290,7 +293,7 @@ cdef class Program:
         memset(&r, 0, sizeof(r))
         if len(buffers) != n:
             raise ValueError(f"a run brings {n} buffers. Received: {len(buffers)}")
-        cdef size_t table = self.p.n_arrays * sizeof(kr_array), slots = (n + 1) * sizeof(void *)
+        cdef size_t table = self.p.n_arrays * sizeof(kr_array), slots = (n + 1) * sizeof(void *), scratch, ahead
         cdef char *own = <char *>malloc(table + slots + len(feeds) * sizeof(kr_feed))
         if own == NULL:
             raise MemoryError()
@@ -324,11 +327,15 @@ cdef class Program:
                 h.run = host
                 h.program = &self.p
                 r.host, r.user = _run_host_step, <void *>h
-            arena = kr_alloc(self.arena + kr_program_scratch(&self.p, r.threads) + 64)
+            scratch = (kr_program_scratch(&self.p, r.threads) + 63) & ~<size_t>63
+            ahead = kr_program_ahead(&r)
+            arena = kr_alloc(self.arena + 64 + scratch + ahead)
             if arena == NULL:
                 raise MemoryError(f"cannot allocate the {self.arena} bytes of the step's arena")
             r.slots[0] = <char *>arena
             r.scratch = <char *>arena + ((self.arena + 63) & ~<int64_t>63)
+            if ahead:
+                r.ahead = <char *>r.scratch + scratch
             with nogil:
                 status = kr_program_run(&self.p, &r)
             if r.done > 0:

@@ -163,6 +163,9 @@ def define_op(
                 these are rows of); it gives one row of its output for each chunk.
             "statistics": statistics(inputs, attributes) -> (op name, its inputs, its attributes) of a call that gives
                 the outputs behind the first, bit for bit; from these `recompute` makes the first row by row.
+            "gated": (g, behind(inputs, attributes, a, b)): input g may come from a gate, and behind gives (op name, its
+                inputs, its attributes) of a call for the gate's inputs a and b that does the same without it, bit for
+                bit, or None.
             "routes": (place, g): each element of g goes to the element of the result that `place` names.
     """
     if name in _registry:

@@ -12,7 +12,7 @@ import numpy as np
 from .allowance import charge
 from .dtype import FLOATS, standardize_dtype
 from .errors import invalid
-from .guard import Guard, taken
+from .guard import Guard, read_one, view
 from .naming import auto_name, current_path
 from .op import get_op, state
 from .spec import standardize_shape
@@ -137,17 +137,19 @@ class Variable(Operators):
         guard = self._guard
         if guard is None:
             return self._held
+        seen = view.seen
+        if seen is not None and id(self) in seen:
+            return seen[id(self)]
         count = guard.count
         held = self._held
-        if not count & 1 and guard.count == count:
-            return held
-        with taken((guard,)):  # a step is overwriting it
-            return self._held
+        return held if not count & 1 and guard.count == count else read_one(self)
 
     @_value.setter
     def _value(self, value: Tensor) -> None:
         if state.capture is None:
             self._held = value
+            if view.seen is not None:
+                view.seen.pop(id(self), None)
         else:
             state.capture.write(self, value)
 

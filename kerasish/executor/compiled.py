@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,7 @@ class CompiledFunction:
         log: function of the captured structure -> positions of outputs that several batches log.
         watch: see `run_passes`.
         warn: whether a warning says why the function is not compiled.
+        around: function that gives a context for a call that runs op by op, instead of as a program.
         told: reasons that a warning has given already, shared by functions that would have the same ones.
     """
 
@@ -197,6 +199,7 @@ class CompiledFunction:
         watch: Callable[[str, Graph], None] | None = None,
         told: set[str] | None = None,
         warn: bool = True,
+        around: Callable[[], AbstractContextManager] | None = None,
     ):
         functools.update_wrapper(self, fn, updated=())
         self.fn = fn
@@ -204,7 +207,7 @@ class CompiledFunction:
         self.refusal: str | None = None
         self._warmup, self._version, self._flags = warmup, version, flags
         self._after, self._log, self._watch = after_capture, log, watch
-        self._told, self._warn = set() if told is None else told, warn
+        self._told, self._warn, self._around = set() if told is None else told, warn, around
         self._programs: OrderedDict[Any, list[Compiled] | int] = OrderedDict()  # the programs, or calls so far
         self._suspect: tuple[Any, str] | None = None  # for which arguments a capture has failed, and why
         self._forgiven: set[str] = set()
@@ -229,7 +232,10 @@ class CompiledFunction:
             if x.__class__ is not Tensor:
                 args, kwargs = tree.map_structure(_tensor, (args, kwargs))
                 break
-        return self.fn(*args, **kwargs)
+        if self._around is None or state.capture is not None:
+            return self.fn(*args, **kwargs)
+        with self._around():
+            return self.fn(*args, **kwargs)
 
     def prepare(self, *args: Any, **kwargs: Any) -> Compiled | None:
         """The program for these arguments (Specs may stand for tensors), made where there is none; None where the

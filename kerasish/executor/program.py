@@ -15,11 +15,10 @@ from ..engine import guard
 from ..engine.op import index_error, run_host
 from ..engine.tensor import Tensor
 from .graph import Call, Graph, Value
-from .passes.blocks import by_rows, chunk, is_folded, leading
+from .passes.blocks import ANCHOR_ROWS, by_rows, chunk, is_folded, leading, samples
 from .plan import ALIGN, MemoryPlan
 
 BLOCK_BYTES = 1 << 17  # what a block of rows may take in all: a share of L2, which every core has to itself
-ANCHOR_ROWS = 8  # samples of a block that begins with a convolution, so that packing its kernel costs little
 SMALL_BYTES = 1 << 17  # a step that touches less is not worth waking a worker
 
 
@@ -162,11 +161,8 @@ class Executable:
     def _run(self, buffers: list, batches: int = 1, **how: Any) -> list[np.ndarray]:
         if self.graph.updates:
             with guard.changing(self._guards):  # two threads that update one model take turns
-                return self._run_held(buffers, self._hold(), batches, **how)
-        return self._run_held(buffers, guard.read(self._guards, self._hold), batches, **how)
-
-    def _hold(self) -> list[Tensor]:
-        return [v._held for v in self._variables]
+                return self._run_held(buffers, [v._held for v in self._variables], batches, **how)
+        return self._run_held(buffers, guard.read(self._guards, self._variables), batches, **how)
 
     def _run_held(
         self, buffers: list, held: list[Tensor], batches: int, outputs: list | None = None, **how: Any
@@ -248,7 +244,7 @@ def _block_parts(call: Call) -> tuple[list, int, bool]:
         per_row = sum(_row_bytes(x.spec, rows) for x in values.values() if _is_rowed(x, body, rows))
         block = rows if rows == 1 else max(1, min(rows, BLOCK_BYTES // max(per_row, 1)))
         if body[0].op.kind == "anchor":
-            block = max(block, min(ANCHOR_ROWS, rows))
+            block = max(block, min(samples(body[0]) or ANCHOR_ROWS, rows))
         block = chunk(body, rows) or block
         offsets, size = _temporaries(body, number, rows, block)
         scratch = max(scratch, size)

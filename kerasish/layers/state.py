@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import constraints, initializers, regularizers
-from ..engine import tree
+from ..engine import guard, tree
 from ..engine.dtype import FLOATS, is_float_dtype, standardize_dtype
 from ..engine.errors import invalid
 from ..engine.op import state
@@ -291,8 +291,10 @@ class LayerState:
     # -- values -----------------------------------------------------------------------------------------------------
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights, in the order of `weights`."""
-        return [v.numpy() for v in self.weights]
+        """Copies of the weights, in the order of `weights`; all of one state where another thread trains."""
+        weights = self.weights
+        with guard.as_of_now(weights):
+            return [v.numpy() for v in weights]
 
     def set_weights(self, weights: list) -> None:
         """Sets all weights.

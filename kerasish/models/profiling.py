@@ -17,10 +17,7 @@ from ..ops.seed_generator import global_seed_generator
 
 def state_of(model: Any) -> list:
     """Every Variable that a step of a model may change."""
-    seeds = [s.state for x in model._flatten_layers() for s in x._seed_generators]
-    slots = model.optimizer.variables if model.optimizer is not None else []
-    found = [*model.variables, *model.metrics_variables, *slots, *seeds, global_seed_generator().state]
-    return list({id(v): v for v in found}.values())
+    return [*model._changed_by_steps(), global_seed_generator().state]
 
 
 def _program(model: Any, step: Any, batch: Any) -> Compiled:

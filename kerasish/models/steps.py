@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from ..data import unpack_x_y_sample_weight
-from ..engine import tree
+from ..engine import guard, tree
 from ..engine.errors import invalid
 from ..engine.op import get_op, state
 from ..engine.operation import infer_spec, tracing
@@ -92,10 +93,12 @@ class Steps:
         return {**self.__dict__, **dict.fromkeys(made)}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._calls_compiled():
+        if not self._calls_alone():
+            return super().__call__(*args, **kwargs)
+        if self._compiles:
             function = self._call_function
             if function is None:
-                function = self._compiled_step(self._call_with_masks, "call", warmup=1)
+                function = self._compiled_step(self._call_with_masks, "call", self._of_one_state, warmup=1)
                 self.__dict__["_call_function"] = function
             if function.refusal is None:
                 outputs, masks = function(*args, **kwargs)
@@ -104,9 +107,10 @@ class Steps:
                         if mask is not None:
                             set_mask(x, mask)
                 return outputs
-        return super().__call__(*args, **kwargs)
+        with self._of_one_state():
+            return super().__call__(*args, **kwargs)
 
-    def _calls_compiled(self) -> bool:
+    def _calls_alone(self) -> bool:
         """Whether a call of the model itself may run as a program: nobody records, captures or casts around it."""
         return (
             self.built
@@ -114,7 +118,6 @@ class Steps:
             and state.capture is None
             and not state.tapes
             and not tracing.depth
-            and self._compiles
             and autocast_dtype() is None
             and context.training is None
         )
@@ -244,7 +247,30 @@ class Steps:
         logs = self.train_step(data)
         return logs, [] if self._compile_loss is None else [v for _, v in self._compile_loss.last]
 
-    def _compiled_step(self, fn: Any, name: str, warmup: int = 0) -> CompiledFunction:
+    def _changed_by_steps(self) -> list:
+        """Every Variable that steps of this model may change, but for the state of random numbers that all models
+        share."""
+        seeds = [s.state for x in self._flatten_layers() for s in x._seed_generators]
+        slots = self.optimizer.variables if self.optimizer is not None else []
+        found = [*self.variables, *self.metrics_variables, *slots, *seeds]
+        return list({id(v): v for v in found}.values())
+
+    def _whole(self) -> AbstractContextManager:
+        """What a step that changes variables op by op runs in, so that other threads see all of it or nothing."""
+        return guard.stepping(self._changed_by_steps())
+
+    def _of_one_state(self) -> AbstractContextManager:
+        """What a step that only reads them runs in."""
+        return guard.as_of_now(self._look()[3])
+
+    def _op_by_op(self, name: str, around: Any) -> Any:
+        def step(batch: Any) -> Any:
+            with around():
+                return getattr(self, name)(_tensors(batch))
+
+        return step
+
+    def _compiled_step(self, fn: Any, name: str, around: Any, warmup: int = 0) -> CompiledFunction:
         return CompiledFunction(
             fn,
             f"{name} of {self.name!r}",
@@ -255,6 +281,7 @@ class Steps:
             log=scalar_logs if name == "train_step" else None,
             told=self.__dict__.setdefault("_told_reasons", set()),
             warn=name != "call",  # a plain call was never promised to be compiled
+            around=around,
         )
 
     def _compile_loss_keeps(self, losses: list) -> None:
@@ -262,13 +289,14 @@ class Steps:
             self._compile_loss.keep(losses)
 
     def _look(self) -> tuple:
-        """The versions of the attributes of all layers, and what is trainable."""
+        """The versions of the attributes of all layers, what is trainable, and the variables."""
         count, *_ = seen = self._seen_version
         if count != changes.count + Variable.changes:
             layers = self._flatten_layers()
             versions = tuple([x.__dict__.get("_changes", 0) for x in layers])
-            flags = (*[x._trainable for x in layers], *[v.trainable for v in self.variables])
-            seen = self.__dict__["_seen_version"] = changes.count + Variable.changes, versions, flags
+            variables = self.variables
+            flags = (*[x._trainable for x in layers], *[v.trainable for v in variables])
+            seen = self.__dict__["_seen_version"] = changes.count + Variable.changes, versions, flags, variables
         return seen
 
     def _version(self) -> Any:
@@ -283,9 +311,9 @@ class Steps:
         """The function that runs `steps_per_execution` batches of training; called with a list of batches."""
         if self.train_function is None or force:
             if not self._compiles:
-                function = self._over_batches(lambda batch: self.train_step(_tensors(batch)))
+                function = self._over_batches(self._op_by_op("train_step", self._whole))
             else:
-                step = self._compiled_step(self._step_and_losses, "train_step")
+                step = self._compiled_step(self._step_and_losses, "train_step", self._whole)
 
                 def one(batch: Any) -> Any:
                     logs, losses = step(batch if step.refusal is None else _tensors(batch))
@@ -301,12 +329,9 @@ class Steps:
         """The same for evaluation."""
         if self.test_function is None or force:
             if self._compiles:
-                step = self._compiled_step(lambda batch: self.test_step(_tensors(batch)), "test_step")
+                step = self._compiled_step(lambda batch: self.test_step(_tensors(batch)), "test_step", self._whole)
             else:
-
-                def step(batch: Any) -> Any:
-                    return self.test_step(_tensors(batch))
-
+                step = self._op_by_op("test_step", self._whole)
             function = self._over_batches(step)
             function.compiled = step if self._compiles else None
             self.__dict__["test_function"] = function
@@ -315,12 +340,12 @@ class Steps:
     def make_predict_function(self, force: bool = False) -> Any:
         """The same for prediction; gives the outputs of each batch."""
         if self.predict_function is None or force:
-
-            def step(batch: Any) -> Any:
-                return self.predict_step(_tensors(batch))
-
             if self._compiles:
-                step = self._compiled_step(step, "predict_step", warmup=1)
+                step = self._compiled_step(
+                    lambda batch: self.predict_step(_tensors(batch)), "predict_step", self._of_one_state, warmup=1
+                )
+            else:
+                step = self._op_by_op("predict_step", self._of_one_state)
 
             def function(batches: list) -> list:
                 return [step(b) for b in batches]

@@ -89,9 +89,8 @@ from .attention import dot_product_attention
 from .ctc import ctc_loss
 
 # normalization (batch_norm_training is not part of Keras's namespace)
-from .normalization import (
-    batch_norm_training, batch_normalization, layer_normalization, moments, normalize, rms_normalization,
-)  # fmt: skip
+from .batch_norm import batch_norm_training, batch_normalization
+from .normalization import layer_normalization, moments, normalize, rms_normalization
 
 # conv
 from .conv import conv, conv_transpose, depthwise_conv, separable_conv

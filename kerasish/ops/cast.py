@@ -157,3 +157,10 @@ def unbroadcast(g: Any, spec: Spec) -> Any:
     if axes:
         g = get_op("sum")(g, axis=axes, keepdims=False)
     return g if tuple(g.shape) == spec.shape else get_op("reshape")(g, newshape=spec.shape)
+
+
+def floating(where: str, x: Any) -> tuple[Any, str]:
+    """x in a dtype that the kernels take, and the dtype of the result."""
+    x = as_input(x)
+    dtype = x.dtype if x.dtype in FLOATS else result_type(x.dtype, float)
+    return cast(x, result_type(dtype, "float32")), dtype

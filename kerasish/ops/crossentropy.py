@@ -17,7 +17,7 @@ from .axes import one_axis
 from .cast import cast
 from .elementary import log
 from .gather import one_hot
-from .reduce import sum_op
+from .reductions import sum_op
 from .shape import expand_dims, moveaxis, squeeze
 from .softmax import log_softmax_op, softmax_grad_op, softmax_op
 

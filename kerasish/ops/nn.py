@@ -9,12 +9,13 @@ from .activation import (
     swish, tanh_shrink, threshold,
 )  # fmt: skip
 from .attention import dot_product_attention
+from .batch_norm import batch_normalization
 from .complex import polar
 from .conv import conv, conv_transpose, depthwise_conv, separable_conv
 from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from .ctc import ctc_loss
 from .gather import multi_hot, one_hot
-from .normalization import batch_normalization, layer_normalization, moments, normalize, rms_normalization
+from .normalization import layer_normalization, moments, normalize, rms_normalization
 from .pool import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from .rearrange import depth_to_space, space_to_depth
 from .softmax import log_softmax, softmax, sparsemax

@@ -15,7 +15,7 @@ from ..engine.symbol import Symbol
 from ..engine.tensor import Tensor, as_input, to_tensor
 from .axes import some_axes
 from .cast import cast
-from .reduce import reduced_shape
+from .reductions import reduced_shape
 
 __all__ = ["median", "nanmedian", "nanpercentile", "nanquantile", "percentile", "quantile"]
 

@@ -19,7 +19,7 @@ from .compare import where
 from .creation import ones_like
 from .elementary import exp
 from .math import maximum
-from .reduce import reduced_shape, sum_op
+from .reductions import reduced_shape, sum_op
 from .repeat import flip
 from .scan import cumsum
 from .shape import expand_dims, reshape, transpose

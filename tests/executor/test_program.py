@@ -284,6 +284,29 @@ def test_batches_bring_rows_in_order_and_by_number():
         np.testing.assert_array_equal(outputs[2], x[part])
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_an_error_while_the_next_batch_is_on_its_way(threads):
+    v = keras.Variable(np.zeros(1500, "float32"))
+
+    def step(x, index):
+        v.assign(v + ops.sum(x, axis=0) * ops.sum(ops.take(ops.convert_to_tensor([1.0, 2.0, 3.0]), index)))
+
+    x, index = f32(40, 1500), np.arange(40) % 3
+    rows = np.random.default_rng(4).permutation(40)
+    e = executable(step, x[:8], index[:8])
+    index[rows[27]] = 3
+    for _ in range(5):
+        v.assign(np.zeros(1500, "float32"))
+        rule = r"gather: every value of `indices` must lie in \[0, 3\). Received: value=3, position=\(3,\)"
+        with pytest.raises(ValueError, match=rule) as caught:
+            e.run_batches([x, index], rows, 5, 8)
+        assert caught.value.batches_done == 3
+        got = v.numpy()
+        v.assign(np.zeros(1500, "float32"))
+        e.run_batches([x, index], rows[:24], 3, 8)
+        np.testing.assert_array_equal(v.numpy(), got)
+
+
 def test_batches_from_more_arrays_than_anybody_needs():
     e = executable(lambda *xs: sum(xs), *[f32(2)] * 70, log=())
     _, outputs = e.run_batches([f32(4)] * 70, None, 2, 2)

@@ -149,6 +149,24 @@ def test_batch_norm_grad(dtype, isa):
         close(dx, want, dtype)
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_batch_norm_grad_cuts_what_relu_has_cut_to_the_same_bits(dtype, isa):
+    for shape, axis in BATCH:
+        c = shape[axis]
+        x, g = values(shape, dtype, scale=2, shift=3), values(shape, dtype, seed=4)
+        if x.size > 40:
+            x.flat[[7, 30]], g.flat[9] = [np.nan, np.inf], np.nan
+        gamma, beta, g_mean, g_var = (values((c,), dtype, seed=s) for s in (1, 2, 5, 6))
+        spec = [(shape, dtype), ((c,), dtype), ((c,), dtype)]
+        y, mean, var = run("batch_norm", (x, gamma, beta), spec, (axis, 1), (EPS,), isa=isa)
+        cut = run("relu_grad", (g, y), [(shape, dtype)], isa=isa)[0]
+        want = run("batch_norm_grad", (x, gamma, mean, var, cut, g_mean, g_var), spec, (axis,), (EPS,), isa=isa)
+        got = run("batch_norm_grad", (x, gamma, mean, var, g, g_mean, g_var, beta), spec, (axis,), (EPS,), isa=isa)
+        for a, b in zip(got, want):
+            np.testing.assert_array_equal(a, b)
+
+
 # (rows, normalised shape)
 LINES = [((3,), (n,)) for n in (*EDGES, 64, 128)] + [
     ((150,), (32,)),
@@ -194,6 +212,7 @@ def test_same_bits_at_any_thread_count(isa):
         spec = [(shape, "float32"), ((c,), "float32"), ((c,), "float32")]
         same_bits_at_any_thread_count("batch_norm", (x, v, v), spec, (axis,), (EPS,), isa=isa)
         same_bits_at_any_thread_count("batch_norm_grad", (x, v, v, v, g, v, v), spec, (axis,), (EPS,), isa=isa)
+        same_bits_at_any_thread_count("batch_norm_grad", (x, v, v, v, g, v, v, -v), spec, (axis,), (EPS,), isa=isa)
     x, g, v = values((900, 70), "float32"), values((900, 70), "float32", seed=1), np.ones(70, "float32")
     spec = [((900, 70), "float32"), ((70,), "float32"), ((70,), "float32")]
     same_bits_at_any_thread_count("layer_norm", (x, v, v), spec[:1], (1,), (EPS,), isa=isa)

@@ -10,6 +10,7 @@ import pytest
 
 import kerasish as keras
 from kerasish import layers, ops
+from kerasish._core import core
 from kerasish.engine import tree
 from kerasish.executor import Executable
 
@@ -430,3 +431,35 @@ def test_a_changed_attribute_of_the_optimizer_is_followed():
         weights.append(model.get_weights())
     for a, b in zip(*weights):
         np.testing.assert_array_equal(a, b)
+
+
+# Batches that are brought beside the step before.
+
+WIDE = np.random.default_rng(2).normal(size=(83, 1500)).astype("float32")
+
+
+def wide(**how):
+    model = keras.Sequential([keras.Input((1500,)), layers.Dense(8, "tanh"), layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], **how)
+    return model
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_wide_rows_that_change_between_epochs(shuffle, chunks):
+    def run(model, callbacks):
+        x = WIDE.copy()
+
+        def change(epoch, logs):
+            x[epoch::2] *= 0.5
+
+        callbacks = [*callbacks, keras.callbacks.LambdaCallback(on_epoch_end=change)]
+        history = model.fit(x, Y, batch_size=16, epochs=3, verbose=0, shuffle=shuffle, callbacks=callbacks)
+        return history.history, model.evaluate(x, Y, batch_size=16, verbose=0)
+
+    try:
+        for threads in (1, 2, 3):
+            core.set_num_threads(threads)
+            run_all_ways(wide, run)
+    finally:
+        core.set_num_threads(0)
+    assert max(chunks) > 2

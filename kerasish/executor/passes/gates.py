@@ -1,12 +1,16 @@
-"""Gates: a gradient is cut to zero before it is routed to a larger array, not after.
+"""Gates: a gradient is cut to zero before it is routed to a larger array, not after, and by the kernel that reads it.
 
 After `pool(relu(x))`, the gradient passes through the pooling, which routes each element to the place of a maximum, and
 then through relu, which looks at every element of the large array. The maximum is the element it is routed to, so the
 test may as well be made on the small arrays; no result changes.
+
+After `relu(normalize(x))`, the gradient of the normalization reads x anyway, which tells what relu has cut: its kernel
+cuts the gradient on the way, and neither the gate's result nor relu's goes through memory for it.
 """
 
 from __future__ import annotations
 
+from ...engine.op import get_op
 from ..graph import Call, Graph, Value, call_of
 
 
@@ -35,6 +39,31 @@ def open_gates_early(graph: Graph) -> None:
         routed = call_of(route.op, moved, route.attrs, route.layer)
         calls += [gate, routed]
         substitutes[id(call.outputs[0])] = routed.outputs[0]
+    graph.calls = calls
+    graph.replace(substitutes)
+
+
+def fuse_gates(graph: Graph) -> None:
+    """Moves gates into the only call that reads what they make, where that declares how (`gated`)."""
+    uses = graph.uses()
+    results = {id(x) for x in graph.results()}
+    substitutes: dict[int, Value] = {}
+    calls: list[Call] = []
+    for call in graph.calls:
+        found = None
+        if "gated" in call.op.traits and call.plan.kernel is not None:
+            at, behind = call.op.traits["gated"]
+            g = call.inputs[at]
+            gate = g.call
+            if gate is not None and "gate" in gate.op.traits and len(uses[id(g)]) == 1 and id(g) not in results:
+                a, b = gate.op.traits["gate"]
+                found = behind(tuple(call.inputs), call.attrs, gate.inputs[a], gate.inputs[b])
+        if found is None:
+            calls.append(call)
+            continue
+        name, inputs, attrs = found
+        calls.append(call_of(get_op(name), list(inputs), attrs, call.layer))
+        substitutes.update({id(a): b for a, b in zip(call.outputs, calls[-1].outputs)})
     graph.calls = calls
     graph.replace(substitutes)
 

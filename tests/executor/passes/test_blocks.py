@@ -262,3 +262,36 @@ def test_scalars_join_a_sweep():
     graph = fused(lambda a, b: (a + 1, ops.tanh(b)), f32(), f32(30), passes=(sweep,))
     assert [rows for rows, _ in graph.calls[0].parts] == [1, 30]
     check_step(lambda a, b: (a + 1, ops.tanh(b)), (f32(), f32(30)))
+
+
+# Behind convolutions.
+
+
+@pytest.mark.parametrize(
+    ("n", "side", "channels", "joins"),
+    [
+        (64, 32, 16, True),
+        (64, 32, 32, False),  # a kernel that is large beside a few samples' output
+        (32, 32, 16, False),  # too few blocks to share out
+        (16, 200, 8, False),  # samples that leave the cache
+    ],
+)
+def test_what_follows_a_convolution_joins_where_a_few_samples_are_work_enough(n, side, channels, joins):
+    def step(x, kernel):
+        y = ops.conv(x, kernel, padding="same")
+        return ops.tanh(y * 0.5) + x
+
+    args = f32(n, side, side, channels), f32(3, 3, channels, channels, seed=1)
+    inside = [c for call in fused(step, *args).calls if call.parts is not None for c in call.body]
+    assert ("conv" in [c.op.name for c in inside]) is joins
+    if joins:
+        check_step(step, args)
+
+
+def test_pooling_joins_every_convolution():
+    def step(x, kernel):
+        return ops.max_pool(ops.conv(x, kernel, padding="same"), 2, 2)
+
+    args = f32(20, 8, 8, 32), f32(3, 3, 32, 64, seed=1)
+    assert names(fused(step, *args)) == [["conv", "max_pool"]]
+    check_step(step, args)

@@ -144,7 +144,7 @@ def test_an_activation_runs_behind_a_convolution_while_its_output_is_in_cache(ac
     def step(x, w, b):
         return getattr(ops, activation)(ops.conv(x, w, padding="same") + b)
 
-    args = f32(64, 8, 8, 4), f32(3, 3, 4, 16), f32(16)
+    args = f32(64, 32, 32, 2), f32(3, 3, 2, 16), f32(16)
     (block,) = names(step, *args)
     assert block[0] == "conv" and len(block) > 1
     check_step(step, args)
@@ -152,12 +152,12 @@ def test_an_activation_runs_behind_a_convolution_while_its_output_is_in_cache(ac
 
 def test_inference_of_a_residual_block_is_a_convolution_and_what_follows():
     norm = layers.BatchNormalization()
-    norm.build((64, 8, 8, 16))
+    norm.build((64, 32, 32, 16))
 
     def step(x, w):
         return ops.relu(x + norm(ops.conv(x, w, padding="same"), training=False))
 
-    args = f32(64, 8, 8, 16), f32(3, 3, 16, 16)
+    args = f32(64, 32, 32, 16), f32(3, 3, 16, 16)
     assert ["conv", "batch_norm_inference", "add", "relu"] in names(step, *args)
     check_step(step, args, norm.variables)
 

@@ -79,10 +79,16 @@ KR_INLINE void KR_FN(by_columns)(const KR_FN(outer_args) * t, const int rows, co
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < nv; ++v) acc[r][v] = t->first ? v_zero() : LOAD(t->c + r * t->ldc, v);
+  const char *fetch = (const char *)(t->fetch ? t->fetch : t->c);
+  const int64_t fetch_step = t->fetch ? t->fetch_step : 0;
   for (int64_t s = 0; s < t->segments; ++s) {
     const real *x = t->segment[s].x + t->x_at, *g = t->segment[s].g + t->g_at;
     for (int64_t i = t->segment[s].count; i > 0; --i, x += x_step, g += g_step) {
       vreal gv[DIRECT_NV];
+      __builtin_prefetch(fetch, 0, 2);
+      __builtin_prefetch(x + 2 * rows - 1, 0,
+                         3); /* for the tile of the next rows, while few sets of L1 hold all steps */
+      fetch += fetch_step;
 #pragma GCC unroll 4
       for (int v = 0; v < nv; ++v) gv[v] = LOAD(g, v);
 #pragma GCC unroll 12

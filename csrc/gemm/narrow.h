@@ -13,10 +13,9 @@ enum {
   NARROW_MOST_K = 4096,
   NARROW_LEAST_M = 8,
   NARROW_WORK = 600000, /* flops that make a task: 4 to 8 us, to 1 or 2 for waking somebody */
-  NARROW_CELLS = 128,   /* k of a chunk by columns: its part of x2 stays in L1 */
+  NARROW_CELLS = 64,    /* k of a chunk by columns: its part of x2 stays in L1 */
   NARROW_LEAST_K = 128, /* k of a part by columns at least */
-  NARROW_FETCH_MOST = 64,
-  NARROW_PARTS = 16 /* sums over parts of k at most, */
+  NARROW_PARTS = 16     /* sums over parts of k at most, */
 };
 #define NARROW_PARTIAL (1 << 20) /* which have so many elements in all at most */
 
@@ -49,7 +48,7 @@ static int plan_narrow(const product_shape *s, narrow_plan *p) {
     p->kind = NARROW_BY_COLUMNS;
     p->x1_step = s->k.a[0];
     p->x2_step = s->k.b[0];
-    p->fetch = p->m <= NARROW_FETCH_MOST && p->x1_step == p->m && p->x2_step == p->n;
+    p->fetch = p->x1_step == p->m && p->x2_step == p->n;
     if (p->batch == 1) {
       p->parts =
           kr_max(1, kr_min(kr_min(NARROW_PARTS, tasks), kr_min(p->k / NARROW_LEAST_K, NARROW_PARTIAL / (p->m * p->n))));

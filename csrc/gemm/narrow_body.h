@@ -63,13 +63,6 @@ static void KR_FN(narrow_rows_task)(void *arg, int64_t task, KR_UNUSED int worke
 
 /* ---- columns of x1 along memory ---------------------------------------------------------------------------------- */
 
-/* Brings `count` rows of `length` elements near. */
-KR_INLINE void KR_FN(fetch_rows)(const real *row, int64_t step, int64_t count, int64_t length) {
-  enum { LINE = 64 / sizeof(real) };
-  for (; count > 0; --count, row += step)
-    for (int64_t at = 0; at < length; at += LINE) __builtin_prefetch(row + at, 0, 3);
-}
-
 static void KR_FN(narrow_columns_task)(void *arg, int64_t task, KR_UNUSED int worker) {
   const KR_FN(narrow_job) *j = arg;
   const narrow_plan *p = &j->p;
@@ -85,19 +78,27 @@ static void KR_FN(narrow_columns_task)(void *arg, int64_t task, KR_UNUSED int wo
   for (int64_t k = from; k < to; k += NARROW_CELLS) {
     segment = (KR_FN(outer_segment)){x1 + k * p->x1_step, x2 + k * p->x2_step, kr_min(NARROW_CELLS, to - k)};
     t.first = k == from;
-    const int64_t next = k + NARROW_CELLS, ahead = p->fetch ? kr_max(0, kr_min(NARROW_CELLS, to - next)) : 0;
+    /* Meanwhile the next chunk comes near, x1's part of it first: a share with each tile. */
+    const int64_t next = k + NARROW_CELLS, ahead = p->fetch ? kr_min(NARROW_CELLS, to - next) : 0;
+    const int64_t tiles = (last - first) * kr_ceil_div(p->n, NARROW_WIDTH), x1_tiles = tiles * p->m / (p->m + p->n);
+    int64_t at = 0;
     for (int64_t tile = first; tile < last; ++tile) {
-      const int64_t i0 = ahead * (tile - first) / (last - first), i1 = ahead * (tile - first + 1) / (last - first);
-      KR_FN(fetch_rows)(x1 + (next + i0) * p->x1_step, p->x1_step, i1 - i0, p->m);
-      KR_FN(fetch_rows)(x2 + (next + i0) * p->x2_step, p->x2_step, i1 - i0, p->n);
       t.x_at = tile * p->m / p->tiles;
       t.rows = (tile + 1) * p->m / p->tiles - t.x_at;
-      for (t.g_at = 0; t.g_at < p->n; t.g_at += NARROW_WIDTH) {
+      for (t.g_at = 0; t.g_at < p->n; t.g_at += NARROW_WIDTH, ++at) {
         t.cols = kr_min(NARROW_WIDTH, p->n - t.g_at);
         t.c = c + t.x_at * p->n + t.g_at;
+        if (ahead > 0) {
+          const int of_x1 = at < x1_tiles;
+          const real *rows = of_x1 ? x1 + next * p->x1_step : x2 + next * p->x2_step;
+          const int64_t size = ahead * (of_x1 ? p->m : p->n), shares = of_x1 ? x1_tiles : tiles - x1_tiles;
+          t.fetch = rows + size * (of_x1 ? at : at - x1_tiles) / shares;
+          t.fetch_step = kr_ceil_div(size * (int64_t)sizeof(real), shares * segment.count);
+        }
         KR_FN(outer_tile)(&t);
       }
     }
+    t.fetch = NULL;
   }
 }
 

@@ -87,7 +87,8 @@ def test_few_columns(isa, dtype, transpose):
 def test_transposes_and_blocks(isa, dtype, transpose):
     ta, tb = transpose
     shapes = (
-        (33, 70, 40), (61, 37, 511), (40, 40, 513), (150, 140, 1030), (150, 600, 65), (700, 90, 64), (17, 19, 4200), (9, 10, 4096),
+        (33, 70, 40), (61, 37, 511), (40, 40, 513), (150, 140, 1030), (150, 600, 65), (700, 90, 64),
+        (17, 19, 4200), (9, 10, 4096),
     )  # fmt: skip
     for m, n, k in shapes:
         (x1, x2), a, b = operands(m, n, k, dtype, ta=ta, tb=tb)

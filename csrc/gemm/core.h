@@ -2,7 +2,7 @@
  *
  *     C[b][i][j] = activation( start + sum over p of A[b][i][p] * B[b][p][j] )
  *
- * with start = 0, bias[b][j], or what C held (`accumulate`).  C is row-major with a leading dimension; A and B are
+ * with start = 0, bias[b][j], or what C held (`accumulate`), and an activation of elementwise/activation.h.  C is row-major with a leading dimension; A and B are
  * never seen: two callbacks pack pieces of them, so that a transposed operand is another packer and a convolution packs
  * its im2col patches straight into cache.  After Goto and van de Geijn, "Anatomy of High-Performance Matrix
  * Multiplication" (2008) and BLIS.
@@ -52,6 +52,7 @@
 #ifndef KR_GEMM_CORE_H
 #define KR_GEMM_CORE_H
 #include "../base/kernel.h"
+#include "../elementwise/activation.h"
 #include "tile.h"
 
 /* ISAs meet at link time here: the engine is compiled once for each (core.c), so its functions carry the ISA's
@@ -66,7 +67,6 @@
 #define gemm_scratch_f64 KR_PASTE(kr_gemm_scratch_f64_, KR_ISA_SUFFIX)
 
 enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 1024 };
-typedef enum { GEMM_LINEAR, GEMM_RELU } gemm_activation;
 
 #define KR_GEMM_DECLARE(T, S)                                                                                          \
   typedef struct {                                                                                                     \
@@ -80,7 +80,7 @@ typedef enum { GEMM_LINEAR, GEMM_RELU } gemm_activation;
     const T *bias;        /* n values, or NULL; not together with accumulate */                                        \
     int64_t bias_batch;                                                                                                \
     int accumulate; /* C += A B */                                                                                     \
-    int activation; /* a gemm_activation */                                                                            \
+    int activation; /* an activation_code */                                                                           \
     const T *near; /* B's columns, k elements behind each other and at most GEMM_MAX_KC, where they lie so; or NULL */ \
   } gemm_args_##S;                                                                                                     \
   void gemm_##S(const gemm_args_##S *g, int threads, void *scratch);                                                   \

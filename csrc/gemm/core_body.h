@@ -255,6 +255,7 @@ typedef struct {
   int64_t first, last; /* blocks [first, last) make the sum */
   const real *bias;    /* added to zero, or NULL */
   int accumulate, relu;
+  activation_fn activate; /* other activations, on rows that are done; or NULL */
   real *c;
   int64_t ldc;
 } KR_FN(gemm_out);
@@ -309,6 +310,13 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
                         fetch, ahead_b ? fetch_step : 0);
           }
         }
+        if (out->activate && block == out->last - 1) {
+          const int64_t col = qa * NR, cols = kr_min(qe * NR, n) - col, end = KR_FN(row_at)(j, pe);
+          for (int64_t row = row0; row < end; ++row) {
+            real *c = out->c + row * out->ldc + col;
+            out->activate(c, c, cols, NULL);
+          }
+        }
       }
     }
   }
@@ -320,7 +328,8 @@ static KR_FN(gemm_out) KR_FN(output)(const KR_FN(gemm_job) * j, int64_t batch) {
                            .last = j->p.blocks,
                            .bias = g->bias ? g->bias + batch * g->bias_batch : NULL,
                            .accumulate = g->accumulate,
-                           .relu = g->activation == GEMM_RELU,
+                           .relu = g->activation == ACTIVATION_RELU,
+                           .activate = KR_FN(activation_loop)(g->activation),
                            .c = g->c + batch * g->c_batch,
                            .ldc = g->ldc};
 }
@@ -375,6 +384,7 @@ static void KR_FN(sum_task)(void *arg, int64_t task, int worker) {
       if (out.relu) sum = v_select(v_lt(sum, v_zero()), v_zero(), sum);
       v_store_n(c + col, sum, lanes);
     }
+    if (out.activate) out.activate(c, c, n, NULL);
   }
 }
 

@@ -53,15 +53,33 @@ static size_t KR_FN(product_scratch)(const product_shape *s, int threads) {
   return KR_FN(gemm_scratch)(s->batch.total, s->m.total, s->n.total, s->k.total, threads);
 }
 
+/* An activation on all of y, after a product that has no rows to apply it to on the way. */
+typedef struct {
+  real *y;
+  int64_t size;
+  activation_fn activate;
+} KR_FN(activation_job);
+
+enum { KR_FN(ACTIVATION_PIECE) = 4096 };
+
+static void KR_FN(activation_task)(void *arg, int64_t task, KR_UNUSED int worker) {
+  const KR_FN(activation_job) *j = arg;
+  real *y = j->y + task * KR_FN(ACTIVATION_PIECE);
+  j->activate(y, y, kr_min(KR_FN(ACTIVATION_PIECE), j->size - task * KR_FN(ACTIVATION_PIECE)), NULL);
+}
+
 static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real *bias, int activation) {
   skinny_plan p;
   if (plan_skinny(s, &p)) {
-    KR_FN(skinny)(c, s, &p, bias, activation == GEMM_RELU);
+    KR_FN(skinny)(c, s, &p, bias, activation == ACTIVATION_RELU);
+    KR_FN(activation_job)
+    j = {c->out[0].data, s->batch.total * s->m.total * s->n.total, KR_FN(activation_loop)(activation)};
+    if (j.activate) kr_parallel(c->threads, kr_ceil_div(j.size, KR_FN(ACTIVATION_PIECE)), KR_FN(activation_task), &j);
     return;
   }
   narrow_plan narrow;
   if (plan_narrow(s, &narrow)) {
-    KR_FN(narrow)(c, s, &narrow, bias, activation == GEMM_RELU);
+    KR_FN(narrow)(c, s, &narrow, bias, activation);
     return;
   }
   const KR_FN(product) j = {.s = *s, .x1 = c->in[0].data, .x2 = c->in[1].data};
@@ -102,6 +120,6 @@ static size_t KR_FN(contract_scratch)(const kr_call *c) {
 
 static kr_status KR_FN(contract)(const kr_call *c) {
   const product_shape s = contract_shape(c);
-  KR_FN(multiply)(c, &s, NULL, GEMM_LINEAR);
+  KR_FN(multiply)(c, &s, NULL, ACTIVATION_LINEAR);
   return KR_OK;
 }

@@ -9,6 +9,7 @@ typedef struct {
   real *y, *packed, *start, *partial;
   int64_t batch; /* the product in hand */
   int relu;
+  activation_fn activate; /* other activations, on rows that are done; or NULL */
 } KR_FN(narrow_job);
 
 static int64_t KR_FN(narrow_width)(int64_t cols) { return cols <= NARROW_WIDTH / 2 ? NARROW_WIDTH / 2 : NARROW_WIDTH; }
@@ -58,6 +59,7 @@ static void KR_FN(narrow_rows_task)(void *arg, int64_t task, KR_UNUSED int worke
       for (int64_t r = 0; r < t.rows; ++r) c[r] = y + (row + r) * p->n + col;
       KR_FN(direct_tile)(&t);
     }
+    if (j->activate) j->activate(y + row * p->n, y + row * p->n, t.rows * p->n, NULL);
   }
 }
 
@@ -112,7 +114,8 @@ static void KR_FN(narrow_finish_task)(void *arg, int64_t task, KR_UNUSED int wor
   const int64_t step = KR_FN(narrow_rows_of)(p->n);
   real *y = j->y + j->batch * p->m * p->n;
   const real *sums = p->parts > 1 ? j->partial : y;
-  for (int64_t row = task * step; row < kr_min((task + 1) * step, p->m); ++row)
+  const int64_t first = task * step, end = kr_min(first + step, p->m);
+  for (int64_t row = first; row < end; ++row)
     for (int64_t col = 0; col < p->n; col += V_LANES) {
       const int64_t lanes = kr_min(V_LANES, p->n - col), at = row * p->n + col;
       vreal sum = v_load_n(sums + at, lanes);
@@ -121,10 +124,11 @@ static void KR_FN(narrow_finish_task)(void *arg, int64_t task, KR_UNUSED int wor
       if (j->relu) sum = v_select(v_lt(sum, v_zero()), v_zero(), sum);
       v_store_n(y + at, sum, lanes);
     }
+  if (j->activate) j->activate(y + first * p->n, y + first * p->n, (end - first) * p->n, NULL);
 }
 
 static void KR_FN(narrow_finish)(KR_FN(narrow_job) * j, int threads) {
-  if (j->p.parts == 1 && !j->bias && !j->relu) return;
+  if (j->p.parts == 1 && !j->bias && !j->relu && !j->activate) return;
   kr_parallel(threads, kr_ceil_div(j->p.m, KR_FN(narrow_rows_of)(j->p.n)), KR_FN(narrow_finish_task), j);
 }
 
@@ -146,7 +150,7 @@ static void KR_FN(narrow_batch_task)(void *arg, int64_t task, int worker) {
 }
 
 static void KR_FN(narrow)(const kr_call *call, const product_shape *s, const narrow_plan *p, const real *bias,
-                          int relu) {
+                          int activation) {
   KR_FN(narrow_job)
   j = {.p = *p,
        .product = {.s = *s, .x1 = call->in[0].data, .x2 = call->in[1].data},
@@ -154,7 +158,8 @@ static void KR_FN(narrow)(const kr_call *call, const product_shape *s, const nar
        .y = call->out[0].data,
        .start = call->scratch,
        .partial = call->scratch,
-       .relu = relu};
+       .relu = activation == ACTIVATION_RELU,
+       .activate = KR_FN(activation_loop)(activation)};
   const int64_t columns = kr_round_up(p->n, NARROW_WIDTH), panels = columns / NARROW_WIDTH;
   if (p->kind == NARROW_BY_ROWS) {
     j.packed = j.start + columns;

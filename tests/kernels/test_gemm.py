@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kerasish._core import core
+from kerasish.ops.epilogue import PRODUCT_EPILOGUES
 
 LINEAR, RELU = 0, 1
 DTYPES = ("float32", "float64")
@@ -221,3 +222,22 @@ def test_same_bits_at_any_thread_count(isa):
         (x1, x2), _, _ = operands(m, n, k, "float32", (batch,), (batch,))
         results = {run("matmul", (x1, x2), (batch, m, n), (0, 0, 0), isa, t).tobytes() for t in (1, 2, 3, 8)}
         assert len(results) == 1, (batch, m, n, k)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_activations_have_the_bits_of_their_own_kernels(isa, dtype):
+    """In each engine: packed in blocks and in chunks of k, in batches, few columns by rows and by columns, few rows."""
+    shapes = (
+        ((), 150, 700, 1100, 0), ((), 40, 30, 4200, 0), ((40,), 20, 140, 30, 0), ((), 90, 30, 50, 0),
+        ((), 64, 20, 1100, 1), ((5,), 30, 20, 40, 1), ((), 2, 5000, 30, 0), ((), 1, 1, 7, 0),
+    )  # fmt: skip
+    for code, name in enumerate(PRODUCT_EPILOGUES[1:], start=2):
+        for batch, m, n, k, ta in shapes if name in ("tanh", "gelu") else shapes[3:5]:
+            (x1, x2), _, _ = operands(m, n, k, dtype, batch, batch, ta=bool(ta))
+            ins, out = (x1, x2, data((n,), dtype, 2)), (*batch, m, n)
+            y = run("matmul", ins, out, (ta, 0, LINEAR), isa)
+            want = np.empty_like(y)
+            core.run(core.find(name, dtype, isa), (y,), (want,), (), (), name)
+            for threads in (1, 3):
+                np.testing.assert_array_equal(run("matmul", ins, out, (ta, 0, code), isa, threads), want)

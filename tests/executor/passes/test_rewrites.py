@@ -21,6 +21,8 @@ from kerasish.executor.passes import (
 )
 from kerasish.executor.passes.constants import FOLD_BYTES
 from kerasish.executor.passes.schedule import may_fail
+from kerasish.ops.epilogue import PRODUCT_EPILOGUES
+from kerasish.ops.matmul import matmul_bias_op
 from tests.executor.compare import check_step, executable, f32, specs
 
 
@@ -274,7 +276,7 @@ def test_an_activation_moves_into_the_product():
     [
         (lambda x, w: _with_product(ops.matmul(x, w)), "the product is a result"),
         (lambda x, w: _used_twice(ops.matmul(x, w)), "the product is read by another call"),
-        (lambda x, w: ops.tanh(ops.matmul(x, w)), "no epilogue of a product"),
+        (lambda x, w: ops.exp(ops.matmul(x, w)), "no epilogue of a product"),
         (lambda x, w: ops.relu(ops.reshape(ops.matmul(x, w), (-1,))), "a view is between"),
         (lambda x, w: ops.relu(x) + 0 * ops.sum(w), "not behind a product"),
     ],
@@ -298,6 +300,36 @@ def test_only_one_of_two_activations_moves():
     graph = after(fuse_epilogues, step, f32(4, 3), f32(3, 2))
     assert names(graph) == ["matmul", "relu"]
     check_step(step, (f32(4, 3), f32(3, 2)))
+
+
+@pytest.mark.parametrize("name", PRODUCT_EPILOGUES)
+def test_products_compute_every_activation_on_the_way(name):
+    activation = get_op(name)
+
+    def step(x, w, b):
+        return activation(ops.matmul(x, w)), activation(matmul_bias_op(x, w, b, transpose_a=False, transpose_b=False))
+
+    args = f32(40, 30), f32(30, 150, seed=1), f32(150, seed=2)
+    graph = after(fuse_epilogues, step, *args)
+    assert names(graph) == ["matmul", "matmul_bias"]
+    assert {c.attrs["activation"] for c in graph.calls} == {name}
+    check_step(step, args)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_activations_whose_gradient_reads_their_output_are_fused_in_training_too(name):
+    layer = layers.Dense(5, activation=name)
+    layer(f32(4, 3))
+
+    def step(x):
+        with keras.GradientTape() as tape:
+            loss = ops.sum(layer(x) ** 2)
+        return tape.gradient(loss, layer.trainable_variables)
+
+    graph, _ = capture(step, specs((f32(4, 3),)))
+    run_passes(graph)
+    assert not any(name == c.op.name for call in graph.calls for c in call.body or [call])
+    check_step(step, (f32(4, 3),))
 
 
 @pytest.mark.parametrize("name", ["Conv1D", "Conv2D", "DepthwiseConv2D", "Dense"])

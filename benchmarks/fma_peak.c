@@ -1,6 +1,9 @@
 /* Prints the machine's peak in GFLOP/s, "float32 X" and "float64 Y": independent fused multiply-adds on registers, on
  * the number of threads given as the first argument.  Best of a hundred short runs, each thread by the time that it had
- * a CPU, since other work on the machine only ever makes one slower. */
+ * a CPU, since other work on the machine only ever makes one slower.
+ *
+ * As a library: `multiply_adds` runs so many float32 operations, on all threads together, for others to time in turns
+ * with what they compare. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +15,7 @@
 enum { CHAINS = 12, ROUNDS = 1000000, MAX_THREADS = 256 };
 
 typedef struct {
+  int64_t rounds;
   double sum, seconds;
 } result;
 
@@ -26,26 +30,38 @@ static double seconds(void) {
     const double start = seconds();                                                               \
     v##BITS##f x[CHAINS], a = f##BITS##_set1(0.999999f), b = f##BITS##_set1(1e-6f);               \
     _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; ++c) x[c] = f##BITS##_set1(c);           \
-    for (int64_t i = 0; i < ROUNDS; ++i) {                                                        \
+    for (int64_t i = 0; i < ((result *)out)->rounds; ++i) {                                       \
       __asm__ volatile("" ::: "memory");                                                          \
       _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; ++c) x[c] = f##BITS##_fma(x[c], a, b); \
     }                                                                                             \
     double sum = 0;                                                                               \
     _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; ++c) sum += f##BITS##_hsum(x[c]);        \
-    *(result *)out = (result){sum, seconds() - start};                                            \
+    ((result *)out)->sum = sum, ((result *)out)->seconds = seconds() - start;                     \
     return NULL;                                                                                  \
   }
 PEAK(32)
 PEAK(64)
 
+/* The caller is one of the threads. */
+static void run(void *(*chains)(void *), int threads, int64_t rounds, result *out) {
+  pthread_t id[MAX_THREADS];
+  for (int t = 0; t < threads; ++t) out[t].rounds = rounds;
+  for (int t = 1; t < threads; ++t) pthread_create(&id[t], NULL, chains, &out[t]);
+  chains(&out[0]);
+  for (int t = 1; t < threads; ++t) pthread_join(id[t], NULL);
+}
+
+__attribute__((visibility("default"))) void multiply_adds(int threads, double operations) {
+  result out[MAX_THREADS];
+  run(chains_32, threads, (int64_t)(operations / (2.0 * CHAINS * KR_F32_LANES * threads)), out);
+}
+
 static double gflops(void *(*chains)(void *), int lanes, int threads) {
   double best = 0;
   result out[MAX_THREADS];
-  pthread_t id[MAX_THREADS];
   for (int round = 0; round < 100; ++round) {
     double total = 0;
-    for (int t = 0; t < threads; ++t) pthread_create(&id[t], NULL, chains, &out[t]);
-    for (int t = 0; t < threads; ++t) pthread_join(id[t], NULL);
+    run(chains, threads, ROUNDS, out);
     for (int t = 0; t < threads; ++t) total += 2e-9 * CHAINS * ROUNDS * lanes / out[t].seconds;
     best = fmax(best, total);
   }

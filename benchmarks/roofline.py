@@ -8,7 +8,9 @@
 
 A call is limited by its arithmetic at the rate of independent fused multiply-adds on registers, and by what it must
 read and write at least at the bandwidth measured on a working set of that size; the larger of the two times is its
-limit, and the share is the limit over the time taken. Times are minima over many calls, taken in turns with those of
+limit, and the share is the limit over the time taken. Short runs at the peak find moments in which the machine is
+faster than it is for long: for calls of milliseconds the multiply-adds are timed in turns with the kernel, as many of
+them as it has. Times are minima over many calls, taken in turns with those of
 NumPy, PyTorch and the other build, so that a neighbour on the machine disturbs all of them alike; one thread is timed
 by the CPU time it had, several by the clock on the wall. NumPy's BLAS keeps the number of threads that it starts with:
 it is shown beside as many of ours, which OPENBLAS_NUM_THREADS=1 makes one.
@@ -29,10 +31,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peak import bandwidth, fma_peak
+from peak import bandwidth, fma_peak, multiply_adds
 from shapes import Case, cases
 
 from kerasish._core import core
+
+LONG = 2e-3  # seconds from which on a call's limit is timed in turns with it
 
 
 class Limits:
@@ -41,6 +45,7 @@ class Limits:
     def __init__(self, threads: int, isa: str):
         self.threads, self.isa = threads, isa
         self.flops = max(fma_peak(threads, isa)["float32"] for _ in range(2)) * 1e9
+        self.multiply_adds = multiply_adds(isa)
         self._rates: dict[int, dict[str, float]] = {}
 
     def bytes(self, size: int, kind: str) -> float:
@@ -130,9 +135,12 @@ def measure(case: Case, threads: int, isa: str, limits: Limits, a: argparse.Name
         torch.set_num_threads(threads)
         tensors = [torch.from_numpy(x.astype("int32") if x.dtype == np.uint32 else x) for x in ins]
         calls["torch"] = lambda: case.torch(torch, *tensors)
-    seconds = in_turns(calls, a.seconds, time.perf_counter if threads > 1 else time.thread_time)
     read, written = sum(x.nbytes for x in ins) + case.again, sum(x.nbytes for x in outs)
     least, binds = limits.of(case, read, written)
+    if binds == "FMA" and least >= LONG:
+        calls["peak"] = lambda: limits.multiply_adds(threads, case.flops)
+    seconds = in_turns(calls, a.seconds, time.perf_counter if threads > 1 else time.thread_time)
+    least = seconds.get("peak", least)
     return {
         "group": case.group, "shape": case.name, "kernel": case.kernel, "isa": isa, "threads": threads,
         "flops": float(case.flops), "bytes": float(read + written), "binds": binds, "share": least / seconds["ours"],

@@ -6,7 +6,7 @@
  * where cells outside x count as 0.  i[] as conv_window (conv/window.h) has it; the sizes and the number of groups come
  * from the arrays.
  *
- *   conv               x, k[, bias] -> y      i[9], optional: gemm_activation
+ *   conv               x, k[, bias] -> y      i[9], optional: an activation_code, of which it knows relu
  *   conv_grad_input    g, k -> dx             g like y
  *   conv_grad_kernel   x, g -> dk
  *

@@ -23,7 +23,7 @@ static KR_FN(gemm_args) KR_FN(conv_product)(const kr_call *call, conv_job *j) {
                             .c_batch = j->group_filters,
                             .bias = call->n_in > 2 ? call->in[2].data : NULL,
                             .bias_batch = j->group_filters,
-                            .activation = call->n_i > 9 ? (int)call->i[9] : GEMM_LINEAR};
+                            .activation = call->n_i > 9 ? (int)call->i[9] : ACTIVATION_LINEAR};
 }
 
 static size_t KR_FN(scratch_of)(const KR_FN(gemm_args) * g, int threads) {
@@ -43,7 +43,7 @@ static int KR_FN(conv_overlaps)(const kr_call *call, const KR_FN(gemm_args) * g,
                  .taps = taps,
                  .columns = j->filters,
                  .filters = j->filters,
-                 .relu = g->activation == GEMM_RELU,
+                 .relu = g->activation == ACTIVATION_RELU,
                  .threads = call->threads};
   o->chunk = KR_FN(overlap_chunk)(o);
   return overlap_pays(g->batch, product(j->p.cells) * taps, source, taps, j->p.c, j->filters, sizeof(real));
@@ -61,7 +61,7 @@ static direct_job KR_FN(conv_directly)(const kr_call *call, const conv_job *j) {
                       .y_step = {cells[1] * cells[2] * f, cells[2] * f, f},
                       .bias = call->n_in > 2 ? call->in[2].data : NULL,
                       .biased = call->n_in > 2,
-                      .relu = call->n_i > 9 && call->i[9] == GEMM_RELU};
+                      .relu = call->n_i > 9 && call->i[9] == ACTIVATION_RELU};
 }
 
 static size_t KR_FN(conv_scratch)(const kr_call *c) {

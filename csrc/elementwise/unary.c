@@ -4,6 +4,7 @@
  * be x where the dtypes agree.  Errors of the elementary functions are vmath.h's; arcsin and what else comes from libm
  * have libm's (1 ULP with glibc); erfinv: 2 ULP in float, 8 in double.  Attributes: f[0] of leaky_relu and elu.
  */
+#include "activation.h"
 #include "map.h"
 #include "vmath.h"
 

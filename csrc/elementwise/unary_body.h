@@ -112,6 +112,22 @@ UNARY(hard_sigmoid, v_div(v_min_nan(v_max_nan(v_add(x, v_set1(3)), v_zero()), v_
 /* x tanh(softplus(x)) */
 UNARY(mish, v_mul(x, v_tanh(v_softplus(x))))
 
+activation_fn KR_FN(activation_loop)(int code) {
+  static const activation_fn loops[] = {[ACTIVATION_TANH] = KR_FN(tanh_loop),
+                                        [ACTIVATION_SIGMOID] = KR_FN(sigmoid_loop),
+                                        [ACTIVATION_GELU] = KR_FN(gelu_loop),
+                                        [ACTIVATION_GELU_TANH] = KR_FN(gelu_tanh_loop),
+                                        [ACTIVATION_SILU] = KR_FN(silu_loop),
+                                        [ACTIVATION_RELU6] = KR_FN(relu6_loop),
+                                        [ACTIVATION_SELU] = KR_FN(selu_loop),
+                                        [ACTIVATION_SOFTPLUS] = KR_FN(softplus_loop),
+                                        [ACTIVATION_SOFTSIGN] = KR_FN(softsign_loop),
+                                        [ACTIVATION_HARD_SIGMOID] = KR_FN(hard_sigmoid_loop),
+                                        [ACTIVATION_LOG_SIGMOID] = KR_FN(log_sigmoid_loop),
+                                        [ACTIVATION_MISH] = KR_FN(mish_loop)};
+  return loops[code];
+}
+
 #undef UNARY
 #undef ELEMENT
 #undef ONE

@@ -18,10 +18,11 @@ enum { MR = GEMM_MR };
 #define NR GEMM_NR
 
 /* A block of A (A_PANELS * MR rows of KC) and the part of C that it makes stay in L2 while panels of B, KC * NR each, pass
- * through L1.  With twice as many rows the block and what streams past it crowd each other out of 2 MB: 165 GFLOP/s
- * instead of 178, of 189. */
+ * through L1 or L2.  With twice as many rows the block and what streams past it crowd each other out of 2 MB.  With half
+ * of KC every element of C passes twice as often: 2048^3 takes 1.03 times as long on one thread, 1.08 on two. */
+#define KC (GEMM_MAX_KC * 32 / KR_REAL)
 enum {
-  KC = 512,
+  CHUNK_KC = 512,      /* of products whose sums are cut */
   A_PANELS = 224 / MR, /* panels of A that a task packs or goes through at a time */
   B_PANELS = 4,        /* panels of B that a task packs at a time, where A is packed ahead */
   B_COLUMNS = 512,     /* columns of B that a task packs at a time, where it packs both */
@@ -40,8 +41,9 @@ enum { MAX_TASKS = 64, TASK_WORK = 600000, CHUNK_WORK = 4000000, CHUNK_TILES = 3
 typedef struct {
   int64_t row_panels, col_panels, b_width; /* b_width: columns of all panels of B, with their padding */
   int64_t kb, blocks;
-  int64_t batch_tasks;                               /* > 0: each task computes whole products */
-  int64_t row_tiles, col_tiles, chunks;              /* otherwise each task computes a tile of C, over one chunk of k */
+  int64_t batch_tasks;                  /* > 0: each task computes whole products */
+  int64_t row_tiles, col_tiles, chunks; /* otherwise each task computes a tile of C, over one chunk of k */
+  int64_t workers;
   int share_a, share_b;                              /* that operand serves several times, so it is packed ahead */
   int64_t a_step, b_step;                            /* panels that a task goes through at a time */
   int64_t ahead;                                     /* blocks that are packed ahead at a time */

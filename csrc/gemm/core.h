@@ -2,7 +2,7 @@
  *
  *     C[b][i][j] = activation( start + sum over p of A[b][i][p] * B[b][p][j] )
  *
- * with start = 0, bias[b][j], or what C held (`accumulate`).  C is row-major with a leading dimension; A and B are
+ * with start = 0, bias[b][j], or what C held (`accumulate`), and an activation of elementwise/activation.h.  C is row-major with a leading dimension; A and B are
  * never seen: two callbacks pack pieces of them, so that a transposed operand is another packer and a convolution packs
  * its im2col patches straight into cache.  After Goto and van de Geijn, "Anatomy of High-Performance Matrix
  * Multiplication" (2008) and BLIS.
@@ -52,6 +52,7 @@
 #ifndef KR_GEMM_CORE_H
 #define KR_GEMM_CORE_H
 #include "../base/kernel.h"
+#include "../elementwise/activation.h"
 #include "tile.h"
 
 /* ISAs meet at link time here: the engine is compiled once for each (core.c), so its functions carry the ISA's
@@ -65,27 +66,27 @@
 #define gemm_scratch_f32 KR_PASTE(kr_gemm_scratch_f32_, KR_ISA_SUFFIX)
 #define gemm_scratch_f64 KR_PASTE(kr_gemm_scratch_f64_, KR_ISA_SUFFIX)
 
-enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 512 };
-typedef enum { GEMM_LINEAR, GEMM_RELU } gemm_activation;
+enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 1024 };
 
-#define KR_GEMM_DECLARE(T, S)                                                                                        \
-  typedef struct {                                                                                                   \
-    int64_t batch, m, n, k;                                                                                          \
-    void (*pack_a)(const void *ctx, int64_t batch, int64_t row, int64_t rows, int64_t k0, int64_t kc, T *dst);       \
-    void (*pack_b)(const void *ctx, int64_t batch, int64_t k0, int64_t kc, int64_t col, int64_t cols, int64_t width, \
-                   T *dst);                                                                                          \
-    const void *ctx;                                                                                                 \
-    T *c;                                                                                                            \
-    int64_t ldc, c_batch; /* elements from one row, one batch of C to the next */                                    \
-    const T *bias;        /* n values, or NULL; not together with accumulate */                                      \
-    int64_t bias_batch;                                                                                              \
-    int accumulate; /* C += A B */                                                                                   \
-    int activation; /* a gemm_activation */                                                                          \
-  } gemm_args_##S;                                                                                                   \
-  void gemm_##S(const gemm_args_##S *g, int threads, void *scratch);                                                 \
-  void gemm_panel_##S(int64_t m, int64_t k, const T *a, const T *b, int64_t width, T *c, int accumulate);            \
-  void gemm_panel_of_rows_##S(int64_t m, int64_t k, const T *a, int64_t lda, const T *b, int64_t width, T *c,        \
-                              int accumulate);                                                                       \
+#define KR_GEMM_DECLARE(T, S)                                                                                          \
+  typedef struct {                                                                                                     \
+    int64_t batch, m, n, k;                                                                                            \
+    void (*pack_a)(const void *ctx, int64_t batch, int64_t row, int64_t rows, int64_t k0, int64_t kc, T *dst);         \
+    void (*pack_b)(const void *ctx, int64_t batch, int64_t k0, int64_t kc, int64_t col, int64_t cols, int64_t width,   \
+                   T *dst);                                                                                            \
+    const void *ctx;                                                                                                   \
+    T *c;                                                                                                              \
+    int64_t ldc, c_batch; /* elements from one row, one batch of C to the next */                                      \
+    const T *bias;        /* n values, or NULL; not together with accumulate */                                        \
+    int64_t bias_batch;                                                                                                \
+    int accumulate; /* C += A B */                                                                                     \
+    int activation; /* an activation_code */                                                                           \
+    const T *near; /* B's columns, k elements behind each other and at most GEMM_MAX_KC, where they lie so; or NULL */ \
+  } gemm_args_##S;                                                                                                     \
+  void gemm_##S(const gemm_args_##S *g, int threads, void *scratch);                                                   \
+  void gemm_panel_##S(int64_t m, int64_t k, const T *a, const T *b, int64_t width, T *c, int accumulate);              \
+  void gemm_panel_of_rows_##S(int64_t m, int64_t k, const T *a, int64_t lda, const T *b, int64_t width, T *c,          \
+                              int accumulate);                                                                         \
   size_t gemm_scratch_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int threads);
 
 KR_GEMM_DECLARE(float, f32)

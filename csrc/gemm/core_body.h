@@ -3,9 +3,11 @@
 /* ---- microkernel ------------------------------------------------------------------------------------------------ */
 
 /* c = start + a b for `rows` rows by `nv` vectors; start may be c itself, or one row (start_ld = 0).  Rows of a lie
- * a_row elements apart, columns a_step: all constants, so that the compiler makes displacements of them. */
+ * a_row elements apart, columns a_step: all constants, so that the compiler makes displacements of them.  Meanwhile
+ * fetch_step bytes from `fetch` on are brought near for each p. */
 KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const int a_step, int64_t kc, const real *a,
-                            const real *b, const real *start, int64_t start_ld, real *c, int64_t ldc, int relu) {
+                            const real *b, const real *start, int64_t start_ld, real *c, int64_t ldc, int relu,
+                            const char *fetch, int64_t fetch_step) {
   vreal acc[MR][NV];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
@@ -13,6 +15,8 @@ KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const
     for (int v = 0; v < nv; ++v) acc[r][v] = v_load(start + r * start_ld + v * V_LANES);
   for (int64_t p = 0; p < kc; ++p) {
     vreal bv[NV];
+    __builtin_prefetch(fetch, 0, 2);
+    fetch += fetch_step;
 #pragma GCC unroll 8
     for (int v = 0; v < nv; ++v) bv[v] = v_load(b + v * V_LANES);
 #pragma GCC unroll 16
@@ -39,12 +43,12 @@ KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const
 static const KR_ALIGNED real KR_FN(zeros)[NR];
 
 typedef void (*KR_FN(micro_fn))(int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c,
-                                int64_t ldc, int relu);
+                                int64_t ldc, int relu, const char *fetch, int64_t fetch_step);
 
 #define MICRO(name, rows, nv, a_row, a_step)                                                                      \
   static void KR_FN(name)(int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c, \
-                          int64_t ldc, int relu) {                                                                \
-    KR_FN(micro)(rows, nv, a_row, a_step, kc, a, b, start, start_ld, c, ldc, relu);                               \
+                          int64_t ldc, int relu, const char *fetch, int64_t fetch_step) {                         \
+    KR_FN(micro)(rows, nv, a_row, a_step, kc, a, b, start, start_ld, c, ldc, relu, fetch, fetch_step);            \
   }
 /* Of packed panels of A, and of rows that lie half a panel of B or a whole one apart. */
 #define EACH_MICRO(rows)                                        \
@@ -79,17 +83,18 @@ static const KR_FN(micro_fn)
 /* A panel of A times a panel of B.  At C's right edge the tile goes through a buffer, so that nothing beyond `cols` is
  * read or written. */
 static void KR_FN(tile)(int64_t kc, const real *a, int64_t rows, const real *b, int64_t cols, int64_t width,
-                        const real *start, int64_t start_ld, real *c, int64_t ldc, int relu) {
+                        const real *start, int64_t start_ld, real *c, int64_t ldc, int relu, const real *fetch,
+                        int64_t fetch_step) {
   KR_FN(micro_fn) micro = KR_FN(micros)[width == NR][rows];
   if (cols == width) {
-    micro(kc, a, b, start, start_ld, c, ldc, relu);
+    micro(kc, a, b, start, start_ld, c, ldc, relu, (const char *)fetch, fetch_step);
     return;
   }
   KR_ALIGNED real edge[MR * NR] = {0};
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < width; j += V_LANES)
       v_store(edge + r * width + j, v_load_n(start + r * start_ld + j, clamp(cols - j, 0, V_LANES)));
-  micro(kc, a, b, edge, width, edge, width, relu);
+  micro(kc, a, b, edge, width, edge, width, relu, (const char *)fetch, fetch_step);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < cols; j += V_LANES)
       v_store_n(c + r * ldc + j, v_load(edge + r * width + j), kr_min(cols - j, V_LANES));
@@ -103,7 +108,8 @@ KR_INLINE void KR_FN(panels)(int64_t m, int64_t k, const real *a, int64_t lda, c
   for (int64_t q = 0; q < panels; ++q) {
     const int64_t row = q * m / panels, rows = (q + 1) * m / panels - row;
     real *to = c + row * width;
-    micros[rows](k, a + row * (lda ? lda : k), b, accumulate ? to : KR_FN(zeros), accumulate ? width : 0, to, width, 0);
+    micros[rows](k, a + row * (lda ? lda : k), b, accumulate ? to : KR_FN(zeros), accumulate ? width : 0, to, width, 0,
+                 (const char *)b, 0);
   }
 }
 
@@ -137,17 +143,24 @@ static void KR_FN(cut_tiles)(gemm_plan *p, int64_t m, int64_t n, int64_t most, i
 }
 
 static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t threads) {
-  gemm_plan p = {.row_tiles = 1, .col_tiles = 1, .chunks = 1, .a_step = A_PANELS, .b_step = kr_ceil_div(B_COLUMNS, NR)};
+  gemm_plan p = {.row_tiles = 1,
+                 .col_tiles = 1,
+                 .chunks = 1,
+                 .workers = threads,
+                 .a_step = A_PANELS,
+                 .b_step = kr_ceil_div(B_COLUMNS, NR)};
   p.row_panels = kr_ceil_div(m, MR);
   p.col_panels = kr_ceil_div(n, NR);
   p.b_width = n ? kr_round_up(n, NR / 2) : 0;
-  p.kb = kr_max(16, kr_round_up(kr_ceil_div(k, kr_max(1, kr_ceil_div(k, KC))), 16));
-  p.blocks = kr_max(1, kr_ceil_div(k, p.kb));
-
   const double work = 2.0 * (double)m * (double)n * (double)k;
-  if (batch > 1 && (batch >= MAX_TASKS / 2 || work < 4.0 * CHUNK_WORK)) {
+  const int whole = batch > 1 && (batch >= MAX_TASKS / 2 || work < 4.0 * CHUNK_WORK);
+  const int long_sums =
+      !whole && p.row_panels * p.col_panels < CHUNK_TILES && k >= 4 * CHUNK_KC && work >= 2.0 * CHUNK_WORK;
+  p.kb = kr_max(16, kr_round_up(kr_ceil_div(k, kr_max(1, kr_ceil_div(k, long_sums ? CHUNK_KC : KC))), 16));
+  p.blocks = kr_max(1, kr_ceil_div(k, p.kb));
+  if (whole) {
     p.batch_tasks = clamp((int64_t)fmin((double)batch * work / CHUNK_WORK, 4 * MAX_TASKS), 1, batch);
-  } else if (p.row_panels * p.col_panels < CHUNK_TILES && k >= 4 * KC && work >= 2.0 * CHUNK_WORK) {
+  } else if (long_sums) {
     p.chunks = clamp((int64_t)fmin(work / CHUNK_WORK, MAX_TASKS), 1, p.blocks / 2); /* few tiles, each a long sum */
   } else {
     KR_FN(cut_tiles)(&p, m, n, clamp((int64_t)fmin(work / TASK_WORK, MAX_TASKS), 1, MAX_TASKS), threads);
@@ -242,19 +255,14 @@ typedef struct {
   int64_t first, last; /* blocks [first, last) make the sum */
   const real *bias;    /* added to zero, or NULL */
   int accumulate, relu;
+  activation_fn activate; /* other activations, on rows that are done; or NULL */
   real *c;
   int64_t ldc;
 } KR_FN(gemm_out);
 
-/* Brings one of `shares` shares of the next panel of B near while this one is multiplied: it comes from L3, whose
- * latency a tile does not hide by itself (2048^3: 127 became 135 GFLOP/s on one thread; the same for C changed nothing). */
-KR_INLINE void KR_FN(fetch_share)(const real *panel, int64_t size, int64_t share, int64_t shares) {
-  enum { LINE = 64 / sizeof(real) };
-  for (int64_t at = size * share / shares / LINE * LINE; at < size * (share + 1) / shares; at += LINE)
-    __builtin_prefetch(panel + at, 0, 2);
-}
-
-/* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to). */
+/* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to).  Panels of B, or what they are packed from,
+ * come from L3, whose latency neither a tile nor the packing hides: tiles bring near what comes next while they
+ * multiply. */
 static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out, int64_t batch, int64_t p0, int64_t p1,
                           int64_t q0, int64_t q1, int64_t from, int64_t to, int worker) {
   const gemm_plan *p = &j->p;
@@ -279,7 +287,13 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
           KR_FN(pack_a_panels)(j, batch, block, pa, pe, a_own);
           a = a_own;
         }
+        const int64_t fetch_step = kr_ceil_div(NR * (int64_t)sizeof(real), pe - pa); /* a share of a panel a tile */
         for (int64_t q = qa; q < qe; ++q) {
+          /* What this worker will need next: a packed panel, or what it will pack in this task or the one after. */
+          const int64_t next = q + (q + q_step < q1 ? q_step : (q1 - q0) * p->workers);
+          const real *ahead_b = NULL;
+          if (p->share_b) ahead_b = q + 1 < qe ? b + (q + 1 - qa) * NR * kc : NULL;
+          else if (j->g->near && next < p->col_panels) ahead_b = j->g->near + next * NR * kc;
           const int64_t col = q * NR, cols = kr_min(NR, n - col), width = KR_FN(panel_width)(cols);
           for (int64_t panel = pa; panel < pe; ++panel) {
             const int64_t row = KR_FN(row_at)(j, panel), rows = KR_FN(row_at)(j, panel + 1) - row;
@@ -290,9 +304,17 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
               start = out->bias ? out->bias + col : KR_FN(zeros);
               start_ld = 0;
             }
-            if (p->share_b && q + 1 < qe) KR_FN(fetch_share)(b + (q + 1 - qa) * NR * kc, NR * kc, panel - pa, pe - pa);
-            KR_FN(tile)(kc, a + (row - row0) * kc, rows, b + (q - qa) * NR * kc, cols, width, start, start_ld, c,
-                        out->ldc, relu);
+            const real *panel_b = b + (q - qa) * NR * kc;
+            const real *fetch = ahead_b ? ahead_b + NR * kc * (panel - pa) / (pe - pa) : panel_b;
+            KR_FN(tile)(kc, a + (row - row0) * kc, rows, panel_b, cols, width, start, start_ld, c, out->ldc, relu,
+                        fetch, ahead_b ? fetch_step : 0);
+          }
+        }
+        if (out->activate && block == out->last - 1) {
+          const int64_t col = qa * NR, cols = kr_min(qe * NR, n) - col, end = KR_FN(row_at)(j, pe);
+          for (int64_t row = row0; row < end; ++row) {
+            real *c = out->c + row * out->ldc + col;
+            out->activate(c, c, cols, NULL);
           }
         }
       }
@@ -306,7 +328,8 @@ static KR_FN(gemm_out) KR_FN(output)(const KR_FN(gemm_job) * j, int64_t batch) {
                            .last = j->p.blocks,
                            .bias = g->bias ? g->bias + batch * g->bias_batch : NULL,
                            .accumulate = g->accumulate,
-                           .relu = g->activation == GEMM_RELU,
+                           .relu = g->activation == ACTIVATION_RELU,
+                           .activate = KR_FN(activation_loop)(g->activation),
                            .c = g->c + batch * g->c_batch,
                            .ldc = g->ldc};
 }
@@ -361,6 +384,7 @@ static void KR_FN(sum_task)(void *arg, int64_t task, int worker) {
       if (out.relu) sum = v_select(v_lt(sum, v_zero()), v_zero(), sum);
       v_store_n(c + col, sum, lanes);
     }
+    if (out.activate) out.activate(c, c, n, NULL);
   }
 }
 

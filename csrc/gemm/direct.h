@@ -60,6 +60,8 @@ enum { DIRECT_WIDTH_F32 = DIRECT_NV * KR_F32_LANES, DIRECT_WIDTH_F64 = DIRECT_NV
     int64_t segments, rows, cols, x_at, g_at, x_step, g_step, ldc;                                                       \
     const outer_segment_##S *segment;                                                                                    \
     T *c;                                                                                                                \
+    const T *fetch; /* what is to be brought near meanwhile, fetch_step bytes for each step of k; or NULL */             \
+    int64_t fetch_step;                                                                                                  \
     int first; /* C starts as zeros, not as what it holds */                                                             \
   } outer_args_##S;                                                                                                      \
   void outer_tile_##S(const outer_args_##S *t);

@@ -69,8 +69,10 @@ void KR_FN(direct_tile)(const KR_FN(direct_args) * t) {
 
 /* ---- both operands by columns ------------------------------------------------------------------------------------ */
 
-/* rows and nv are constants; `edge`: the last vector of columns is not whole. */
-KR_INLINE void KR_FN(by_columns)(const KR_FN(outer_args) * t, const int rows, const int nv, const int edge) {
+/* rows, nv and the rest are constants; `edge`: the last vector of columns is not whole; `fetches`: t->fetch comes near, and
+ * the rows of x of the next tile, since few sets of L1 hold all steps where these are powers of two. */
+KR_INLINE void KR_FN(by_columns)(const KR_FN(outer_args) * t, const int rows, const int nv, const int edge,
+                                 const int fetches) {
   vreal acc[DIRECT_ROWS][DIRECT_NV];
   const int64_t rest = edge ? t->cols - (nv - 1) * V_LANES : V_LANES, x_step = t->x_step, g_step = t->g_step;
 #define COLUMNS(v) (edge && (v) == nv - 1 ? rest : V_LANES)
@@ -79,10 +81,16 @@ KR_INLINE void KR_FN(by_columns)(const KR_FN(outer_args) * t, const int rows, co
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < nv; ++v) acc[r][v] = t->first ? v_zero() : LOAD(t->c + r * t->ldc, v);
+  const char *fetch = (const char *)t->fetch;
   for (int64_t s = 0; s < t->segments; ++s) {
     const real *x = t->segment[s].x + t->x_at, *g = t->segment[s].g + t->g_at;
     for (int64_t i = t->segment[s].count; i > 0; --i, x += x_step, g += g_step) {
       vreal gv[DIRECT_NV];
+      if (fetches) {
+        __builtin_prefetch(fetch, 0, 2);
+        __builtin_prefetch(x + 2 * rows - 1, 0, 3);
+        fetch += t->fetch_step;
+      }
 #pragma GCC unroll 4
       for (int v = 0; v < nv; ++v) gv[v] = LOAD(g, v);
 #pragma GCC unroll 12
@@ -105,20 +113,22 @@ KR_INLINE void KR_FN(by_columns)(const KR_FN(outer_args) * t, const int rows, co
 #undef LOAD
 }
 
-#define TILE(rows, nv)                                                                                       \
-  static void KR_FN(outer_##rows##_##nv)(const KR_FN(outer_args) * t) { KR_FN(by_columns)(t, rows, nv, 0); } \
-  static void KR_FN(outer_##rows##_##nv##_edge)(const KR_FN(outer_args) * t) { KR_FN(by_columns)(t, rows, nv, 1); }
+#define TILE(rows, nv)                                                                                                 \
+  static void KR_FN(outer_##rows##_##nv)(const KR_FN(outer_args) * t) { KR_FN(by_columns)(t, rows, nv, 0, 0); }        \
+  static void KR_FN(outer_##rows##_##nv##_near)(const KR_FN(outer_args) * t) { KR_FN(by_columns)(t, rows, nv, 0, 1); } \
+  static void KR_FN(outer_##rows##_##nv##_edge)(const KR_FN(outer_args) * t) { KR_FN(by_columns)(t, rows, nv, 1, 0); }
 #define TILES(rows) OUTER_VECTORS(rows, TILE)
 OUTER_ROWS(TILES)
 #undef TILES
 #undef TILE
 
 void KR_FN(outer_tile)(const KR_FN(outer_args) * t) {
-#define TILE(rows, nv) KR_FN(outer_##rows##_##nv), KR_FN(outer_##rows##_##nv##_edge),
+#define TILE(rows, nv) KR_FN(outer_##rows##_##nv), KR_FN(outer_##rows##_##nv##_near), KR_FN(outer_##rows##_##nv##_edge),
 #define TILES(rows) {OUTER_VECTORS(rows, TILE)},
-  static void (*const tiles[DIRECT_ROWS][2 * DIRECT_NV])(const KR_FN(outer_args) *) = {OUTER_ROWS(TILES)};
+  static void (*const tiles[DIRECT_ROWS][3 * DIRECT_NV])(const KR_FN(outer_args) *) = {OUTER_ROWS(TILES)};
 #undef TILES
 #undef TILE
   const int64_t vectors = kr_ceil_div(t->cols, V_LANES);
-  tiles[t->rows - 1][2 * (vectors - 1) + (t->cols < vectors * V_LANES)](t);
+  const int kind = t->cols < vectors * V_LANES ? 2 : t->fetch != NULL;
+  tiles[t->rows - 1][3 * (vectors - 1) + kind](t);
 }

@@ -1,7 +1,7 @@
 /* Products of arrays: matmul, and contract for everything that einsum and tensordot need.
  *
  *   matmul     x1, x2[, bias] -> y     y[b] = activation(op(x1[b]) op(x2[b]) + bias)
- *     i[0], i[1]: whether op transposes x1, x2 (their last two dimensions, which exist); i[2]: a gemm_activation.
+ *     i[0], i[1]: whether op transposes x1, x2 (their last two dimensions, which exist); i[2]: an activation_code.
  *     Leading dimensions broadcast against each other as NumPy's do; bias has one value for each column.
  *
  *   contract   x1, x2 -> y             y[batch, m, n] = sum over k of x1[batch, m, k] * x2[batch, k, n]

@@ -53,30 +53,52 @@ static size_t KR_FN(product_scratch)(const product_shape *s, int threads) {
   return KR_FN(gemm_scratch)(s->batch.total, s->m.total, s->n.total, s->k.total, threads);
 }
 
+/* An activation on all of y, after a product that has no rows to apply it to on the way. */
+typedef struct {
+  real *y;
+  int64_t size;
+  activation_fn activate;
+} KR_FN(activation_job);
+
+enum { KR_FN(ACTIVATION_PIECE) = 4096 };
+
+static void KR_FN(activation_task)(void *arg, int64_t task, KR_UNUSED int worker) {
+  const KR_FN(activation_job) *j = arg;
+  real *y = j->y + task * KR_FN(ACTIVATION_PIECE);
+  j->activate(y, y, kr_min(KR_FN(ACTIVATION_PIECE), j->size - task * KR_FN(ACTIVATION_PIECE)), NULL);
+}
+
 static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real *bias, int activation) {
   skinny_plan p;
   if (plan_skinny(s, &p)) {
-    KR_FN(skinny)(c, s, &p, bias, activation == GEMM_RELU);
+    KR_FN(skinny)(c, s, &p, bias, activation == ACTIVATION_RELU);
+    KR_FN(activation_job)
+    j = {c->out[0].data, s->batch.total * s->m.total * s->n.total, KR_FN(activation_loop)(activation)};
+    if (j.activate) kr_parallel(c->threads, kr_ceil_div(j.size, KR_FN(ACTIVATION_PIECE)), KR_FN(activation_task), &j);
     return;
   }
   narrow_plan narrow;
   if (plan_narrow(s, &narrow)) {
-    KR_FN(narrow)(c, s, &narrow, bias, activation == GEMM_RELU);
+    KR_FN(narrow)(c, s, &narrow, bias, activation);
     return;
   }
   const KR_FN(product) j = {.s = *s, .x1 = c->in[0].data, .x2 = c->in[1].data};
-  const KR_FN(gemm_args) g = {.batch = s->batch.total,
-                              .m = s->m.total,
-                              .n = s->n.total,
-                              .k = s->k.total,
-                              .pack_a = KR_FN(product_pack_a),
-                              .pack_b = KR_FN(product_pack_b),
-                              .ctx = &j,
-                              .c = c->out[0].data,
-                              .ldc = s->n.total,
-                              .c_batch = s->m.total * s->n.total,
-                              .bias = bias,
-                              .activation = activation};
+  KR_FN(gemm_args)
+  g = {.batch = s->batch.total,
+       .m = s->m.total,
+       .n = s->n.total,
+       .k = s->k.total,
+       .pack_a = KR_FN(product_pack_a),
+       .pack_b = KR_FN(product_pack_b),
+       .ctx = &j,
+       .c = c->out[0].data,
+       .ldc = s->n.total,
+       .c_batch = s->m.total * s->n.total,
+       .bias = bias,
+       .activation = activation};
+  if (s->batch.total == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->k.b[0] == 1 && s->n.b[0] == s->k.total &&
+      s->k.total <= GEMM_MAX_KC)
+    g.near = j.x2;
   KR_FN(gemm)(&g, c->threads, c->scratch);
 }
 
@@ -98,6 +120,6 @@ static size_t KR_FN(contract_scratch)(const kr_call *c) {
 
 static kr_status KR_FN(contract)(const kr_call *c) {
   const product_shape s = contract_shape(c);
-  KR_FN(multiply)(c, &s, NULL, GEMM_LINEAR);
+  KR_FN(multiply)(c, &s, NULL, ACTIVATION_LINEAR);
   return KR_OK;
 }

@@ -13,7 +13,8 @@ enum {
   NARROW_MOST_K = 4096,
   NARROW_LEAST_M = 8,
   NARROW_WORK = 600000, /* flops that make a task: 4 to 8 us, to 1 or 2 for waking somebody */
-  NARROW_CELLS = 256,   /* k of a chunk by columns: its part of x2 stays in L1 */
+  NARROW_CELLS = 64,    /* k of a chunk by columns: its part of x2 stays in L1 */
+  NARROW_LEAST_K = 128, /* k of a part by columns at least */
   NARROW_PARTS = 16     /* sums over parts of k at most, */
 };
 #define NARROW_PARTIAL (1 << 20) /* which have so many elements in all at most */
@@ -22,6 +23,7 @@ typedef struct {
   int kind;
   int64_t batch, m, n, k, x1_step, x2_step; /* from one row (by columns: one k) to the next, in elements */
   int64_t tiles, tasks, parts;              /* tiles of rows, and tasks over them; over k */
+  int fetch;                                /* by columns: the next chunk is brought near while one is multiplied */
   int64_t batch_tasks;                      /* > 0: each task computes whole products */
 } narrow_plan;
 
@@ -46,9 +48,12 @@ static int plan_narrow(const product_shape *s, narrow_plan *p) {
     p->kind = NARROW_BY_COLUMNS;
     p->x1_step = s->k.a[0];
     p->x2_step = s->k.b[0];
-    if (p->tiles < 16 && p->batch == 1)
-      p->parts = kr_max(1, kr_min(kr_min(NARROW_PARTS, tasks / p->tasks),
-                                  kr_min(p->k / NARROW_CELLS, NARROW_PARTIAL / (p->m * p->n))));
+    p->fetch = p->x1_step == p->m && p->x2_step == p->n;
+    if (p->batch == 1) {
+      p->parts =
+          kr_max(1, kr_min(kr_min(NARROW_PARTS, tasks), kr_min(p->k / NARROW_LEAST_K, NARROW_PARTIAL / (p->m * p->n))));
+      p->tasks = kr_max(1, kr_min(tasks / p->parts, p->tiles / 4));
+    }
     return 1;
   }
   return 0;

@@ -9,6 +9,7 @@ typedef struct {
   real *y, *packed, *start, *partial;
   int64_t batch; /* the product in hand */
   int relu;
+  activation_fn activate; /* other activations, on rows that are done; or NULL */
 } KR_FN(narrow_job);
 
 static int64_t KR_FN(narrow_width)(int64_t cols) { return cols <= NARROW_WIDTH / 2 ? NARROW_WIDTH / 2 : NARROW_WIDTH; }
@@ -58,6 +59,7 @@ static void KR_FN(narrow_rows_task)(void *arg, int64_t task, KR_UNUSED int worke
       for (int64_t r = 0; r < t.rows; ++r) c[r] = y + (row + r) * p->n + col;
       KR_FN(direct_tile)(&t);
     }
+    if (j->activate) j->activate(y + row * p->n, y + row * p->n, t.rows * p->n, NULL);
   }
 }
 
@@ -74,28 +76,46 @@ static void KR_FN(narrow_columns_task)(void *arg, int64_t task, KR_UNUSED int wo
   KR_FN(outer_segment) segment;
   KR_FN(outer_args)
   t = {.segments = 1, .segment = &segment, .x_step = p->x1_step, .g_step = p->x2_step, .ldc = p->n};
+  const int64_t first = share * p->tiles / p->tasks, last = (share + 1) * p->tiles / p->tasks;
   for (int64_t k = from; k < to; k += NARROW_CELLS) {
     segment = (KR_FN(outer_segment)){x1 + k * p->x1_step, x2 + k * p->x2_step, kr_min(NARROW_CELLS, to - k)};
     t.first = k == from;
-    for (int64_t tile = share * p->tiles / p->tasks; tile < (share + 1) * p->tiles / p->tasks; ++tile) {
+    /* Meanwhile the next chunk comes near, x1's part of it first: a share with each tile. */
+    const int64_t next = k + NARROW_CELLS, ahead = p->fetch ? kr_min(NARROW_CELLS, to - next) : 0;
+    const int64_t tiles = (last - first) * kr_ceil_div(p->n, NARROW_WIDTH), x1_tiles = tiles * p->m / (p->m + p->n);
+    int64_t at = 0;
+    for (int64_t tile = first; tile < last; ++tile) {
       t.x_at = tile * p->m / p->tiles;
       t.rows = (tile + 1) * p->m / p->tiles - t.x_at;
-      for (t.g_at = 0; t.g_at < p->n; t.g_at += NARROW_WIDTH) {
+      for (t.g_at = 0; t.g_at < p->n; t.g_at += NARROW_WIDTH, ++at) {
         t.cols = kr_min(NARROW_WIDTH, p->n - t.g_at);
         t.c = c + t.x_at * p->n + t.g_at;
+        if (ahead > 0) {
+          const int of_x1 = at < x1_tiles;
+          const real *rows = of_x1 ? x1 + next * p->x1_step : x2 + next * p->x2_step;
+          const int64_t size = ahead * (of_x1 ? p->m : p->n), shares = of_x1 ? x1_tiles : tiles - x1_tiles;
+          t.fetch = rows + size * (of_x1 ? at : at - x1_tiles) / shares;
+          t.fetch_step = kr_ceil_div(size * (int64_t)sizeof(real), shares * segment.count);
+        }
         KR_FN(outer_tile)(&t);
       }
     }
+    t.fetch = NULL;
   }
 }
 
-/* Rows of y: the parts, in order, then the bias and the activation. */
-static void KR_FN(narrow_finish)(const KR_FN(narrow_job) * j) {
+/* Rows that one task finishes. */
+static int64_t KR_FN(narrow_rows_of)(int64_t n) { return kr_max(1, 4096 / n); }
+
+/* Some rows of y: the parts, in order, then the bias and the activation. */
+static void KR_FN(narrow_finish_task)(void *arg, int64_t task, KR_UNUSED int worker) {
+  const KR_FN(narrow_job) *j = arg;
   const narrow_plan *p = &j->p;
-  if (p->parts == 1 && !j->bias && !j->relu) return;
+  const int64_t step = KR_FN(narrow_rows_of)(p->n);
   real *y = j->y + j->batch * p->m * p->n;
   const real *sums = p->parts > 1 ? j->partial : y;
-  for (int64_t row = 0; row < p->m; ++row)
+  const int64_t first = task * step, end = kr_min(first + step, p->m);
+  for (int64_t row = first; row < end; ++row)
     for (int64_t col = 0; col < p->n; col += V_LANES) {
       const int64_t lanes = kr_min(V_LANES, p->n - col), at = row * p->n + col;
       vreal sum = v_load_n(sums + at, lanes);
@@ -104,6 +124,12 @@ static void KR_FN(narrow_finish)(const KR_FN(narrow_job) * j) {
       if (j->relu) sum = v_select(v_lt(sum, v_zero()), v_zero(), sum);
       v_store_n(y + at, sum, lanes);
     }
+  if (j->activate) j->activate(y + first * p->n, y + first * p->n, (end - first) * p->n, NULL);
+}
+
+static void KR_FN(narrow_finish)(KR_FN(narrow_job) * j, int threads) {
+  if (j->p.parts == 1 && !j->bias && !j->relu && !j->activate) return;
+  kr_parallel(threads, kr_ceil_div(j->p.m, KR_FN(narrow_rows_of)(j->p.n)), KR_FN(narrow_finish_task), j);
 }
 
 /* Some whole products, one after the other on this worker. */
@@ -115,7 +141,7 @@ static void KR_FN(narrow_batch_task)(void *arg, int64_t task, int worker) {
   for (j.batch = task * p->batch / p->batch_tasks; j.batch < last; ++j.batch)
     if (p->kind == NARROW_BY_COLUMNS) {
       KR_FN(narrow_columns_task)(&j, 0, worker);
-      KR_FN(narrow_finish)(&j);
+      KR_FN(narrow_finish)(&j, 1);
     } else {
       const int64_t pieces = kr_ceil_div(p->n, NARROW_WIDTH) * kr_ceil_div(p->k, GEMM_MAX_KC);
       for (int64_t piece = 0; piece < pieces; ++piece) KR_FN(narrow_pack_task)(&j, piece, worker);
@@ -124,7 +150,7 @@ static void KR_FN(narrow_batch_task)(void *arg, int64_t task, int worker) {
 }
 
 static void KR_FN(narrow)(const kr_call *call, const product_shape *s, const narrow_plan *p, const real *bias,
-                          int relu) {
+                          int activation) {
   KR_FN(narrow_job)
   j = {.p = *p,
        .product = {.s = *s, .x1 = call->in[0].data, .x2 = call->in[1].data},
@@ -132,7 +158,8 @@ static void KR_FN(narrow)(const kr_call *call, const product_shape *s, const nar
        .y = call->out[0].data,
        .start = call->scratch,
        .partial = call->scratch,
-       .relu = relu};
+       .relu = activation == ACTIVATION_RELU,
+       .activate = KR_FN(activation_loop)(activation)};
   const int64_t columns = kr_round_up(p->n, NARROW_WIDTH), panels = columns / NARROW_WIDTH;
   if (p->kind == NARROW_BY_ROWS) {
     j.packed = j.start + columns;
@@ -142,7 +169,7 @@ static void KR_FN(narrow)(const kr_call *call, const product_shape *s, const nar
     kr_parallel(call->threads, p->batch_tasks, KR_FN(narrow_batch_task), &j);
   } else if (p->kind == NARROW_BY_COLUMNS) {
     kr_parallel(call->threads, p->tasks * p->parts, KR_FN(narrow_columns_task), &j);
-    KR_FN(narrow_finish)(&j);
+    KR_FN(narrow_finish)(&j, call->threads);
   } else {
     const int64_t pieces = panels * kr_ceil_div(p->k, GEMM_MAX_KC);
     kr_parallel(p->tasks == 1 ? 1 : call->threads, pieces, KR_FN(narrow_pack_task), &j);

@@ -49,7 +49,7 @@ static void KR_FN(check_product)(const int64_t shape[4], int mode) {
                               .bias = mode == 1 ? bias : NULL,
                               .bias_batch = n,
                               .accumulate = mode == 2,
-                              .activation = mode == 1 ? GEMM_RELU : GEMM_LINEAR};
+                              .activation = mode == 1 ? ACTIVATION_RELU : ACTIVATION_LINEAR};
   for (int threads = 1; threads <= 3; threads += 2) {
     for (int64_t i = 0; i < m * ldc; ++i) c[i] = 5;
     const size_t bytes = KR_FN(gemm_scratch)(batch, m, n, k, threads);

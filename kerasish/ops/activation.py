@@ -93,7 +93,7 @@ relu_op = unary(
     saves="y",
     epilogue="relu",
 )
-relu6_op = unary("relu6", None, lambda ctx, g: _inside(ctx.inputs[0], 0.0, 6.0, g), saves="x")
+relu6_op = unary("relu6", None, lambda ctx, g: _inside(ctx.inputs[0], 0.0, 6.0, g), saves="x", epilogue="relu6")
 leaky_relu_op = unary(
     "leaky_relu",
     None,
@@ -115,16 +115,27 @@ selu_op = unary(
         greater(ctx.inputs[0], 0.0), g * _SELU_SCALE, g * (ctx.outputs[0] + _SELU_SCALE * _SELU_ALPHA)
     ),
     saves="x y",
+    epilogue="selu",
 )
-gelu_op = unary("gelu", None, _gelu_slope, saves="x")
-gelu_tanh_op = unary("gelu_tanh", None, _gelu_tanh_slope, saves="x")
-sigmoid_op = unary("sigmoid", None, lambda ctx, g: sigmoid_grad_op(g, ctx.outputs[0]), saves="y")
-log_sigmoid_op = unary("log_sigmoid", None, lambda ctx, g: g * sigmoid_op(-ctx.inputs[0]), saves="x")
-softplus_op = unary("softplus", None, lambda ctx, g: g * sigmoid_op(ctx.inputs[0]), saves="x")
-silu_op = unary("silu", None, _silu_slope, saves="x y")
-softsign_op = unary("softsign", None, lambda ctx, g: g / square(absolute(ctx.inputs[0]) + 1.0), saves="x")
-hard_sigmoid_op = unary("hard_sigmoid", None, lambda ctx, g: _inside(ctx.inputs[0], -3.0, 3.0, g * (1 / 6)), saves="x")
-mish_op = unary("mish", None, _mish_slope, saves="x")
+gelu_op = unary("gelu", None, _gelu_slope, saves="x", epilogue="gelu")
+gelu_tanh_op = unary("gelu_tanh", None, _gelu_tanh_slope, saves="x", epilogue="gelu_tanh")
+sigmoid_op = unary("sigmoid", None, lambda ctx, g: sigmoid_grad_op(g, ctx.outputs[0]), saves="y", epilogue="sigmoid")
+log_sigmoid_op = unary(
+    "log_sigmoid", None, lambda ctx, g: g * sigmoid_op(-ctx.inputs[0]), saves="x", epilogue="log_sigmoid"
+)
+softplus_op = unary("softplus", None, lambda ctx, g: g * sigmoid_op(ctx.inputs[0]), saves="x", epilogue="softplus")
+silu_op = unary("silu", None, _silu_slope, saves="x y", epilogue="silu")
+softsign_op = unary(
+    "softsign", None, lambda ctx, g: g / square(absolute(ctx.inputs[0]) + 1.0), saves="x", epilogue="softsign"
+)
+hard_sigmoid_op = unary(
+    "hard_sigmoid",
+    None,
+    lambda ctx, g: _inside(ctx.inputs[0], -3.0, 3.0, g * (1 / 6)),
+    saves="x",
+    epilogue="hard_sigmoid",
+)
+mish_op = unary("mish", None, _mish_slope, saves="x", epilogue="mish")
 
 
 def relu(x: Any) -> Any:

@@ -84,7 +84,7 @@ tanh_grad_op = binary(
     inputs="g y",
     saves="g y",
 )
-tanh_op = unary("tanh", np.tanh, lambda ctx, g: tanh_grad_op(g, ctx.outputs[0]), saves="y")
+tanh_op = unary("tanh", np.tanh, lambda ctx, g: tanh_grad_op(g, ctx.outputs[0]), saves="y", epilogue="tanh")
 
 arctan2_op = binary(
     "arctan2",

@@ -15,7 +15,7 @@ from ..engine.tensor import as_input, register_operators
 from .axes import as_int, as_ints, one_axis, some_axes
 from .cast import promote, unbroadcast
 from .diagonal import diagonal
-from .epilogue import EPILOGUES, epilogue_code
+from .epilogue import PRODUCT_EPILOGUES, epilogue_code
 from .join import concatenate, split
 from .math import multiply, negative, subtract
 from .reduce import sum as reduce_sum
@@ -119,7 +119,7 @@ matmul_op = define_op(
     saves="x1 x2",
     kind="anchor",
     flops=_matmul_work,
-    epilogue=EPILOGUES,
+    epilogue=PRODUCT_EPILOGUES,
 )
 
 matmul_bias_op = define_op(
@@ -131,7 +131,7 @@ matmul_bias_op = define_op(
     saves="x1 x2",
     kind="anchor",
     flops=_matmul_work,
-    epilogue=EPILOGUES,
+    epilogue=PRODUCT_EPILOGUES,
 )
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from kerasish._core import core
+from kerasish.ops.epilogue import PRODUCT_EPILOGUES
 
 LINEAR, RELU = 0, 1
 DTYPES = ("float32", "float64")
-# Rows and columns of the register tile by ISA; float64 has half the columns. Blocks of k have at most 512.
+# Rows and columns of the register tile by ISA; float64 has half the columns. Blocks of k have at most 1024.
 TILES = {"scalar": (4, 8), "neon": (6, 16), "avx2": (6, 16), "avx512": (14, 32)}
 # Products with few columns have tiles of their own, of other heights.
 NARROW_ROWS = {"scalar": 4, "neon": 6, "avx2": 6, "avx512": 12}
@@ -87,11 +88,24 @@ def test_few_columns(isa, dtype, transpose):
 def test_transposes_and_blocks(isa, dtype, transpose):
     ta, tb = transpose
     shapes = (
-        (33, 70, 40), (61, 37, 511), (40, 40, 513), (150, 600, 65), (700, 90, 64), (17, 19, 4200), (9, 10, 4096),
+        (33, 70, 40), (61, 37, 511), (40, 40, 513), (150, 140, 1030), (150, 600, 65), (700, 90, 64),
+        (17, 19, 4200), (9, 10, 4096),
     )  # fmt: skip
     for m, n, k in shapes:
         (x1, x2), a, b = operands(m, n, k, dtype, ta=ta, tb=tb)
         check(run("matmul", (x1, x2), (m, n), (ta, tb, LINEAR), isa), a, b)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_few_columns_and_a_long_sum(isa, dtype):
+    """Sums in parts, whose chunks may end anywhere, with one and several tasks for the rows of each."""
+    for m, k, n in ((64, 1153, 64), (61, 1100, 37), (256, 2100, 16), (300, 900, 10)):
+        (x1, x2), a, b = operands(m, n, k, dtype, ta=True)
+        bias = data((n,), dtype, 2)
+        results = [run("matmul", (x1, x2, bias), (m, n), (1, 0, RELU), isa, threads) for threads in (1, 2, 3, 8)]
+        check(results[0], a, b, bias, RELU)
+        assert all(np.array_equal(results[0], x) for x in results[1:])
 
 
 @pytest.mark.parametrize("isa", core.isas())
@@ -208,3 +222,22 @@ def test_same_bits_at_any_thread_count(isa):
         (x1, x2), _, _ = operands(m, n, k, "float32", (batch,), (batch,))
         results = {run("matmul", (x1, x2), (batch, m, n), (0, 0, 0), isa, t).tobytes() for t in (1, 2, 3, 8)}
         assert len(results) == 1, (batch, m, n, k)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_activations_have_the_bits_of_their_own_kernels(isa, dtype):
+    """In each engine: packed in blocks and in chunks of k, in batches, few columns by rows and by columns, few rows."""
+    shapes = (
+        ((), 150, 700, 1100, 0), ((), 40, 30, 4200, 0), ((40,), 20, 140, 30, 0), ((), 90, 30, 50, 0),
+        ((), 64, 20, 1100, 1), ((5,), 30, 20, 40, 1), ((), 2, 5000, 30, 0), ((), 1, 1, 7, 0),
+    )  # fmt: skip
+    for code, name in enumerate(PRODUCT_EPILOGUES[1:], start=2):
+        for batch, m, n, k, ta in shapes if name in ("tanh", "gelu") else shapes[3:5]:
+            (x1, x2), _, _ = operands(m, n, k, dtype, batch, batch, ta=bool(ta))
+            ins, out = (x1, x2, data((n,), dtype, 2)), (*batch, m, n)
+            y = run("matmul", ins, out, (ta, 0, LINEAR), isa)
+            want = np.empty_like(y)
+            core.run(core.find(name, dtype, isa), (y,), (want,), (), (), name)
+            for threads in (1, 3):
+                np.testing.assert_array_equal(run("matmul", ins, out, (ta, 0, code), isa, threads), want)

@@ -1,4 +1,4 @@
-"""The order of the calls: what may fail runs first, so that variables can then be written in place."""
+"""The order of the calls: what may fail runs before variables change, which can then be written in place."""
 
 from __future__ import annotations
 
@@ -20,11 +20,21 @@ def may_fail(call: Call) -> bool:
 
 
 def fallible_first(graph: Graph) -> None:
-    """Puts calls that may fail, and what they need, before all others; the order is else as captured."""
+    """Puts new values of variables, and what needs them, behind the last call that may fail; else the order stays.
+
+    The captured order is that of a backward pass: both gradients of a layer follow each other, while what they read is
+    in cache and before it must be kept any longer.  So nothing else moves.
+    """
     maker = {id(x): id(c) for c in graph.calls for x in c.outputs}
     first: set[int | None] = set()
     for call in reversed(graph.calls):
         if id(call) in first or may_fail(call):
             first.add(id(call))
             first.update(maker.get(id(x)) for x in call.inputs)
-    graph.calls = [c for c in graph.calls if id(c) in first] + [c for c in graph.calls if id(c) not in first]
+    cut = max((k + 1 for k, c in enumerate(graph.calls) if id(c) in first), default=0)
+    late = {maker.get(id(x.root)) for _, x in graph.updates} - first - {None}
+    for call in graph.calls[:cut]:
+        if id(call) not in first and any(maker.get(id(x)) in late for x in call.inputs):
+            late.add(id(call))
+    before, rest = graph.calls[:cut], graph.calls[cut:]
+    graph.calls = [c for c in before if id(c) not in late] + [c for c in before if id(c) in late] + rest

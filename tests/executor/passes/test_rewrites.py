@@ -21,6 +21,8 @@ from kerasish.executor.passes import (
 )
 from kerasish.executor.passes.constants import FOLD_BYTES
 from kerasish.executor.passes.schedule import may_fail
+from kerasish.ops.epilogue import PRODUCT_EPILOGUES
+from kerasish.ops.matmul import matmul_bias_op
 from tests.executor.compare import check_step, executable, f32, specs
 
 
@@ -274,7 +276,7 @@ def test_an_activation_moves_into_the_product():
     [
         (lambda x, w: _with_product(ops.matmul(x, w)), "the product is a result"),
         (lambda x, w: _used_twice(ops.matmul(x, w)), "the product is read by another call"),
-        (lambda x, w: ops.tanh(ops.matmul(x, w)), "no epilogue of a product"),
+        (lambda x, w: ops.exp(ops.matmul(x, w)), "no epilogue of a product"),
         (lambda x, w: ops.relu(ops.reshape(ops.matmul(x, w), (-1,))), "a view is between"),
         (lambda x, w: ops.relu(x) + 0 * ops.sum(w), "not behind a product"),
     ],
@@ -298,6 +300,36 @@ def test_only_one_of_two_activations_moves():
     graph = after(fuse_epilogues, step, f32(4, 3), f32(3, 2))
     assert names(graph) == ["matmul", "relu"]
     check_step(step, (f32(4, 3), f32(3, 2)))
+
+
+@pytest.mark.parametrize("name", PRODUCT_EPILOGUES)
+def test_products_compute_every_activation_on_the_way(name):
+    activation = get_op(name)
+
+    def step(x, w, b):
+        return activation(ops.matmul(x, w)), activation(matmul_bias_op(x, w, b, transpose_a=False, transpose_b=False))
+
+    args = f32(40, 30), f32(30, 150, seed=1), f32(150, seed=2)
+    graph = after(fuse_epilogues, step, *args)
+    assert names(graph) == ["matmul", "matmul_bias"]
+    assert {c.attrs["activation"] for c in graph.calls} == {name}
+    check_step(step, args)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_activations_whose_gradient_reads_their_output_are_fused_in_training_too(name):
+    layer = layers.Dense(5, activation=name)
+    layer(f32(4, 3))
+
+    def step(x):
+        with keras.GradientTape() as tape:
+            loss = ops.sum(layer(x) ** 2)
+        return tape.gradient(loss, layer.trainable_variables)
+
+    graph, _ = capture(step, specs((f32(4, 3),)))
+    run_passes(graph)
+    assert not any(name == c.op.name for call in graph.calls for c in call.body or [call])
+    check_step(step, (f32(4, 3),))
 
 
 @pytest.mark.parametrize("name", ["Conv1D", "Conv2D", "DepthwiseConv2D", "Dense"])
@@ -334,17 +366,34 @@ def test_every_result_gets_memory_of_its_own():
 # Order.
 
 
-def test_what_may_fail_comes_first_with_what_it_needs():
+def test_variables_change_behind_what_may_fail_and_nothing_else_moves():
+    v = keras.Variable(f32(5, 2))
+
     def step(x, i):
         a = ops.tanh(x)
-        b = ops.exp(x) * 2
-        return ops.sum(a), ops.take(b, i, axis=0)
+        v.assign(v + a)
+        b = ops.exp(v) * 2
+        c = ops.sin(x)
+        d = ops.take(c, i, axis=0)
+        return ops.sum(b), ops.cos(a), d
 
     graph = after(fallible_first, step, f32(5, 2), np.int32([1, 2]))
-    order = names(graph)
-    take = next(k for k, c in enumerate(graph.calls) if may_fail(c))
-    assert set(order[: take + 1]).isdisjoint({"tanh", "sum"}) and {"tanh", "sum"} <= set(order[take + 1 :])
-    assert not any(may_fail(c) for c in graph.calls[take + 1 :])
+    order = [name for name in names(graph) if name != "multiply"]
+    assert order == ["tanh", "sin", "gather", "add", "exp", "sum", "cos"]
+    assert [may_fail(c) for c in graph.calls].index(True) == 2
+    check_step(step, (f32(5, 2), np.int32([1, 2])), [v])
+
+
+def test_what_may_fail_takes_along_the_variables_that_it_needs():
+    v = keras.Variable(f32(5, 2))
+
+    def step(x, i):
+        v.assign(v + x)
+        return ops.take(ops.tanh(v), i, axis=0)
+
+    graph = after(fallible_first, step, f32(5, 2), np.int32([1, 2]))
+    assert names(graph) == ["add", "tanh", "gather"]
+    check_step(step, (f32(5, 2), np.int32([1, 2])), [v])
 
 
 def test_which_calls_may_fail():

@@ -330,6 +330,7 @@ def _others() -> Iterator[Case]:
                (0.0, 0.9, 0.999, 1e-7), 12.0 * n)  # fmt: skip
     yield Case("embedding", "20000x64", "gather", ((20000, 64), at), ((3200, 64),), (0, 0), (), 0, 20000,
                lambda t, i: t[i], lambda t, x, i: x[i.long()])  # fmt: skip
+    yield Case("embedding", "20000x64", "gather_grad", ((3200, 64), at), ((20000, 64),), (0, 0), (), 0, 20000)
     yield Case("random", "dropout 128x1600", "dropout", ((128, 1600), ((2,), "uint32")), ((128, 1600),), (), (0.5,),
                128 * 1600.0, 99, None, lambda t, x, s: t.nn.functional.dropout(x, 0.5))  # fmt: skip
 

@@ -3,6 +3,7 @@
  *   moments                 in x                                       out mean, var         i[0] axes, as bits
  *   batch_norm              in x, gamma, beta                          out y, mean, var      i[0] axis, i[1] whether y = max(y, 0)   f[0] eps
  *   batch_norm_grad         in x, gamma, mean, var, gy, gmean, gvar    out dx, dgamma, dbeta     likewise
+ *   batch_norm_relu_grad    in x, gamma, beta, mean, var, gy, gmean, gvar   out likewise: gy is the gradient of max(y, 0)
  *   batch_norm_inference    in x, mean, var, gamma, beta               out y                     likewise
  *
  * The moments have the dimensions that are kept.  gamma, beta, mean, var and their gradients are (channels), channels
@@ -33,7 +34,7 @@
 #include "batch_norm_body.h"
 #undef KR_REAL
 
-static size_t coefs_bytes(const norm_shape *s, size_t size) { return 4 * (size_t)(s->glue * s->channels) * size; }
+static size_t coefs_bytes(const norm_shape *s, size_t size) { return 6 * (size_t)(s->glue * s->channels) * size; }
 
 #define SCRATCH(width, real)                                                                  \
   static size_t moments_scratch_##width(const kr_call *c) {                                   \
@@ -61,6 +62,8 @@ KR_TABLE(batch_norm) = {{"moments", KR_F32, moments_kernel_f32, moments_scratch_
                         {"batch_norm", KR_F64, batch_norm_kernel_f64, batch_norm_scratch_f64},
                         {"batch_norm_grad", KR_F32, batch_norm_grad_kernel_f32, grad_scratch_f32},
                         {"batch_norm_grad", KR_F64, batch_norm_grad_kernel_f64, grad_scratch_f64},
+                        {"batch_norm_relu_grad", KR_F32, batch_norm_relu_grad_kernel_f32, grad_scratch_f32},
+                        {"batch_norm_relu_grad", KR_F64, batch_norm_relu_grad_kernel_f64, grad_scratch_f64},
                         {"batch_norm_inference", KR_F32, batch_norm_inference_kernel_f32, inference_scratch_f32},
                         {"batch_norm_inference", KR_F64, batch_norm_inference_kernel_f64, inference_scratch_f64},
                         KR_TABLE_END};

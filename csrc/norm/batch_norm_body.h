@@ -1,15 +1,16 @@
 /* Batch normalisation for one width of real: statistics by stats_body.h, then one pass with coefficients per channel.
  */
 
-/* Coefficients of each channel, each repeated over the glued rows: out = a g + b (x - mean) + c. */
+/* Coefficients of each channel, each repeated over the glued rows: out = a g + b (x - mean) + c.  Where a gate stands
+ * before the gradient, g counts where scale (x - mean) + beta is positive. */
 typedef struct {
-  real *mean, *a, *b, *c;
+  real *mean, *a, *b, *c, *scale, *beta;
 } KR_FN(coefs);
 
 static KR_FN(coefs) KR_FN(coefs_at)(const norm_shape *s, void *scratch) {
   int64_t n = s->glue * s->channels;
   real *p = scratch;
-  return (KR_FN(coefs)){p, p + n, p + 2 * n, p + 3 * n};
+  return (KR_FN(coefs)){p, p + n, p + 2 * n, p + 3 * n, p + 4 * n, p + 5 * n};
 }
 
 static void KR_FN(coefs_repeat)(const norm_shape *s, real *p) {
@@ -22,18 +23,30 @@ typedef struct {
   norm_shape s;
   KR_FN(coefs) k;
   real *sum_g, *sum_gd;
-  int relu;
+  int relu, gated;
 } KR_FN(channel_job);
 
 /* max(v, 0), and v where it is NaN: as the elementwise kernel has it. */
 KR_INLINE vreal KR_FN(positive)(vreal v) { return v_select(v_lt(v, v_zero()), v_zero(), v); }
 
-KR_INLINE void KR_FN(affine_row)(const real *x, const real *g, int64_t n, const KR_FN(coefs) * k, int relu, real *y) {
+/* g behind a rectifier of v: as the elementwise kernel relu_grad has it. */
+KR_INLINE vreal KR_FN(through_gate)(vreal g, vreal v) {
+  const vmask odd = v_isnan(v);
+  const vreal open = v_select(v_gt(v, v_zero()), g, v_zero());
+  return __builtin_expect(m_any(odd), 0) ? v_select(odd, v_mul(g, v), open) : open;
+}
+
+KR_INLINE void KR_FN(affine_row)(const real *x, const real *g, int64_t n, const KR_FN(coefs) * k, int relu, int gated,
+                                 real *y) {
   for (int64_t j = 0; j < n; j += V_LANES) {
     int64_t w = n - j;
     vreal d = v_sub(KR_FN(ld)(x + j, w), KR_FN(ld)(k->mean + j, w));
     vreal v = v_fma(d, KR_FN(ld)(k->b + j, w), KR_FN(ld)(k->c + j, w));
-    if (g) v = v_fma(KR_FN(ld)(g + j, w), KR_FN(ld)(k->a + j, w), v);
+    if (g) {
+      vreal gj = KR_FN(ld)(g + j, w);
+      if (gated) gj = KR_FN(through_gate)(gj, v_fma(d, KR_FN(ld)(k->scale + j, w), KR_FN(ld)(k->beta + j, w)));
+      v = v_fma(gj, KR_FN(ld)(k->a + j, w), v);
+    }
     if (relu) v = KR_FN(positive)(v);
     KR_FN(st)(y + j, v, w);
   }
@@ -47,9 +60,10 @@ static void KR_FN(affine_task)(void *arg, int64_t task, int worker) {
     int64_t row = s->glue * s->channels, total = s->outer * s->channels, step = kr_max(1, WORK / row) * row;
     for (int64_t e = task * step; e < kr_min(total, (task + 1) * step); e += row) {
       int64_t n = kr_min(row, total - e);
-      if (j->g) KR_FN(affine_row)(j->x + e, j->g + e, n, &j->k, 0, j->y + e);
-      else if (j->relu) KR_FN(affine_row)(j->x + e, NULL, n, &j->k, 1, j->y + e);
-      else KR_FN(affine_row)(j->x + e, NULL, n, &j->k, 0, j->y + e);
+      if (j->gated) KR_FN(affine_row)(j->x + e, j->g + e, n, &j->k, 0, 1, j->y + e);
+      else if (j->g) KR_FN(affine_row)(j->x + e, j->g + e, n, &j->k, 0, 0, j->y + e);
+      else if (j->relu) KR_FN(affine_row)(j->x + e, NULL, n, &j->k, 1, 0, j->y + e);
+      else KR_FN(affine_row)(j->x + e, NULL, n, &j->k, 0, 0, j->y + e);
     }
     return;
   }
@@ -57,9 +71,14 @@ static void KR_FN(affine_task)(void *arg, int64_t task, int worker) {
   for (int64_t l = task * step; l < kr_min(s->outer * s->channels, (task + 1) * step); ++l) {
     int64_t c = l % s->channels;
     vreal mean = v_set1(j->k.mean[c]), a = v_set1(j->k.a[c]), b = v_set1(j->k.b[c]), shift = v_set1(j->k.c[c]);
+    vreal scale = v_set1(j->gated ? j->k.scale[c] : 0), beta = v_set1(j->gated ? j->k.beta[c] : 0);
     for (int64_t q = l * s->inner, end = q + s->inner; q < end; q += V_LANES) {
-      vreal v = v_fma(v_sub(KR_FN(ld)(j->x + q, end - q), mean), b, shift);
-      if (j->g) v = v_fma(KR_FN(ld)(j->g + q, end - q), a, v);
+      vreal d = v_sub(KR_FN(ld)(j->x + q, end - q), mean), v = v_fma(d, b, shift);
+      if (j->g) {
+        vreal g = KR_FN(ld)(j->g + q, end - q);
+        if (j->gated) g = KR_FN(through_gate)(g, v_fma(d, scale, beta));
+        v = v_fma(g, a, v);
+      }
       if (j->relu) v = KR_FN(positive)(v);
       KR_FN(st)(j->y + q, v, end - q);
     }
@@ -114,20 +133,22 @@ static kr_status KR_FN(batch_norm_inference_kernel)(const kr_call *c) {
   return KR_OK;
 }
 
-/* Sums of g and of g (x - mean) over n rows of m columns, four rows at a time. */
-KR_INLINE void KR_FN(product_columns)(const real *x, const real *g, int64_t n, int64_t s, int64_t m, const real *mean,
-                                      real *sum_g, real *sum_gd) {
+/* Sums of g and of g (x - mean) over n rows of m columns, four rows at a time; k: the coefficients from there on. */
+KR_INLINE void KR_FN(product_columns)(const real *x, const real *g, int64_t n, int64_t s, int64_t m,
+                                      const KR_FN(coefs) * k, int gated, real *sum_g, real *sum_gd) {
   for (int64_t r = 0; r < n; r += 4) {
     int64_t left = kr_min(4, n - r);
     for (int64_t j = 0; j < m; j += V_LANES) {
       int64_t w = m - j;
-      vreal mu = KR_FN(ld)(mean + j, w), a = v_zero(), b = v_zero();
-#define ADD_ROWS(rows, LOAD)              \
-  for (int q = 0; q < (rows); ++q) {      \
-    int64_t at = (r + q) * s + j;         \
-    vreal gq = LOAD(g);                   \
-    a = v_add(a, gq);                     \
-    b = v_fma(gq, v_sub(LOAD(x), mu), b); \
+      vreal mu = KR_FN(ld)(k->mean + j, w), a = v_zero(), b = v_zero(), scale = v_zero(), beta = v_zero();
+      if (gated) scale = KR_FN(ld)(k->scale + j, w), beta = KR_FN(ld)(k->beta + j, w);
+#define ADD_ROWS(rows, LOAD)                                        \
+  for (int q = 0; q < (rows); ++q) {                                \
+    int64_t at = (r + q) * s + j;                                   \
+    vreal gq = LOAD(g), d = v_sub(LOAD(x), mu);                     \
+    if (gated) gq = KR_FN(through_gate)(gq, v_fma(d, scale, beta)); \
+    a = v_add(a, gq);                                               \
+    b = v_fma(gq, d, b);                                            \
   }
 #define WHOLE(p) v_load(p + at)
 #define PART(p) KR_FN(ld)(p + at, w)
@@ -143,6 +164,13 @@ KR_INLINE void KR_FN(product_columns)(const real *x, const real *g, int64_t n, i
       KR_FN(st)(sum_gd + j, r ? v_add(KR_FN(ld)(sum_gd + j, w), b) : b, w);
     }
   }
+}
+
+static void KR_FN(product_rows)(const KR_FN(channel_job) * j, int64_t from, int64_t n, int64_t s, int64_t m, int64_t c,
+                                real *sum_g, real *sum_gd) {
+  const KR_FN(coefs) k = {.mean = j->k.mean + c, .scale = j->k.scale + c, .beta = j->k.beta + c};
+  if (j->gated) KR_FN(product_columns)(j->x + from, j->g + from, n, s, m, &k, 1, sum_g, sum_gd);
+  else KR_FN(product_columns)(j->x + from, j->g + from, n, s, m, &k, 0, sum_g, sum_gd);
 }
 
 /* out_j = sum over the parts, in order, of p[part * stride + j]; in double. */
@@ -162,18 +190,14 @@ static void KR_FN(product_task)(void *arg, int64_t task, int worker) {
     int64_t c = task % s->tiles * TILE, chunk = task / s->tiles, from = chunk * s->chunk;
     int64_t n = kr_min(s->chunk, s->outer - from), m = kr_min(TILE, s->channels - c), at = from * s->channels + c;
     real *sum_g = j->sums + chunk * 2 * s->channels + c, *sum_gd = sum_g + s->channels;
-    const real *x = j->x + at, *g = j->g + at, *mean = j->k.mean + c;
     if (s->glue == 1 || n < 4 * s->glue) {
-      KR_FN(product_columns)(x, g, n, s->channels, m, mean, sum_g, sum_gd);
+      KR_FN(product_rows)(j, at, n, s->channels, m, c, sum_g, sum_gd);
       return;
     }
     int64_t rows = n / s->glue, rest = n - rows * s->glue, width = s->glue * m;
     real KR_ALIGNED part_g[3 * GLUE], part_gd[3 * GLUE];
-    KR_FN(product_columns)(x, g, rows, width, width, mean, part_g, part_gd);
-    if (rest) {
-      int64_t skip = rows * width;
-      KR_FN(product_columns)(x + skip, g + skip, rest, m, m, mean, part_g + width, part_gd + width);
-    }
+    KR_FN(product_rows)(j, at, rows, width, width, c, part_g, part_gd);
+    if (rest) KR_FN(product_rows)(j, at + rows * width, rest, m, m, c, part_g + width, part_gd + width);
     KR_FN(add_parts)(part_g, s->glue + (rest > 0), m, m, sum_g);
     KR_FN(add_parts)(part_gd, s->glue + (rest > 0), m, m, sum_gd);
     return;
@@ -184,12 +208,15 @@ static void KR_FN(product_task)(void *arg, int64_t task, int worker) {
     int64_t from = line * s->inner + segment * s->chunk, n = kr_min(s->chunk, s->inner - segment * s->chunk);
     int64_t to = (line / s->channels * s->segments + segment) * 2 * s->channels + c;
     vreal mean = v_set1(j->k.mean[c]), a = v_zero(), b = v_zero();
+    vreal scale = v_set1(j->k.scale[c]), beta = v_set1(j->k.beta[c]);
     for (int64_t block = 0; block < n; block += 32 * V_LANES) {
       vreal pa = v_zero(), pb = v_zero();
       for (int64_t q = block; q < kr_min(n, block + 32 * V_LANES); q += V_LANES) {
-        vreal g = KR_FN(ld)(j->g + from + q, n - q);
+        vreal g = KR_FN(ld)(j->g + from + q, n - q), d = v_sub(KR_FN(ld)(j->x + from + q, n - q), mean);
+        if (j->gated) g = KR_FN(through_gate)(g, v_fma(d, scale, beta));
+        g = KR_FN(keep)(g, n - q); /* a mean that is NaN opens the gate past n */
         pa = v_add(pa, g);
-        pb = v_fma(g, v_sub(KR_FN(ld)(j->x + from + q, n - q), mean), pb);
+        pb = v_fma(g, d, pb);
       }
       a = v_add(a, pa);
       b = v_add(b, pb);
@@ -208,23 +235,31 @@ static void KR_FN(product_merge_task)(void *arg, int64_t task, int worker) {
   KR_FN(add_parts)(j->sums + s->channels + c, s->parts, 2 * s->channels, m, j->sum_gd + c);
 }
 
-static kr_status KR_FN(batch_norm_grad_kernel)(const kr_call *c) {
+/* gated: in[2] is beta, and g stands behind a rectifier. */
+KR_INLINE kr_status KR_FN(backward)(const kr_call *c, int gated) {
   norm_shape s = norm_shape_of(c, ~(1ll << c->i[0]));
-  const real *gamma = c->in[1].data, *mean = c->in[2].data, *var = c->in[3].data;
-  const real *g_mean = c->in[5].data, *g_var = c->in[6].data;
+  const kr_array *in = c->in + gated;
+  const real *gamma = c->in[1].data, *mean = in[2].data, *var = in[3].data;
+  const real *g_mean = in[5].data, *g_var = in[6].data;
   real *dgamma = c->out[1].data, *dbeta = c->out[2].data, count = (real)(s.outer * s.inner);
   if (kr_size(&c->in[0]) == 0) {
     memset(dgamma, 0, (size_t)s.channels * sizeof(real));
     memset(dbeta, 0, (size_t)s.channels * sizeof(real));
     return KR_OK;
   }
-  KR_FN(channel_job) j = {.x = c->in[0].data, .g = c->in[4].data, .y = c->out[0].data, .s = s};
+  KR_FN(channel_job) j = {.x = c->in[0].data, .g = in[4].data, .y = c->out[0].data, .s = s, .gated = gated};
   j.sums = c->scratch;
   j.k = KR_FN(coefs_at)(&s, (char *)c->scratch + 2 * s.parts * s.channels * (int64_t)sizeof(real));
   j.sum_g = dbeta;
   j.sum_gd = dgamma; /* becomes the gradient of gamma below */
   memcpy(j.k.mean, mean, (size_t)s.channels * sizeof(real));
+  for (int64_t q = 0; q < s.channels; ++q) {
+    j.k.scale[q] = gated ? gamma[q] * KR_FN(rsigma)(var[q], c->f[0]) : 0;
+    j.k.beta[q] = gated ? ((const real *)c->in[2].data)[q] : 0;
+  }
   KR_FN(coefs_repeat)(&s, j.k.mean);
+  KR_FN(coefs_repeat)(&s, j.k.scale);
+  KR_FN(coefs_repeat)(&s, j.k.beta);
   kr_parallel(c->threads, s.stats_tasks, KR_FN(product_task), &j);
   kr_parallel(c->threads, s.tiles, KR_FN(product_merge_task), &j);
   for (int64_t q = 0; q < s.channels; ++q) {
@@ -237,3 +272,6 @@ static kr_status KR_FN(batch_norm_grad_kernel)(const kr_call *c) {
   KR_FN(affine)(c->threads, &j);
   return KR_OK;
 }
+
+static kr_status KR_FN(batch_norm_grad_kernel)(const kr_call *c) { return KR_FN(backward)(c, 0); }
+static kr_status KR_FN(batch_norm_relu_grad_kernel)(const kr_call *c) { return KR_FN(backward)(c, 1); }

@@ -156,6 +156,9 @@ def define_op(
             the first output once more, bit for bit, from these inputs and the other outputs, and is cheap.
         traits: facts that passes of the executor use:
             "gate": (a, b): the output is input a, or 0 where input b (of the same shape) fails a test by itself.
+            "takes gate": (g, join): input g may stand behind a gate, which the call then applies on the way:
+                join(inputs, attributes, name of the gate's op, its input a, call that made its input b) -> (op, its
+                inputs, its attributes), or None where that is not the gate.
             "chooses": (a, y, place): output y holds elements of input a, named by output place.
             "in chunks": (first op, rest op, divided, when(spec, attributes)): a reduction that is the rest op, over the
                 first dimension, of what the first op gives, to the same bits (and divided by the number of elements).

@@ -83,6 +83,20 @@ def _batch_grad(ctx: Any, g: Any, g_mean: Any, g_var: Any) -> tuple:
     return batch_norm_grad_op(x, gamma, mean, var, g, g_mean, g_var, **ctx.attrs)
 
 
+def _batch_relu_grad_infer(x, gamma, beta, mean, var, g, g_mean, g_var, axis, epsilon):
+    return x, gamma, gamma
+
+
+def _join_gate(inputs: tuple, attrs: dict, gate: str, g: Any, maker: Any) -> tuple | None:
+    """The gradient that also goes through the rectifier behind the normalization, where it is that."""
+    x, gamma, mean, var, _, g_mean, g_var = inputs
+    if gate != "relu_grad" or maker.op is not batch_norm_op or maker.attrs != {**attrs, "activation": "relu"}:
+        return None
+    if any(a is not b for a, b in zip((x, gamma, mean, var), (*maker.inputs[:2], *maker.outputs[1:]))):
+        return None
+    return batch_norm_relu_grad_op, (x, gamma, maker.inputs[2], mean, var, g, g_mean, g_var), attrs
+
+
 def _batch_grad_grad(ctx: Any, hx: Any, h_gamma: Any, h_beta: Any) -> tuple:
     """Derivatives of L = sum hx dx + sum h_gamma dgamma + sum h_beta dbeta, mean and var standing for themselves.
 
@@ -148,6 +162,17 @@ batch_norm_grad_op = define_op(
     grad=_batch_grad_grad,
     saves="x gamma mean var g g_var",
     inplace=((0, 0), (4, 0)),
+    traits={"takes gate": (4, _join_gate)},
+)
+# Of max(y, 0), g being its gradient.  Compiled steps make it of the two gradients; it needs none itself.
+batch_norm_relu_grad_op = define_op(
+    "batch_norm_relu_grad",
+    inputs="x gamma beta mean var g g_mean g_var",
+    outputs="dx dgamma dbeta",
+    infer=_batch_relu_grad_infer,
+    kernel=C("batch_norm_relu_grad", **_axis_and_eps()),
+    grad=None,
+    inplace=((0, 0), (5, 0)),
 )
 batch_norm_inference_op = define_op(
     "batch_norm_inference",

@@ -186,6 +186,25 @@ def test_layer_and_rms_norm(name, dtype, isa):
 
 
 @pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_batch_norm_relu_grad_is_the_gradient_behind_a_rectifier(dtype, isa):
+    for shape, axis in BATCH:
+        c = shape[axis]
+        x, g = values(shape, dtype, scale=2, shift=3), values(shape, dtype, seed=4)
+        gamma, beta, g_mean, g_var = (values((c,), dtype, seed=s) for s in (1, 2, 5, 6))
+        more = {"isa": isa}
+        for beta[:1] in (0, np.nan):
+            spec = [(shape, dtype), ((c,), dtype), ((c,), dtype)]
+            y, mean, var = run("batch_norm", (x, gamma, beta), spec, (axis, 1), (EPS,), **more)
+            cut = run("relu_grad", (g, y), spec[:1], **more)[0]
+            want = run("batch_norm_grad", (x, gamma, mean, var, cut, g_mean, g_var), spec, (axis,), (EPS,), **more)
+            ins = (x, gamma, beta, mean, var, g, g_mean, g_var)
+            got = run("batch_norm_relu_grad", ins, spec, (axis,), (EPS,), **more)
+            for a, b in zip(got, want):
+                np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_same_bits_at_any_thread_count(isa):
     for shape, axis in (((900, 70), 1), ((30, 9, 500), 1), ((60, 30, 30, 3), 3)):
         x, g = values(shape, "float32", shift=2), values(shape, "float32", seed=1)
@@ -194,6 +213,7 @@ def test_same_bits_at_any_thread_count(isa):
         spec = [(shape, "float32"), ((c,), "float32"), ((c,), "float32")]
         same_bits_at_any_thread_count("batch_norm", (x, v, v), spec, (axis,), (EPS,), isa=isa)
         same_bits_at_any_thread_count("batch_norm_grad", (x, v, v, v, g, v, v), spec, (axis,), (EPS,), isa=isa)
+        same_bits_at_any_thread_count("batch_norm_relu_grad", (x, v, v, v, v, g, v, v), spec, (axis,), (EPS,), isa=isa)
     x, g, v = values((900, 70), "float32"), values((900, 70), "float32", seed=1), np.ones(70, "float32")
     spec = [((900, 70), "float32"), ((70,), "float32"), ((70,), "float32")]
     same_bits_at_any_thread_count("layer_norm", (x, v, v), spec[:1], (1,), (EPS,), isa=isa)

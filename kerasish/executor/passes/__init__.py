@@ -10,7 +10,7 @@ from .constants import fold_constants
 from .cse import share_common_calls
 from .dead import drop_dead_calls
 from .epilogue import fuse_epilogues
-from .gates import open_gates_early
+from .gates import join_gates, open_gates_early
 from .layout import cancel_moves
 from .normalization import split_normalizations
 from .own import own_results
@@ -30,6 +30,7 @@ PASSES: tuple[Callable[[Graph], None], ...] = (
     share_common_calls,
     open_gates_early,
     fuse_epilogues,
+    join_gates,
     drop_dead_calls,
     recompute_cheap_values,
     own_results,

@@ -1,8 +1,11 @@
-"""Gates: a gradient is cut to zero before it is routed to a larger array, not after.
+"""Gates: a gradient is cut to zero before it is routed to a larger array, not after, or by the call that reads it.
 
 After `pool(relu(x))`, the gradient passes through the pooling, which routes each element to the place of a maximum, and
 then through relu, which looks at every element of the large array. The maximum is the element it is routed to, so the
 test may as well be made on the small arrays; no result changes.
+
+After `relu(batch_norm(x))`, the gradient of the normalization reads x, and can tell from it where the rectifier is open:
+then the array behind the gate is neither written nor read.
 """
 
 from __future__ import annotations
@@ -54,3 +57,28 @@ def _chosen(call: Call) -> tuple[Call, Value] | None:
         return None
     chosen = chooser.outputs[values]
     return (route, chosen) if chosen.spec == route.inputs[g].spec else None
+
+
+def join_gates(graph: Graph) -> None:
+    """Gives gates to the calls behind them that declare `takes gate`, where nobody else reads what they let through."""
+    uses = graph.uses()
+    results = {id(x) for x in graph.results()}
+    substitutes: dict[int, Value] = {}
+    for k, call in enumerate(graph.calls):
+        if "takes gate" not in call.op.traits or call.plan.kernel is None:
+            continue
+        at, join = call.op.traits["takes gate"]
+        g = call.inputs[at]
+        gate = g.call
+        if gate is None or "gate" not in gate.op.traits or len(uses[id(g)]) > 1 or id(g) in results:
+            continue
+        a, b = gate.op.traits["gate"]
+        seen = gate.inputs[b]
+        if seen.call is None or seen.position != 0:
+            continue
+        found = join(tuple(call.inputs), call.attrs, gate.op.name, gate.inputs[a], seen.call)
+        if found is not None:
+            op, inputs, attrs = found
+            graph.calls[k] = joined = call_of(op, list(inputs), attrs, call.layer)
+            substitutes.update({id(x): y for x, y in zip(call.outputs, joined.outputs)})
+    graph.replace(substitutes)

@@ -33,6 +33,11 @@ def batch_norm_grad(x, gamma, mean, var, g, g_mean, g_var, axis, epsilon):
     return dx + along(g_mean, x, axis) / n + 2 * d * along(g_var, x, axis) / n, dgamma, dbeta
 
 
+def batch_norm_relu_grad(x, gamma, beta, mean, var, g, g_mean, g_var, axis, epsilon):
+    open_ = inference(x, mean, var, gamma, beta, axis, epsilon) > 0
+    return batch_norm_grad(x, gamma, mean, var, g * open_, g_mean, g_var, axis, epsilon)
+
+
 def lines(x, start, epsilon, centred):
     axes = tuple(range(start, x.ndim))
     d = x - x.mean(axes, keepdims=True) * centred
@@ -71,6 +76,7 @@ for shape, axis in BATCH:
     SAMPLES += [
         Sample("batch_norm", (x, gamma, beta), at, batch_norm),
         Sample("batch_norm_grad", (x, gamma, mean, var, g, g_mean, g_var), at, batch_norm_grad),
+        Sample("batch_norm_relu_grad", (x, gamma, beta, mean, var, g, g_mean, g_var), at, batch_norm_relu_grad),
         Sample("batch_norm_inference", (x, mean, var, gamma, beta), at, inference),
     ]
 for shape, start in [((4, 5), 1), ((5,), 0), ((2, 3, 4), 1), ((2, 3, 4), 2), ((0, 3), 1), ((3, 17), 1), ((2, 40), 1)]:

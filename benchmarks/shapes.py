@@ -268,8 +268,8 @@ def _norms() -> Iterator[Case]:
                    lambda t, x, g, b: t.nn.functional.batch_norm(x, None, None, g, b, True), 4 * n)  # fmt: skip
         yield Case("batch_norm", name, "batch_norm_grad", (x, v, v, v, x, v, v), (x, v, v), (1,), (1e-3,), 9 * n,
                    again=8 * n)  # fmt: skip
-        yield Case("batch_norm", name, "batch_norm_relu_grad", (x, v, v, v, v, x, v, v), (x, v, v), (1,), (1e-3,), 12 * n,
-                   again=8 * n)  # fmt: skip
+        yield Case("batch_norm", name, "batch_norm_relu_grad", (x, v, v, v, v, x, v, v), (x, v, v), (1,), (1e-3,),
+                   12 * n, again=8 * n)  # fmt: skip
         yield Case("batch_norm", name, "batch_norm_inference", (x, v, v, v, v), (x,), (1,), (1e-3,), 3 * n)
     for name, rows, c in ROWS:
         x, v, n = (rows, c), (c,), rows * c

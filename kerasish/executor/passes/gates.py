@@ -4,8 +4,8 @@ After `pool(relu(x))`, the gradient passes through the pooling, which routes eac
 then through relu, which looks at every element of the large array. The maximum is the element it is routed to, so the
 test may as well be made on the small arrays; no result changes.
 
-After `relu(batch_norm(x))`, the gradient of the normalization reads x, and can tell from it where the rectifier is open:
-then the array behind the gate is neither written nor read.
+After `relu(batch_norm(x))`, the gradient of the normalization reads x, and can tell from it where the rectifier is
+open: then the array behind the gate is neither written nor read.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-# The developer's commands: make build, check, test, bench, asan, neon, neon-kernels, kill, fuzz, exchange.
+# The developer's commands: make build, check, test, bench, asan, valgrind, neon, neon-kernels, kill, fuzz, exchange.
 PYTHON ?= python
 CC ?= gcc
 CROSS ?= aarch64-linux-gnu
 C_SOURCES = $(wildcard csrc/*.h csrc/*/*.c csrc/*/*.h)
 
-.PHONY: build check test bench asan neon neon-kernels kill fuzz exchange clean
+.PHONY: build check test bench asan valgrind neon neon-kernels kill fuzz exchange clean
 
 build:
 	$(PYTHON) setup.py -q build_ext --inplace
@@ -33,6 +33,12 @@ asan:
 	cd build/asan-tree && PYTHONPATH=. ASAN_OPTIONS=detect_leaks=0 \
 	  LD_PRELOAD=$$($(lastword $(CC)) -print-file-name=libasan.so) $(PYTHON) -m pytest $(PYTEST_FLAGS) \
 	  tests/kernels tests/executor/test_program.py
+
+# The C tests under valgrind's memcheck, five minutes; it knows no AVX-512.
+valgrind:
+	@command -v valgrind >/dev/null || { echo "make valgrind needs valgrind: apt-get install valgrind"; exit 1; }
+	KERASISH_TEST_ISAS="scalar avx2" KERASISH_RUNNER="valgrind -q --error-exitcode=9" \
+	  $(PYTHON) csrc/build.py --out build/core --tests
 
 # The C tests for 64-bit ARM, under emulation.
 neon:

@@ -268,6 +268,8 @@ def _norms() -> Iterator[Case]:
                    lambda t, x, g, b: t.nn.functional.batch_norm(x, None, None, g, b, True), 4 * n)  # fmt: skip
         yield Case("batch_norm", name, "batch_norm_grad", (x, v, v, v, x, v, v), (x, v, v), (1,), (1e-3,), 9 * n,
                    again=8 * n)  # fmt: skip
+        yield Case("batch_norm", f"{name} behind relu", "batch_norm_grad", (x, v, v, v, x, v, v, v), (x, v, v), (1,),
+                   (1e-3,), 12 * n, again=8 * n)  # fmt: skip
         yield Case("batch_norm", name, "batch_norm_inference", (x, v, v, v, v), (x,), (1,), (1e-3,), 3 * n)
     for name, rows, c in ROWS:
         x, v, n = (rows, c), (c,), rows * c
@@ -330,6 +332,7 @@ def _others() -> Iterator[Case]:
                (0.0, 0.9, 0.999, 1e-7), 12.0 * n)  # fmt: skip
     yield Case("embedding", "20000x64", "gather", ((20000, 64), at), ((3200, 64),), (0, 0), (), 0, 20000,
                lambda t, i: t[i], lambda t, x, i: x[i.long()])  # fmt: skip
+    yield Case("embedding", "20000x64", "gather_grad", ((3200, 64), at), ((20000, 64),), (0, 0), (), 0, 20000)
     yield Case("random", "dropout 128x1600", "dropout", ((128, 1600), ((2,), "uint32")), ((128, 1600),), (), (0.5,),
                128 * 1600.0, 99, None, lambda t, x, s: t.nn.functional.dropout(x, 0.5))  # fmt: skip
 

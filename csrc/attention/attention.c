@@ -88,7 +88,7 @@ typedef struct {
 static dropout dropout_of(const kr_call *c, const attention_shape *s) {
   const double limit = nearbyint((1 - c->f[1]) * 0x1p32) - 1;
   dropout d = {.none = limit < 0, .limit = limit < 0 ? 0 : (uint32_t)limit};
-  if (s->seed) memcpy(d.p.key, s->seed->data, sizeof d.p.key);
+  if (s->seed) d.p = philox_of(s->seed->data, 0);
   return d;
 }
 

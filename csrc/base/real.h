@@ -92,6 +92,7 @@
 #define v_load_u8 KR_V(load_u8)
 #define v_store_u8 KR_V(store_u8)
 #define v_hsum KR_V(hsum)
+#define v_hsums KR_V(hsums)
 #define v_hmax KR_V(hmax)
 #define v_hmin KR_V(hmin)
 #endif

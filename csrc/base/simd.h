@@ -21,9 +21,13 @@
  *   i_to_real(i) as_int(v) i_as_real(i)     conversion; reinterpretations of the bits
  *   i_set1 i_load i_store i_add i_sub i_and i_or i_xor  i_shl(i, n) i_shr(i, n)    logical shifts, n a constant
  *   i_mul_u32(i, j)                         f64 only: the 64-bit products of the low halves of the lanes
+ *   i_high(i)                               f64 only: the high halves of the lanes in their low halves; the high halves of
+ *                                           the result are anything
+ *   i_store_low(p, i, j)                    f64 only: the low halves of i's lanes, then of j's, as uint32
  *   load_u8(p, n) store_u8(p, v, n)         n bytes as the first n lanes, the others load as 0; v holds integers, 0 to 255;
  *                                           n may exceed the lanes
  *   hsum hmax hmin                          across the lanes; hsum in a fixed pairwise order; hmax/hmin keep NaN
+ *   hsums(v)                                v: as many vectors as there are lanes; lane l is hsum(v[l]), to the bit
  */
 #ifndef KR_SIMD_H
 #define KR_SIMD_H

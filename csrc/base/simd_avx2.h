@@ -82,6 +82,11 @@ KR_SIMD v64i f64_i_set1(int64_t a) { return _mm256_set1_epi64x(a); }
 KR_SIMD v32i f32_to_int(v32f a) { return _mm256_cvtps_epi32(a); }
 KR_SIMD v32f f32_i_to_real(v32i a) { return _mm256_cvtepi32_ps(a); }
 KR_SIMD v64i f64_i_mul_u32(v64i a, v64i b) { return _mm256_mul_epu32(a, b); }
+KR_SIMD v64i f64_i_high(v64i a) { return _mm256_shuffle_epi32(a, 0xf5); }
+KR_SIMD void f64_i_store_low(uint32_t *p, v64i a, v64i b) {
+  const __m256 even = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), 0x88);
+  _mm256_storeu_si256((__m256i *)p, _mm256_permute4x64_epi64(_mm256_castps_si256(even), 0xd8));
+}
 
 /* AVX2 has no conversion between doubles and 64-bit integers.  Adding 1.5 * 2^52 leaves the rounded integer in the low
  * bits of the significand. */
@@ -142,6 +147,26 @@ KR_AVX2_ACROSS_F32(hmin, f32_min_nan)
 KR_AVX2_ACROSS_F64(hsum, f64_add)
 KR_AVX2_ACROSS_F64(hmax, f64_max_nan)
 KR_AVX2_ACROSS_F64(hmin, f64_min_nan)
+
+/* The sums of hsum, pair by pair, of several rows in one vector: what a step frees holds another row. */
+KR_SIMD v32f f32_two_sums(v32f a, v32f b) {
+  return f32_add(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
+KR_SIMD v32f f32_four_sums(v32f a, v32f b) {
+  return f32_add(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(1, 0, 1, 0)), _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
+}
+KR_SIMD v32f f32_hsums(const v32f *v) {
+  const v32f a = f32_four_sums(f32_two_sums(v[0], v[4]), f32_two_sums(v[1], v[5]));
+  const v32f b = f32_four_sums(f32_two_sums(v[2], v[6]), f32_two_sums(v[3], v[7]));
+  return f32_add(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)), _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
+}
+KR_SIMD v64f f64_two_sums(v64f a, v64f b) {
+  return f64_add(_mm256_permute2f128_pd(a, b, 0x20), _mm256_permute2f128_pd(a, b, 0x31));
+}
+KR_SIMD v64f f64_hsums(const v64f *v) {
+  const v64f a = f64_two_sums(v[0], v[2]), b = f64_two_sums(v[1], v[3]);
+  return f64_add(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+}
 #undef KR_AVX2_ACROSS_F32
 #undef KR_AVX2_ACROSS_F64
 

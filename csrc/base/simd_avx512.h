@@ -79,6 +79,12 @@ KR_SIMD v32f f32_i_to_real(v32i a) { return _mm512_cvtepi32_ps(a); }
 KR_SIMD v64i f64_to_int(v64f a) { return _mm512_cvtpd_epi64(a); }
 KR_SIMD v64f f64_i_to_real(v64i a) { return _mm512_cvtepi64_pd(a); }
 KR_SIMD v64i f64_i_mul_u32(v64i a, v64i b) { return _mm512_mul_epu32(a, b); }
+/* A shift would wait for the multiplier's port. */
+KR_SIMD v64i f64_i_high(v64i a) { return _mm512_shuffle_epi32(a, 0xf5); }
+KR_SIMD void f64_i_store_low(uint32_t *p, v64i a, v64i b) {
+  const v64i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  _mm512_storeu_si512(p, _mm512_permutex2var_epi32(a, even, b));
+}
 
 KR_SIMD v32f f32_load_u8(const uint8_t *p, int64_t n) {
   const __m128i bytes =
@@ -122,6 +128,33 @@ KR_AVX512_ACROSS_F32(hmin, f32_min_nan)
 KR_AVX512_ACROSS_F64(hsum, f64_add)
 KR_AVX512_ACROSS_F64(hmax, f64_max_nan)
 KR_AVX512_ACROSS_F64(hmin, f64_min_nan)
+
+/* The sums of hsum, pair by pair, of several rows in one vector: what a step frees holds another row. */
+#define KR_AVX512_STEP(P, select, a, b, lo, hi) P##_add(select(a, b, lo), select(a, b, hi))
+#define KR_AVX512_HALVES(P, select, a, b) \
+  KR_AVX512_STEP(P, select, a, b, _MM_SHUFFLE(1, 0, 1, 0), _MM_SHUFFLE(3, 2, 3, 2))
+#define KR_AVX512_EVEN(P, select, a, b) \
+  KR_AVX512_STEP(P, select, a, b, _MM_SHUFFLE(2, 0, 2, 0), _MM_SHUFFLE(3, 1, 3, 1))
+#define KR_AVX512_FOUR(P, select, v, i, step)                                   \
+  KR_AVX512_EVEN(P, select, KR_AVX512_HALVES(P, select, v[i], v[(i) + (step)]), \
+                 KR_AVX512_HALVES(P, select, v[(i) + 2 * (step)], v[(i) + 3 * (step)]))
+KR_SIMD v32f f32_hsums(const v32f *v) {
+  const v32f a = KR_AVX512_FOUR(f32, _mm512_shuffle_f32x4, v, 0, 4),
+             b = KR_AVX512_FOUR(f32, _mm512_shuffle_f32x4, v, 1, 4);
+  const v32f c = KR_AVX512_FOUR(f32, _mm512_shuffle_f32x4, v, 2, 4),
+             d = KR_AVX512_FOUR(f32, _mm512_shuffle_f32x4, v, 3, 4);
+  const v32f ab = KR_AVX512_HALVES(f32, _mm512_shuffle_ps, a, b), cd = KR_AVX512_HALVES(f32, _mm512_shuffle_ps, c, d);
+  return KR_AVX512_EVEN(f32, _mm512_shuffle_ps, ab, cd);
+}
+KR_SIMD v64f f64_hsums(const v64f *v) {
+  const v64f a = KR_AVX512_FOUR(f64, _mm512_shuffle_f64x2, v, 0, 2),
+             b = KR_AVX512_FOUR(f64, _mm512_shuffle_f64x2, v, 1, 2);
+  return f64_add(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
+}
+#undef KR_AVX512_FOUR
+#undef KR_AVX512_EVEN
+#undef KR_AVX512_HALVES
+#undef KR_AVX512_STEP
 #undef KR_AVX512_ACROSS_F32
 #undef KR_AVX512_ACROSS_F64
 

@@ -88,11 +88,18 @@ KR_SIMD v64i f64_i_mul_u32(v64i a, v64i b) {
   return vreinterpretq_s64_u64(vmull_u32(vmovn_u64(vreinterpretq_u64_s64(a)), vmovn_u64(vreinterpretq_u64_s64(b))));
 }
 
+KR_SIMD v64i f64_i_high(v64i a) { return vreinterpretq_s64_u64(vshrq_n_u64(vreinterpretq_u64_s64(a), 32)); }
+KR_SIMD void f64_i_store_low(uint32_t *p, v64i a, v64i b) {
+  vst1q_u32(p, vuzp1q_u32(vreinterpretq_u32_s64(a), vreinterpretq_u32_s64(b)));
+}
+
 /* vaddvq pairs neighbours on every CPU: the order is part of the instruction.  vmaxvq and vminvq keep NaN. */
 KR_SIMD float f32_hsum(v32f a) { return vaddvq_f32(a); }
 KR_SIMD float f32_hmax(v32f a) { return vmaxvq_f32(a); }
 KR_SIMD float f32_hmin(v32f a) { return vminvq_f32(a); }
 KR_SIMD double f64_hsum(v64f a) { return vaddvq_f64(a); }
+KR_SIMD v32f f32_hsums(const v32f *v) { return vpaddq_f32(vpaddq_f32(v[0], v[1]), vpaddq_f32(v[2], v[3])); }
+KR_SIMD v64f f64_hsums(const v64f *v) { return vpaddq_f64(v[0], v[1]); }
 KR_SIMD double f64_hmax(v64f a) { return vmaxvq_f64(a); }
 KR_SIMD double f64_hmin(v64f a) { return vminvq_f64(a); }
 

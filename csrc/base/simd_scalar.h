@@ -88,5 +88,9 @@ KR_SCALAR(f64, double, int64_t, uint64_t, )
 #undef KR_SCALAR
 
 static inline v64i f64_i_mul_u32(v64i a, v64i b) { return (v64i)((uint64_t)(uint32_t)a * (uint32_t)b); }
+static inline v64i f64_i_high(v64i a) { return (v64i)((uint64_t)a >> 32); }
+static inline void f64_i_store_low(uint32_t *p, v64i a, v64i b) { p[0] = (uint32_t)a, p[1] = (uint32_t)b; }
+static inline float f32_hsums(const float *rows) { return *rows; }
+static inline double f64_hsums(const double *rows) { return *rows; }
 
 #endif

@@ -16,7 +16,7 @@
  *     sinh          2.5   2.5   overflows where the true value does; keeps the sign of zero
  *     cosh          2     2     overflows where the true value does
  *     tanh          3     3     +-inf -> +-1; keeps the sign of zero
- *     sigmoid       3     3     1 / (1 + exp(-x))
+ *     sigmoid       3.1   3     1 / (1 + exp(-x))
  *     softplus      2     2     max(x, 0) + log1p(exp(-|x|))
  *     erf           1.5   1.5   +-inf -> +-1; keeps the sign of zero
  *     erfc          4.5   4.5   full relative accuracy in the tail
@@ -26,8 +26,9 @@
  * NaN gives NaN everywhere (but pow(1, nan) = pow(nan, 0) = 1).  Denormal arguments of the logarithms count as 0 and
  * denormal results may be 0: so it is under flush-to-zero, in which kernels run, and so it stays without it.
  *
- * The polynomials are minimax fits (Remez, weighted for relative error).  No algorithm needs fma to round once: the
- * scalar dialect's does not, and products that must be exact have short factors instead.
+ * On AVX-512 floats have functions of their own (vmath_avx512.h).  The polynomials are minimax fits (Remez, weighted for
+ * relative error).  No algorithm here needs fma to round once: the scalar dialect's does not, and products that must be
+ * exact have short factors instead.
  */
 #ifndef KR_VMATH_H
 #define KR_VMATH_H

@@ -7,6 +7,12 @@ KR_INLINE vreal KR_V(horner)(vreal x, const real *c, int n) {
   for (int i = n - 2; i >= 0; --i) y = v_fma(y, x, v_set1(c[i]));
   return y;
 }
+#if KR_REAL == 32 && defined(KR_FOR_AVX512)
+#include "vmath_avx512.h"
+#define K_LOOKED_UP 1 /* exp, log, tanh, sigmoid, erf and erfc are there */
+#else
+#define K_LOOKED_UP 0
+#endif
 #define K_POLY(x, ...)                                      \
   ({                                                        \
     static const real c_[] = __VA_ARGS__;                   \
@@ -37,12 +43,14 @@ KR_INLINE vreal KR_V(exp_scale)(vreal r, vint bits) {
   return vi_as_real(vi_add(v_as_int(p), vi_shl(bits, K_MANTISSA)));
 }
 
+#if !K_LOOKED_UP
 KR_INLINE vreal KR_V(exp)(vreal x) {
   vint bits;
   vreal r = KR_V(exp_reduce)(x, &bits);
   vreal y = v_select(v_lt(x, v_set1(K_EXP_MIN)), v_zero(), KR_V(exp_scale)(r, bits));
   return KR_V(upto)(x, K_EXP_MAX, y);
 }
+#endif
 
 /* exp(x + tail) for x <= 0 and a tail that is small beside x; the argument is more exact than a real can be. */
 KR_INLINE vreal KR_V(exp_tail)(vreal x, vreal tail) {
@@ -113,12 +121,14 @@ KR_INLINE vreal KR_V(log_edges)(vreal x, vreal y) {
   return v_select(v_lt(x, v_set1(K_INF)), y, x);
 }
 
+#if !K_LOOKED_UP
 KR_INLINE vreal KR_V(log)(vreal x) {
   vreal e;
   vint biased;
   vreal f = KR_V(log_reduce)(x, &e, &biased);
   return KR_V(log_edges)(x, KR_V(log_sum)(e, f));
 }
+#endif
 
 /* log(1+f) as hi + lo with a short hi, so that hi times a short constant is exact. */
 KR_INLINE vreal KR_V(log_split)(vreal f, vreal *lo) {
@@ -246,6 +256,7 @@ KR_INLINE vreal KR_V(cosh)(vreal x) {
   return v_add(h, v_div(v_set1((real)0.25), h));
 }
 
+#if !K_LOOKED_UP
 /* -t / (t+2) with t = expm1(-2|x|), which never overflows and never cancels; |x| is cut where t rounds to -1. */
 KR_INLINE vreal KR_V(tanh)(vreal x) {
   vint bits;
@@ -256,6 +267,7 @@ KR_INLINE vreal KR_V(tanh)(vreal x) {
 }
 
 KR_INLINE vreal KR_V(sigmoid)(vreal x) { return v_div(v_set1(1), v_add(v_set1(1), KR_V(exp)(v_neg(x)))); }
+#endif
 
 /* log1p(t) for 0 <= t <= 1, where the exponent of 1 + t is 0 or 1 and f is exact. */
 KR_INLINE vreal KR_V(log1p_unit)(vreal t) {
@@ -271,6 +283,7 @@ KR_INLINE vreal KR_V(softplus)(vreal x) {
 
 /* ---- error function -------------------------------------------------------------------------------------------- */
 
+#if !K_LOOKED_UP
 /* erf(a) for 0 <= a <= 1 */
 KR_INLINE vreal KR_V(erf_small)(vreal a) { return v_fma(a, K_POLY(v_mul(a, a), K_ERF_P), a); }
 
@@ -299,6 +312,7 @@ KR_INLINE vreal KR_V(erfc)(vreal x) {
   large = v_select(negative, v_sub(v_set1(2), large), large);
   return v_select(v_lt(a, v_set1((real)0.5)), v_sub(one, v_copysign(KR_V(erf_small)(a), x)), large);
 }
+#endif
 
 /* ---- powers ---------------------------------------------------------------------------------------------------- */
 
@@ -343,6 +357,7 @@ KR_INLINE vreal KR_V(pow)(vreal x, vreal y) {
 #endif
 
 #undef K_POLY
+#undef K_LOOKED_UP
 #undef K_MANTISSA
 #undef K_BIAS
 #undef K_SIGN

@@ -19,7 +19,9 @@ static void NAME(scatter_task)(void *arg, int64_t task, int worker) {
   const T *u = (const T *)j->u + a * j->count * n;
   if (j->clear) {
     const T start = j->mode == MAX ? LOWEST : j->mode == MIN ? HIGHEST : j->mode == MUL ? (T)1 : (T)0;
-    for (int64_t k = lo * n; k < hi * n; ++k) y[k] = start;
+    if (start == 0) memset(y + lo * n, 0, (size_t)((hi - lo) * n) * sizeof(T)); /* writes without reading first */
+    else
+      for (int64_t k = lo * n; k < hi * n; ++k) y[k] = start;
   }
   for (int64_t k = 0; k < j->count; ++k, u += n) {
     if (j->at[k] < lo || j->at[k] >= hi) continue;

@@ -31,7 +31,9 @@ KR_INLINE vreal KR_FN(positive)(vreal v) { return v_select(v_lt(v, v_zero()), v_
 
 /* The gradient of max(y, 0) for g and the y that it went through, which is NaN where y is: as relu_grad has it. */
 KR_INLINE vreal KR_FN(gate)(vreal g, vreal y) {
-  return v_select(v_gt(y, v_zero()), g, v_select(v_isnan(y), v_mul(g, y), v_zero()));
+  const vmask odd = v_isnan(y);
+  const vreal open = v_select(v_gt(y, v_zero()), g, v_zero());
+  return __builtin_expect(m_any(odd), 0) ? v_select(odd, v_mul(g, y), open) : open;
 }
 
 KR_INLINE void KR_FN(affine_row)(const real *x, const real *g, int64_t n, const KR_FN(coefs) * k, int relu, int gated,

@@ -16,7 +16,7 @@
  *   random_integers          out any integer dtype.  i: stream, low, number of values n (as the bits of a uint64; 0
  * means 2^64).  low + floor(u n / 2^64) for 64 random bits u: the frequencies of two values differ by a factor of at
  * most 1 + n / 2^64. dropout                  in: x, seed; out like x, may be x's memory.  f: rate.  i: nothing, or the
- * shape of the noise (as long as x's, each entry that of x or 1).  x / (1 - rate) with probability 1 - rate, else 0;
+ * shape of the noise (as long as x's, each entry that of x or 1).  x (1 / (1 - rate)) with probability 1 - rate, else 0;
  * rate is met to 2^-32.  Linear in x, and its own transpose. next_seed                in: seed; out: the same key but
  * for the second word, which is one more.
  */
@@ -44,17 +44,14 @@ typedef struct {
   const void *x;
   void *y;
   uint8_t *noise;
-  double keep;
+  double scale;   /* of what is kept */
   uint32_t limit; /* a word up to it keeps its element */
   int64_t n;
   int ndim;
   int64_t shape[KR_MAX_NDIM], stride[KR_MAX_NDIM]; /* of x; of the noise over x's dimensions, 0 where it is repeated */
 } dropout;
 
-static philox key(const kr_array *seed, uint64_t stream) {
-  const uint32_t *s = seed->data;
-  return (philox){.key = {s[0], s[1]}, .stream = stream};
-}
+static philox key(const kr_array *seed, uint64_t stream) { return philox_of(seed->data, stream); }
 
 static kr_status run_dropout(const kr_call *c, size_t element, kr_task_fn dense, kr_task_fn rows);
 
@@ -195,7 +192,7 @@ static kr_status run_dropout(const kr_call *c, size_t element, kr_task_fn dense,
   const kr_array *x = &c->in[0];
   double keep = 1 - c->f[0], limit = nearbyint(keep * 0x1p32) - 1;
   dropout o = {
-      .p = key(&c->in[1], 0), .x = x->data, .y = c->out[0].data, .keep = keep, .n = kr_size(x), .ndim = x->ndim};
+      .p = key(&c->in[1], 0), .x = x->data, .y = c->out[0].data, .scale = 1 / keep, .n = kr_size(x), .ndim = x->ndim};
   if (o.n == 0) return KR_OK;
   if (limit < 0) {
     memset(o.y, 0, (size_t)o.n * element);

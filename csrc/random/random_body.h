@@ -69,18 +69,18 @@ static void KR_FN(truncated_normal_group)(const draw *d, int64_t group, void *to
   KR_FN(affine)(d, w, to);
 }
 
-/* x / keep where the element's word says so, else 0. */
+/* x scale where the element's word says so, else 0. */
 static void KR_FN(dropout_span)(const dropout *o, int64_t from, int64_t to) {
   const real *x = o->x;
-  real *y = o->y, keep = (real)o->keep;
+  real *y = o->y, scale = (real)o->scale;
   uint32_t w[WORDS], limit = o->limit;
   for (int64_t at = from; at < to; at += WORDS) {
     int64_t n = kr_min(WORDS, to - at);
     philox_group(&o->p, at / WORDS, w);
     if (n == WORDS)
-      for (int k = 0; k < WORDS; ++k) y[at + k] = w[k] <= limit ? x[at + k] / keep : 0;
+      for (int k = 0; k < WORDS; ++k) y[at + k] = w[k] <= limit ? x[at + k] * scale : 0;
     else
-      for (int k = 0; k < n; ++k) y[at + k] = w[k] <= limit ? x[at + k] / keep : 0;
+      for (int k = 0; k < n; ++k) y[at + k] = w[k] <= limit ? x[at + k] * scale : 0;
   }
 }
 
@@ -95,7 +95,7 @@ static void KR_FN(dropout_rows)(void *arg, int64_t task, int worker) {
   const dropout *o = arg;
   int64_t last = o->shape[o->ndim - 1], rows = o->n / last;
   int64_t per_task = kr_max(1, TASK_WORDS / last), end = kr_min(rows, (task + 1) * per_task);
-  real keep = (real)o->keep;
+  real scale = (real)o->scale;
   (void)worker;
   for (int64_t row = task * per_task; row < end; ++row) {
     const uint8_t *noise = o->noise;
@@ -107,9 +107,9 @@ static void KR_FN(dropout_rows)(void *arg, int64_t task, int worker) {
     const real *x = (const real *)o->x + row * last;
     real *y = (real *)o->y + row * last;
     if (o->stride[o->ndim - 1])
-      for (int64_t k = 0; k < last; ++k) y[k] = noise[k] ? x[k] / keep : 0;
+      for (int64_t k = 0; k < last; ++k) y[k] = noise[k] ? x[k] * scale : 0;
     else
-      for (int64_t k = 0; k < last; ++k) y[k] = *noise ? x[k] / keep : 0;
+      for (int64_t k = 0; k < last; ++k) y[k] = *noise ? x[k] * scale : 0;
   }
 }
 

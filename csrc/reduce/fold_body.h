@@ -59,7 +59,7 @@ KR_INLINE real KR_FN(across)(enum reduce_op op, vreal v) {
 /* One row: blocks of 128 vectors in four accumulators, the blocks combined as a balanced tree whose open branches
  * stand in `tree`, the lanes last.  For a sum: at most 31 + 2 + log2(n / (128 lanes)) + log2(lanes) roundings stand
  * between an element and the result. */
-KR_INLINE real KR_FN(row)(enum reduce_op op, const real *x, int64_t n) {
+KR_INLINE vreal KR_FN(row_lanes)(enum reduce_op op, const real *x, int64_t n) {
   enum { BLOCK = 128 * V_LANES };
   vreal tree[48], total = v_set1(KR_FN(identity)(op));
   int top = 0;
@@ -90,11 +90,29 @@ KR_INLINE real KR_FN(row)(enum reduce_op op, const real *x, int64_t n) {
   for (; n - i >= V_LANES; i += V_LANES) total = KR_FN(combine)(op, total, KR_FN(fetch)(op, x + i));
   if (n > i) total = KR_FN(combine)(op, total, KR_FN(fetch_n)(op, x + i, n - i));
   while (top > 0) total = KR_FN(combine)(op, tree[--top], total);
-  return KR_FN(across)(op, total);
+  return total;
 }
 
+KR_INLINE real KR_FN(row)(enum reduce_op op, const real *x, int64_t n) {
+  return KR_FN(across)(op, KR_FN(row_lanes)(op, x, n));
+}
+
+/* Short rows spend their time across the lanes, so as many as a vector has lanes are summed there at once. */
 KR_INLINE void KR_FN(rows)(enum reduce_op op, const real *x, int64_t rows, int64_t n, real *acc) {
-  for (int64_t r = 0; r < rows; ++r) acc[r] = KR_FN(row)(op, x + r * n, n);
+  int64_t r = 0;
+  if ((op == OP_SUM || op == OP_SUM_SQUARE) && n < 4 * V_LANES)
+    for (; r + V_LANES <= rows; r += V_LANES) {
+      vreal part[V_LANES];
+      for (int64_t l = 0; l < V_LANES; ++l) {
+        const real *p = x + (r + l) * n;
+        int64_t i = 0;
+        part[l] = v_zero();
+        for (; n - i >= V_LANES; i += V_LANES) part[l] = v_add(part[l], KR_FN(fetch)(op, p + i));
+        if (n > i) part[l] = v_add(part[l], KR_FN(fetch_n)(op, p + i, n - i));
+      }
+      v_store(acc + r, v_hsums(part));
+    }
+  for (; r < rows; ++r) acc[r] = KR_FN(row)(op, x + r * n, n);
 }
 
 /* Eight rows at a time, combined as a tree before they meet the accumulators, which are thus read and written once for

@@ -2,8 +2,7 @@
 #include "fold_body.h"
 
 /* Products and extremes of rows of two vectors or fewer spend their time across lanes: the rows are transposed, some at
- * a time, and folded as columns (max of rows of 10: twice as fast; sums take 0.92 of the speed so).  How a row is folded
- * depends on its length alone. */
+ * a time, and folded as columns (max of rows of 10: twice as fast).  How a row is folded depends on its length alone. */
 #undef SHORT_ROWS
 #undef SHORT_MOST
 #define SHORT_ROWS(op, n) ((op) >= OP_PROD && V_LANES >= 4 && (n) > 1 && (n) <= SHORT_MOST)

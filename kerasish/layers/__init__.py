@@ -27,6 +27,7 @@ from .grouped_query_attention import GroupedQueryAttention as GroupQueryAttentio
 from .input_layer import Input, InputLayer
 from .input_spec import InputSpec
 from .layer import Layer
+from .lookup import IntegerLookup, StringLookup
 from .merging import (
     Add,
     Average,

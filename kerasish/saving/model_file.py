@@ -83,6 +83,8 @@ _NEWER = {
 _NEWER_OF = {
     "ZeroPadding1D": {"data_format": "channels_last"}, "SparseCategoricalCrossentropy": {"axis": -1},
     "Dice": {"axis": None}, "Tversky": {"axis": None},
+    "IntegerLookup": {"oov_method": "floormod", "salt": None},
+    "StringLookup": {"oov_method": "floormod", "salt": None},
 }  # fmt: skip
 # Second names, which every version knows, of what older ones know under these alone.
 _OLDER_NAMES = {"Orthogonal": "OrthogonalInitializer", "Identity": "IdentityInitializer"}

@@ -13,7 +13,7 @@ from ..engine.symbol import Symbol
 from ..engine.tensor import Operators, as_input
 from ..ops.categories import count_categories
 from ..ops.checks import check_labels
-from .layer import Layer
+from .data_layer import DataLayer
 from .options import check_count
 
 VECTORS = ("one_hot", "multi_hot", "count")
@@ -75,7 +75,7 @@ def integers(inputs: Any, where: str) -> Any:
 
 
 @export("keras.layers")
-class CategoryEncoding(Layer):
+class CategoryEncoding(DataLayer):
     """Writes integer categories as vectors.
 
     Args:
@@ -100,6 +100,7 @@ class CategoryEncoding(Layer):
 
     def __init__(self, num_tokens=None, output_mode="multi_hot", sparse=False, **kwargs):
         super().__init__(**kwargs)
+        self.supports_masking = False  # the elements of a mask are not those of the output
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
         self.output_mode = check_mode("CategoryEncoding", output_mode, VECTORS, sparse)

@@ -64,6 +64,7 @@ class Discretization(DataLayer):
         self, bin_boundaries=None, num_bins=None, epsilon=0.01, output_mode="int", sparse=False, dtype=None, name=None
     ):
         super().__init__(name=name, dtype=dtype)
+        self.supports_masking = False  # the elements of a mask are not those of the output
         self.output_mode = check_mode("Discretization", output_mode, _MODES, sparse)
         if (num_bins is None) == (bin_boundaries is None):
             rule = "one of bin_boundaries and num_bins is given"

@@ -165,10 +165,6 @@ class Normalization(DataLayer):
         """The variance, in a shape that broadcasts with the input; None before the layer is built."""
         return self._read(self.input_variance, "adapt_variance") if hasattr(self, "_statistics_shape") else None
 
-    def convert_weight(self, weight: Any) -> Any:
-        """The weight itself: there is one backend."""
-        return weight
-
     def call(self, inputs: Any) -> Any:
         mean = self.mean
         if mean is None:

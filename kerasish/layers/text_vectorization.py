@@ -113,7 +113,8 @@ class TextVectorization(Layer):
         self._standardize = _chosen("standardize", standardize, _STANDARDIZE)
         self._split = _chosen("split", split, _SPLIT)
         self._ngrams_arg = ngrams
-        self._ngrams = ngrams if several or ngrams is None else tuple(range(1, ngrams + 1))
+        # A range, for the number may be a file's.
+        self._ngrams = ngrams if several or ngrams is None else range(1, ngrams + 1)
         self._output_mode, self._output_sequence_length = mode, output_sequence_length
         self._lookup_layer = StringLookup(
             max_tokens=max_tokens, vocabulary=vocabulary, idf_weights=idf_weights, pad_to_max_tokens=pad_to_max_tokens,
@@ -216,7 +217,10 @@ class TextVectorization(Layer):
             else:
                 rows = [[w for w in _SPACES.split(t) if w] for t in flat]
         if self._ngrams is not None:
-            rows = [[" ".join(r[i : i + n]) for n in self._ngrams for i in range(len(r) - n + 1)] for r in rows]
+            sizes = self._ngrams
+            if isinstance(sizes, range):
+                sizes = sizes[: max(map(len, rows), default=0)]
+            rows = [[" ".join(r[i : i + n]) for n in sizes for i in range(len(r) - n + 1)] for r in rows]
         return rows, shape
 
     def call(self, inputs: Any) -> Any:

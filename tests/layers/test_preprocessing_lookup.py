@@ -199,6 +199,8 @@ def test_masks_and_functions():
     def halves(x):
         return [[t[:1], t[1:]] for t in x]
 
+    huge = layers.TextVectorization.from_config({"ngrams": 10**9, "vocabulary": ["a b"]})
+    assert huge(["a b"]).numpy().tolist() == [[1, 1, 2]]
     layer = layers.TextVectorization(standardize=upper, split=halves, vocabulary=["A", "BC"])
     assert layer(["abc", "xbc"]).numpy().tolist() == [[2, 3], [1, 3]]
     config = json.loads(json.dumps(layers.serialize(layer)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine import config, tree
 from ..engine.errors import invalid
+from ..engine.strings import is_strings
 
 PARTS = ("x", "y", "sample_weight")
 CONVERTED_BYTES = 1 << 30  # an array that would be larger in the dtype of batches is converted batch by batch
@@ -76,7 +77,7 @@ def batch_dtype(dtype: np.dtype) -> np.dtype:
 
 
 def check_numbers(where: str, name: str, array: Any) -> None:
-    """Raises unless the array's dtype is bool, an integer or a float; NaN is allowed.
+    """Raises unless the array's dtype is bool, an integer or a float; NaN is allowed, and inputs may be strings.
 
     Raises:
         ValueError: names the array, its dtype and the first element that is no number.
@@ -84,6 +85,8 @@ def check_numbers(where: str, name: str, array: Any) -> None:
     dtype = array.dtype
     if dtype.kind in "biuf" or "float" in dtype.name:
         return
+    if name.startswith("x") and is_strings(array):
+        return  # for layers such as StringLookup; others refuse them
     if dtype.kind == "O":
         for element in array.flat:
             if isinstance(element, (list, tuple, np.ndarray)):

@@ -8,6 +8,7 @@ from .config import floatx
 from .dtype import FLOATS, standardize_dtype
 from .errors import invalid
 from .serialization import deserialize_keras_object, export, serialize_keras_object
+from .strings import is_strings
 from .tensor import Operators, to_tensor
 
 _global: DTypePolicy | None = None
@@ -65,7 +66,7 @@ class DTypePolicy:
     def convert_input(self, x: Any, autocast: bool, dtype: str) -> Any:
         """A layer's input as a tensor, floats in `dtype` when `autocast`; what is no array is left alone."""
         if not isinstance(x, Operators):
-            if not hasattr(x, "__array__"):
+            if not hasattr(x, "__array__") or is_strings(x):
                 return x
             x = to_tensor(x)
         if autocast and x.dtype in FLOATS and x.dtype != dtype:

@@ -350,6 +350,9 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
 
 def _apply_symbolic(op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
     inputs = tuple(x if isinstance(x, Symbol) or hasattr(x, "read") else to_tensor(x, where=op.name) for x in inputs)
+    if any(x.dtype == "string" for x in inputs):
+        rule = "ops work on numbers; strings go into layers that turn them into some, such as StringLookup"
+        raise invalid(op.name, rule, kind=TypeError, dtypes=[x.dtype for x in inputs])
     out = op.infer(*[Spec(tuple(x.shape), x.dtype) for x in inputs], **attrs)
     if isinstance(out, Spec):
         result = Symbol(out.shape, out.dtype)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from . import tree
@@ -20,6 +22,19 @@ class _Tracing(threading.local):
 
 
 tracing = _Tracing()
+
+
+@contextmanager
+def recording() -> Iterator[None]:
+    """Inside, calls on symbols keep their history, although somebody around only wants to learn shapes.
+
+    For a model that builds its graph when it is called first.
+    """
+    depth, tracing.depth = tracing.depth, 0
+    try:
+        yield
+    finally:
+        tracing.depth = depth
 
 
 def infer_spec(fn: Any, *args: Any, **kwargs: Any) -> Any:

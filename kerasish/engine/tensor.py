@@ -190,7 +190,8 @@ def _checked(array: np.ndarray, where: str) -> np.ndarray:
     if array.dtype.kind not in "fiubc":
         received = {"dtype": str(array.dtype)}
         if array.size:
-            received["first"] = array.flat[0]
+            first = array.flat[0]
+            received["first"] = first.item() if isinstance(first, np.generic) else first
         raise invalid(where, "values must be numbers or bools", kind=TypeError, **received)
     if array.dtype.byteorder not in "=|":
         array = array.astype(array.dtype.newbyteorder("="))

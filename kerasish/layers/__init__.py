@@ -5,11 +5,13 @@ from ..engine.serialization import serialize_keras_object as _serialize
 from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from .attention import AdditiveAttention, Attention
 from .bidirectional import Bidirectional
+from .categorical import CategoryEncoding
 from .conv import Conv1D, Conv2D, Conv3D
 from .conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from .conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from .dense import Dense
 from .depthwise import DepthwiseConv1D, DepthwiseConv2D
+from .discretization import Discretization
 from .dropout import (
     ActivityRegularization,
     AlphaDropout,
@@ -24,9 +26,11 @@ from .einsum_dense import EinsumDense
 from .embedding import Embedding, Identity, Lambda, Masking, Rescaling
 from .feature_normalization import Normalization
 from .grouped_query_attention import GroupedQueryAttention as GroupQueryAttention
+from .hashing import HashedCrossing, Hashing
 from .input_layer import Input, InputLayer
 from .input_spec import InputSpec
 from .layer import Layer
+from .lookup import IntegerLookup, StringLookup
 from .merging import (
     Add,
     Average,
@@ -91,6 +95,7 @@ from .rnn import RNN, StackedRNNCells
 from .rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 from .separable import SeparableConv1D, SeparableConv2D
 from .spectral_normalization import SpectralNormalization
+from .text_vectorization import TextVectorization
 from .wrapper import TimeDistributed, Wrapper
 
 # Keras's second names.

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from ..engine import tree
+from ..engine.strings import is_strings
 from ..engine.tensor import Operators
 
 
@@ -64,14 +65,14 @@ def is_tensor_like(x: Any) -> bool:
 
 
 def tensor_arguments(bound: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that are tensors or structures made of tensors only."""
+    """The arguments that are tensors (or strings), or structures made of them only."""
     out = {}
     for name, value in bound.items():
-        if is_tensor_like(value):
+        if is_tensor_like(value) or is_strings(value):
             out[name] = value
         elif tree.is_nested(value):
             flat = tree.flatten(value)
-            if flat and all(is_tensor_like(x) for x in flat):
+            if flat and all(is_tensor_like(x) or is_strings(x) for x in flat):
                 out[name] = value
     return out
 
@@ -105,6 +106,8 @@ def shapes_for_build(build: inspect.Signature, tensors: dict[str, Any], where: s
         key = parameters[0].name
         if key in shapes:
             return {key: shapes[key]}
+        if not shapes and parameters[0].default is not inspect.Parameter.empty:
+            return {}
         if not shapes:
             raise ValueError(f"{where}: build needs a shape, and the call has no tensor arguments.")
         return {key: next(iter(shapes.values()))}

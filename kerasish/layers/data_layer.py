@@ -13,3 +13,7 @@ class DataLayer(ElementwiseLayer):
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         return super().__call__(inputs if hasattr(inputs, "shape") else ops.convert_to_tensor(inputs), **kwargs)
+
+    def convert_weight(self, weight: Any) -> Any:
+        """The weight itself: there is one backend."""
+        return weight

@@ -12,7 +12,7 @@ from .. import ops
 from ..engine.config import epsilon as small
 from ..engine.errors import invalid
 from ..engine.serialization import export
-from .call import is_tensor_like
+from .adapting import batches
 from .data_layer import DataLayer
 from .normalization import known_sizes
 from .options import check_axes
@@ -29,33 +29,13 @@ def _statistic(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def _inputs_of(batch: Any) -> np.ndarray:
-    """The array of a batch, which may come with targets and weights behind it."""
-    if isinstance(batch, tuple) and batch:
-        batch = batch[0]
-    if getattr(batch, "shape", None) is None:
-        raise invalid(
-            "Normalization.adapt",
-            "an iterable gives batches that are arrays",
-            kind=TypeError,
-            batch=type(batch).__name__,
-        )
-    return np.asarray(batch)
-
-
 def _batches(data: Any) -> Iterator[np.ndarray]:
-    """The arrays of everything that `adapt` takes."""
-    if isinstance(data, np.ndarray) or is_tensor_like(data):
-        yield np.asarray(data)
-    elif hasattr(data, "num_batches") and hasattr(data, "__getitem__"):  # a PyDataset: it need not end when iterated
-        for i in range(data.num_batches):
-            yield _inputs_of(data[i])
-    elif hasattr(data, "__iter__") and not isinstance(data, (str, bytes, dict)):
-        for batch in data:
-            yield _inputs_of(batch)
-    else:
-        rule = "data is an array, a tensor, a PyDataset or an iterable of batches"
-        raise invalid("Normalization.adapt", rule, kind=TypeError, data=type(data).__name__)
+    where = "Normalization.adapt"
+    for batch in batches(data, where):
+        if getattr(batch, "shape", None) is None:
+            rule = "an iterable gives batches that are arrays"
+            raise invalid(where, rule, kind=TypeError, batch=type(batch).__name__)
+        yield np.asarray(batch)
 
 
 @export("keras.layers")
@@ -184,10 +164,6 @@ class Normalization(DataLayer):
     def variance(self) -> Any:
         """The variance, in a shape that broadcasts with the input; None before the layer is built."""
         return self._read(self.input_variance, "adapt_variance") if hasattr(self, "_statistics_shape") else None
-
-    def convert_weight(self, weight: Any) -> Any:
-        """The weight itself: there is one backend."""
-        return weight
 
     def call(self, inputs: Any) -> Any:
         mean = self.mean

@@ -16,6 +16,7 @@ from ..engine.errors import invalid, name_layer
 from ..engine.naming import current_path, name_scope
 from ..engine.operation import Operation, infer_spec
 from ..engine.serialization import export
+from ..engine.strings import is_strings
 from ..engine.symbol import Symbol, any_symbols
 from ..engine.tensor import Tensor
 from ..engine.variable import AutocastScope, autocast_dtype
@@ -261,7 +262,7 @@ class Layer(LayerState, Operation):
             args, kwargs = tree.map_structure(self._convert, (args, kwargs))
         if not self._allow_non_tensor_positional_args:
             for x in args if len(args) == 1 and is_tensor_like(args[0]) else tree.flatten(args):
-                if x is not None and not is_tensor_like(x):
+                if x is not None and not is_tensor_like(x) and not is_strings(x):
                     raise invalid(
                         f"{type(self).__name__} {self.name!r}",
                         "only tensors may be passed as positional arguments; pass this one by keyword",

@@ -46,6 +46,11 @@ def export_model(
     arguments = _arguments(model, input_signature)
     leaves = tree.flatten(arguments)
     _name(arguments, leaves)
+    strings = [a.name for a in leaves if a.dtype == "string"]
+    strings += [x.name for x in getattr(_graph_of(model), "_outputs", ()) if x.dtype == "string"]
+    if strings:
+        rule = "inputs and outputs of strings have no form in ONNX here: look them up outside of the exported model"
+        raise invalid("export", rule, strings=strings)
     if not model.built:
         model(*tree.map_structure(lambda a: Symbol(a.shape, a.dtype), arguments))
 

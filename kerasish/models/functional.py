@@ -12,6 +12,7 @@ from ..engine.errors import invalid
 from ..engine.graph import Function
 from ..engine.operation import infer_spec
 from ..engine.serialization import export
+from ..engine.strings import as_strings
 from ..engine.symbol import Symbol
 from ..engine.tensor import Operators, to_tensor
 from ..layers.call import get_mask, set_mask
@@ -173,6 +174,13 @@ class Functional(Function, Model):
                 raise invalid(where, f"input {ref.name!r} is not optional, and None was given")
             return None
         given = x
+        if ref.dtype == "string" and not isinstance(x, Symbol):
+            x = as_strings(x, f"{where}: input {ref.name!r}")
+            if x.ndim == len(ref.shape) - 1 and ref.shape[-1] == 1:
+                x = x[..., None]
+            if x.ndim != len(ref.shape):
+                raise invalid(where, f"input {ref.name!r} has shape {ref.shape}", x=x)
+            return x
         if not isinstance(x, Operators):
             x = to_tensor(x, where=where)
         if x.dtype != ref.dtype:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..engine import tree
 from ..engine.errors import invalid
+from ..engine.operation import recording
 from ..engine.serialization import deserialize_keras_object, export, serialize_keras_object
 from ..engine.spec import standardize_shape
 from ..engine.symbol import Symbol
@@ -126,11 +127,12 @@ class Sequential(Model):
         else:
             self._layers.insert(0, InputLayer(batch_shape=input_shape, dtype=self._first_dtype()))
         x = inputs = self._layers[0].output
-        for layer in self._layers[1:]:
-            try:
-                x = layer(x)
-            except NotImplementedError:
-                return  # no shape inference: the model runs its layers without a graph
+        with recording():
+            for layer in self._layers[1:]:
+                try:
+                    x = layer(x)
+                except NotImplementedError:
+                    return  # no shape inference: the model runs its layers without a graph
         self.__dict__["_functional"] = Functional(inputs, x, name=self.name)
         self._losses.clear()
 

@@ -14,6 +14,7 @@ from ..engine.errors import invalid
 from ..engine.op import get_op, state
 from ..engine.operation import infer_spec, tracing
 from ..engine.spec import Spec
+from ..engine.strings import is_strings
 from ..engine.tape import GradientTape
 from ..engine.tensor import Tensor, to_tensor
 from ..engine.variable import Variable, autocast_dtype
@@ -30,7 +31,10 @@ def first_length(x: Any) -> int:
 
 
 def _tensors(data: Any) -> Any:
-    return tree.map_structure(lambda v: v if v is None or isinstance(v, Tensor) else to_tensor(v, where="data"), data)
+    def tensor(v: Any) -> Any:
+        return v if v is None or isinstance(v, Tensor) or is_strings(v) else to_tensor(v, where="data")
+
+    return tree.map_structure(tensor, data)
 
 
 def _in_dtype_of(value: Any, like: Any) -> Any:
@@ -39,7 +43,7 @@ def _in_dtype_of(value: Any, like: Any) -> Any:
 
 
 def _dtype(v: Any) -> str:
-    dtype = v.dtype
+    dtype = "string" if is_strings(v) else v.dtype
     return dtype if isinstance(dtype, str) else np.dtype(dtype).name
 
 

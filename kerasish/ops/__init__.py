@@ -4,10 +4,11 @@
 # ruff: noqa: I001
 
 # cast
-from .cast import cast, convert_to_numpy, convert_to_tensor, custom_gradient, dtype, is_tensor, stop_gradient
+from .graph_cast import cast
+from .cast import convert_to_numpy, convert_to_tensor, custom_gradient, dtype, is_tensor, stop_gradient
 
 # checks of data, for metrics
-from . import checks
+from . import categories, checks, hashing
 
 # elementwise
 from .activation import (

@@ -13,6 +13,7 @@ from ..engine.spec import Spec
 from ..engine.tensor import as_input
 from .axes import as_int, one_axis
 from .cast import cast
+from .categories import count_rows
 from .shape import broadcast_to, ravel
 
 __all__ = ["embedding_lookup", "multi_hot", "one_hot", "take", "take_along_axis"]
@@ -277,6 +278,8 @@ def _multi_hot_infer(x: Spec, num_classes: int, axis: int, dtype: str) -> Spec:
 
 
 def _multi_hot_host(x, num_classes, axis, dtype):
+    if axis in (-1, x.ndim):
+        return count_rows(x, num_classes).astype(bool).astype(dtype)
     hot = np.moveaxis(x[..., None] == np.arange(num_classes), -1, axis)
     return hot.any(axis=1 if x.ndim > 1 else 0).astype(dtype)
 

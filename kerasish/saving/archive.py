@@ -126,6 +126,31 @@ class Archive:
                     f.write(self.read(name))
 
 
+def check_assets(folder: str, file: str, limits: Limits) -> None:
+    """Looks through the assets of a model that is a folder, which may be missing: files in folders and no links.
+
+    Raises:
+        BadFileError: a link or something else that is no file, too many files, or too large ones together.
+    """
+    if not os.path.lexists(folder):
+        return
+    todo, members, total = [(folder, ASSETS)], 0, 0
+    while todo:
+        path, name = todo.pop()
+        status = os.lstat(path)
+        members += 1
+        if members > limits.members:
+            raise bad_file(file, ASSETS, f"assets have at most {limits.members} files", files=members)
+        if stat.S_ISDIR(status.st_mode):
+            todo += [(e.path, f"{name}/{e.name}") for e in os.scandir(path)]
+            continue
+        if not stat.S_ISREG(status.st_mode) or path == folder:
+            raise bad_file(file, name, "assets are files in folders", mode=oct(status.st_mode))
+        total += status.st_size
+        if total > limits.asset_bytes:
+            raise bad_file(file, ASSETS, f"assets have at most {limits.asset_bytes} bytes", bytes=total)
+
+
 def add_folder(archive: Any, folder: str, name: str) -> None:
     """Puts the files of a folder into an archive, below a name."""
     for root, folders, files in os.walk(folder):

@@ -10,8 +10,9 @@ from .errors import bad_file, reading
 from .limits import Limits
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-# Integers that are no sizes: seeds go to 2**32, the numbers of shared objects are addresses in Keras.
-_NO_SIZE = ("seed", "shared_object_id")
+# Integers that are no sizes: seeds go to 2**32, the numbers of shared objects are addresses in Keras, tokens and salts
+# may be any.
+_NO_SIZE = ("seed", "shared_object_id", "vocabulary", "mask_token", "oov_token", "mask_value", "salt")
 
 
 def parse(text: bytes | str, file: str, member: str, limits: Limits) -> Any:

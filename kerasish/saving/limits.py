@@ -18,7 +18,7 @@ class Limits:
         config_depth: nesting of lists and objects in it.
         config_integer: largest absolute value of an integer in it, apart from seeds and object numbers.
         weights_bytes: size of the weights, as stored and as arrays.
-        asset_bytes: size of all assets (vocabularies and the like).
+        asset_bytes: size of all assets (vocabularies and the like), as stored and as tables in memory.
         members: files in an archive, and objects in an HDF5 file.
         expansion: how many times larger than stored a compressed member or array may become.
         variable_bytes: memory for variables that no file holds: state of optimizers and metrics.

@@ -16,7 +16,7 @@ from ..engine.allowance import allowance
 from ..engine.errors import invalid
 from ..engine.serialization import ObjectSharingScope, deserialize_keras_object, serialize_keras_object
 from . import json_text, legacy_model
-from .archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive, add_folder
+from .archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive, add_folder, check_assets
 from .atomic import atomic_path, write_bytes
 from .errors import bad_file, reading
 from .hdf5 import WeightsReader, WeightsWriter
@@ -83,6 +83,8 @@ _NEWER = {
 _NEWER_OF = {
     "ZeroPadding1D": {"data_format": "channels_last"}, "SparseCategoricalCrossentropy": {"axis": -1},
     "Dice": {"axis": None}, "Tversky": {"axis": None},
+    "IntegerLookup": {"oov_method": "floormod", "salt": None},
+    "StringLookup": {"oov_method": "floormod", "salt": None},
 }  # fmt: skip
 # Second names, which every version knows, of what older ones know under these alone.
 _OLDER_NAMES = {"Orthogonal": "OrthogonalInitializer", "Identity": "IdentityInitializer"}
@@ -217,6 +219,7 @@ def _from_folder(path: str, name: str, custom_objects: Any, compile: bool, limit
             raise bad_file(name, part, "the folder of a model has this file", files=sorted(os.listdir(path))[:10])
     with open(os.path.join(path, CONFIG), "rb") as f:
         config = json_text.parse(f.read(limits.config_bytes + 1), name, CONFIG, limits)
+    check_assets(os.path.join(path, ASSETS), name, limits)
     with WeightsReader(os.path.join(path, WEIGHTS), name, WEIGHTS, limits) as reader:
         return _assemble(config, reader, os.path.join(path, ASSETS), name, custom_objects, compile, limits)
 
@@ -231,7 +234,7 @@ def _assemble(
         config = {**config, "compile_config": None}
     held = sum(array.nbytes for array in reader.arrays.values())
     model = build_model(config, name, CONFIG, custom_objects, 2 * held + limits.variable_bytes)
-    load_assets_checked(model, assets, name)
+    load_assets_checked(model, assets, name, limits)
     load_state(model, reader)
     return model
 
@@ -249,6 +252,7 @@ def build_model(config: Any, name: str, member: str, custom_objects: Any, nbytes
     return model
 
 
-def load_assets_checked(model: Any, assets: str, name: str) -> None:
-    with reading(name, ASSETS, "the assets fit the model"):
+def load_assets_checked(model: Any, assets: str, name: str, limits: Limits) -> None:
+    """Lets the objects of a model read their assets; what they make of them takes no more memory than assets may."""
+    with reading(name, ASSETS, "the assets fit the model"), allowance(limits.asset_bytes):
         load_assets(model, assets)

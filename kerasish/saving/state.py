@@ -62,14 +62,22 @@ def load_assets(root: Any, folder: str) -> None:
 
 @contextmanager
 def unchanged_on_error(root: Any) -> Iterator[None]:
-    """Gives every variable inside a model its value back when the block fails."""
-    variables = {id(v): v for e in walk(root) for v in _variables(e.obj)}
+    """Gives every variable inside a model its value back when the block fails.
+
+    An object that loads more than variables says by `_restored_on_error` which attributes hold it; their values are
+    replaced and never changed.
+    """
+    entries = walk(root)
+    variables = {id(v): v for e in entries for v in _variables(e.obj)}
     saved = [(v, v._value) for v in variables.values()]
+    others = [(e.obj, n, getattr(e.obj, n)) for e in entries for n in getattr(type(e.obj), "_restored_on_error", ())]
     try:
         yield
     except BaseException:
         for v, value in saved:
             v._value = value
+        for obj, name, value in others:
+            setattr(obj, name, value)
         raise
 
 

@@ -17,6 +17,8 @@ class Case:
         make: makes the layer from a `layers` module, ours or Keras's.
         shapes: shape of each input, with the batch; several make a list of inputs.
         integers: inputs are integers below this.
+        words: inputs are strings among these (the first input only, where there are integers as well).
+        keras: Keras computes it without TensorFlow. (With it: tests/layers/test_preprocessing_lookup.py.)
         training: also compare with Keras while training (only where nothing random happens).
         random: acts randomly in training.
         rtol: tolerance against Keras, relative to the largest value.
@@ -27,6 +29,8 @@ class Case:
     make: Callable[[Any], Any]
     shapes: tuple
     integers: int | None = None
+    words: tuple[str, ...] = ()
+    keras: bool = True
     training: bool = True
     random: bool = False
     rtol: float = 1e-5
@@ -38,8 +42,10 @@ class Case:
     def inputs(self, seed: int = 0) -> Any:
         rng = np.random.default_rng(seed)
         out = []
-        for shape in self.shapes:
-            if self.integers:
+        for k, shape in enumerate(self.shapes):
+            if self.words and not (k and self.integers):
+                out.append(rng.choice(self.words, shape))
+            elif self.integers:
                 out.append(rng.integers(0, self.integers, shape).astype("int32"))
             else:
                 out.append(rng.uniform(-1, 1, shape).astype("float32"))
@@ -56,6 +62,7 @@ def _named(cases: list[tuple[str, Case]]) -> list[Case]:
     return [case for _, case in cases]
 
 
+W = ("a", "b", "a b", "zz")
 X1, X2, X3 = (3, 9, 4), (2, 7, 8, 4), (2, 5, 6, 5, 3)
 
 CASES = _named(
@@ -293,5 +300,61 @@ CASES = _named(
             "ConvLSTM3D",
             Case(lambda L: L.ConvLSTM3D(2, 2, data_format="channels_first", go_backwards=True), ((2, 3, 1, 4, 3, 5),)),
         ),
+        *[
+            (f"CategoryEncoding {mode}", Case(
+                lambda L, mode=mode: L.CategoryEncoding(7, output_mode=mode), ((3, 4),), integers=7
+            ))
+            for mode in ("one_hot", "multi_hot", "count")
+        ],
+        ("CategoryEncoding 1", Case(lambda L: L.CategoryEncoding(7, output_mode="one_hot"), ((3, 1),), integers=7)),
+        ("Discretization", Case(lambda L: L.Discretization([2.0, 5.0]), ((3, 4),), integers=7)),
+        ("Discretization count", Case(lambda L: L.Discretization([-0.5, 0.5], output_mode="count"), ((3, 4),))),
+        ("Discretization one_hot", Case(lambda L: L.Discretization([0.0], output_mode="one_hot"), ((3, 4),))),
+        *[
+            (f"IntegerLookup {mode}", Case(
+                lambda L, mode=mode: L.IntegerLookup(vocabulary=[5, 2, 3], mask_token=1, output_mode=mode), ((3, 4),),
+                integers=7, keras=False,
+            ))
+            for mode in ("int", "one_hot", "multi_hot", "count")
+        ],
+        (
+            "IntegerLookup idf",
+            Case(
+                lambda L: L.IntegerLookup(vocabulary=[5, 2], output_mode="tf_idf", idf_weights=[0.5, 0.25]), ((3, 4),),
+                integers=7, keras=False,
+            ),
+        ),
+        (
+            "IntegerLookup inverse",
+            Case(lambda L: L.IntegerLookup(vocabulary=[5, 2, 3], invert=True), ((3, 4),), integers=7, keras=False),
+        ),
+        (
+            "StringLookup",
+            Case(lambda L: L.StringLookup(vocabulary=["b", "a"], num_oov_indices=3), ((3, 4),), words=W, keras=False),
+        ),
+        (
+            "StringLookup count",
+            Case(lambda L: L.StringLookup(vocabulary=["b"], output_mode="count"), ((3, 4),), words=W, keras=False),
+        ),
+        (
+            "TextVectorization",
+            Case(
+                lambda L: L.TextVectorization(vocabulary=["b", "a"], output_sequence_length=3), ((3, 1),), words=W,
+                keras=False,
+            ),
+        ),
+        ("Hashing", Case(lambda L: L.Hashing(5, salt=3), ((3, 4),), integers=90, keras=False)),
+        ("Hashing words", Case(lambda L: L.Hashing(5, output_mode="multi_hot"), ((3, 4),), words=W, keras=False)),
+        ("HashedCrossing", Case(lambda L: L.HashedCrossing(9), ((3, 1),) * 2, integers=90, keras=False)),
+        (
+            "HashedCrossing words",
+            Case(
+                lambda L: L.HashedCrossing(9, output_mode="one_hot"), ((3, 1),) * 2, integers=90, words=W, keras=False
+            ),
+        ),
     ]
 )  # fmt: skip
+
+# Those that Keras can be compared with where there is no TensorFlow, and those that work on tensors alone.
+IN_KERAS = [case for case in CASES if case.keras]
+ON_TENSORS = [case for case in CASES if not case.words]

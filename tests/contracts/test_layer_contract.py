@@ -11,7 +11,7 @@ import kerasish as keras
 from kerasish import layers, ops
 from kerasish.engine import tree
 
-from .layer_cases import CASES, Case
+from .layer_cases import CASES, IN_KERAS, Case
 
 # Layers that no case makes on its own; cells are called with states, in tests/layers/test_rnn_cells.py.
 ABSTRACT = {"Layer", "InputLayer", "Lambda", "Wrapper", "SimpleRNNCell", "GRUCell", "LSTMCell", "StackedRNNCells"}
@@ -22,7 +22,9 @@ def ids(case: Case) -> str:
 
 
 def symbols(inputs):
-    return tree.map_structure(lambda x: keras.Input(x.shape[1:], dtype=str(x.dtype)), inputs)
+    return tree.map_structure(
+        lambda x: keras.Input(x.shape[1:], dtype="string" if x.dtype.kind == "U" else str(x.dtype)), inputs
+    )
 
 
 def with_dtype(config, dtype):
@@ -98,7 +100,7 @@ def test_weights_round_trip(case):
     for part, same in zip(layer._flatten_layers(), third._flatten_layers(), strict=True):  # cells, wrapped layers
         store = {}
         part.save_own_variables(store)
-        same.load_own_variables({k: v.numpy() for k, v in store.items()})
+        same.load_own_variables({k: np.asarray(v) for k, v in store.items()})
     np.testing.assert_array_equal(case.call(third, x).numpy(), case.call(layer, x).numpy())
     assert layer.count_params() == sum(v.size for v in values)
     if values:
@@ -108,7 +110,7 @@ def test_weights_round_trip(case):
 
 @pytest.mark.parametrize("case", CASES, ids=ids)
 def test_float64(case):
-    if case.integers:
+    if case.integers or case.words:
         return  # the output's dtype is float32's by policy; the table is checked by the values above
     layer = case.make(layers)
     layer = type(layer).from_config(with_dtype(layer.get_config(), "float64"))
@@ -182,7 +184,7 @@ def test_masks_are_handed_on_or_dropped_with_a_warning(case):
 
 @pytest.mark.parity
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("case", CASES, ids=ids)
+@pytest.mark.parametrize("case", IN_KERAS, ids=ids)
 def test_parity_with_keras(case, training):
     import keras as reference
 
@@ -211,7 +213,7 @@ def test_parity_with_keras(case, training):
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("case", CASES, ids=ids)
+@pytest.mark.parametrize("case", IN_KERAS, ids=ids)
 def test_configs_are_those_of_keras(case):
     """Each reads the other's config, and the keys are the same (but for options of Keras that are not supported)."""
     import keras as reference

@@ -242,7 +242,7 @@ ERRORS = [
     ),
     ((np.zeros((0, 3)),), {}, r"^fit: the dataset is empty. Received: x.shape=\(0, 3\)$"),
     ((None,), {}, "^fit: x must be given. Received: x=None"),
-    ((np.array(["cat", "dog"]),), {}, "^fit: x must hold numbers. Received: dtype='<U3', element="),
+    ((A3, np.array(["cat", "dog", "cow"])), {}, "^fit: y must hold numbers. Received: dtype='<U3', element="),
     (
         (A3, np.array([1, "a", None], dtype=object)),
         {},
@@ -291,6 +291,13 @@ ERRORS = [
         r"fit: one sample_weight for several outputs must have one number per sample. Received: .*shape=\(3, 2\)",
     ),
 ]
+
+
+def test_inputs_may_be_strings():
+    for words in (np.array(["cat", "dog"]), np.array(["cat", b"dog"], object)):
+        x, y = ArraySource(words, A3[:2], batch_size=1).gather(slice(1, None))
+        assert x.tolist() == words[1:].tolist()
+        assert y.tolist() == A3[1:2].tolist()
 
 
 @pytest.mark.parametrize(("args", "kwargs", "message"), ERRORS, ids=[e[2][:60] for e in ERRORS])

@@ -88,7 +88,7 @@ def test_generator_with_nested_parts_and_missing_targets():
         ([()], "^fit: a batch must be a tuple .* Received: parts=0"),
         ([(np.zeros((2, 1)), np.zeros(3))], "^fit: the arrays of a batch must .* Received: x: 2, y: 3"),
         ([(np.zeros((2, 1)), [0, 1])], r"^fit: a batch must hold arrays with .* Received: y\[0\]=0"),
-        ([(np.array(["a"]),)], "^fit: x must hold numbers"),
+        ([(np.zeros(1), np.array(["a"]))], "^fit: y must hold numbers"),
     ],
 )
 def test_generator_errors(items, message):

@@ -9,12 +9,12 @@ from kerasish.engine import tree
 from kerasish.engine.dtype import FLOATS
 from kerasish.executor import NotCapturable
 from tests.contracts.cases import KINDS, LOSSES, METRICS, OPTIMIZERS, case_id
-from tests.contracts.layer_cases import CASES
+from tests.contracts.layer_cases import ON_TENSORS
 from tests.executor.compare import check_step, program
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", ON_TENSORS, ids=lambda case: case.name)
 def test_layer(case, training):
     layer, inputs = case.make(layers), case.inputs()
     case.call(layer, inputs)  # makes the weights

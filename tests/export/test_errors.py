@@ -210,6 +210,18 @@ def test_attention_with_dropout():
         to_onnx(fn, [(2, 3, 1, 4), (2,)], ["float32", "uint32"], ["q", "seed"], lambda *_: ["y"])
 
 
+def test_strings_and_hashes(path):
+    L = keras.layers
+    text, number = keras.Input((1,), dtype="string", name="text"), keras.Input((1,), dtype="int64")
+    rule = "export: inputs and outputs of strings have no form in ONNX here: look them up outside of the exported model"
+    model = keras.Model(text, L.StringLookup(vocabulary=["a"])(text))
+    assert f"{rule}. Received: strings=['text']" in refused(model, path)
+    assert rule in refused(keras.Model(number, L.StringLookup(vocabulary=["a"], invert=True)(number)), path)
+    message = refused(keras.Model(number, L.Hashing(5)(number)), path)
+    assert "op 'hash_buckets'" in message
+    assert "ONNX has no operator for these hash functions" in message
+
+
 def test_an_output_without_counterpart():
     from kerasish.ops.pool import max_pool_op
 

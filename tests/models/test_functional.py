@@ -201,6 +201,28 @@ def test_subclass_of_model_given_a_graph():
     assert [type(v).__name__ for v in model.layers] == ["InputLayer", "Dense"]
 
 
+def test_a_cast_that_changes_nothing_stays_in_a_graph():
+    """It counts in the order of layers, by which files name them: `b` is one call further from the output than `a`."""
+    x = keras.Input((3,))
+    a, b = layers.Dense(2, name="a"), layers.Dense(2, name="b")
+    model = keras.Model(x, layers.Add()([a(x), keras.ops.cast(b(x), "float32")]))
+    assert [v.name for v in model.layers][1:3] == ["b", "a"]
+    again = keras.Model.from_config(model.get_config())
+    assert [v.name for v in again.layers][1:3] == ["b", "a"]
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again(data(4, 3)).numpy(), model(data(4, 3)).numpy())
+    assert keras.ops.cast(model(data(4, 3)), "float32").dtype == "float32"
+
+
+def test_a_sequential_without_input_gets_its_graph_from_the_data_that_it_is_fitted_on():
+    for inner in (layers.Dense(3), keras.Sequential([layers.Dense(3)])):
+        model = keras.Sequential([inner, layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(np.ones((10, 2)), np.ones((10, 1)), batch_size=4, verbose=0)
+        assert model.predict(np.ones((7, 2)), verbose=0).shape == (7, 1)
+        assert model.inputs[0].shape[1:] == (2,)
+
+
 def test_sequential_with_and_without_input():
     eager = keras.Sequential([layers.Dense(3, activation="relu"), layers.Dense(2)])
     assert not eager.built

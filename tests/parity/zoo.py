@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..contracts.layer_cases import CASES
+from ..contracts.layer_cases import IN_KERAS
 
 
 @dataclass(eq=False)
@@ -47,7 +47,7 @@ def _layer_model(case: Any) -> Callable[[Any], Any]:
     return build
 
 
-LAYERS = [Exchange(f"layer {case.name}", _layer_model(case), case.inputs()) for case in CASES]
+LAYERS = [Exchange(f"layer {case.name}", _layer_model(case), case.inputs()) for case in IN_KERAS]
 
 
 def _mlp(K: Any) -> Any:

@@ -45,7 +45,18 @@ def corpus(folder: Path) -> dict[str, dict[str, bytes]]:
     big.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 9)), "mse", metrics=["mae"])
     big.train_on_batch(np.ones((2, 4, 6)), np.ones((2, 4)))
     small = hostile.model()
-    for name, model in (("big", big), ("small", small)):
+    number, word = keras.Input((3,), dtype="int64"), keras.Input((), dtype="string")
+    layers: list[Any] = [
+        keras.layers.IntegerLookup(output_mode="tf_idf", max_tokens=9),
+        keras.layers.Discretization(num_bins=3),
+        keras.layers.StringLookup(mask_token="", num_oov_indices=2),
+        keras.layers.TextVectorization(output_mode="count"),
+    ]  # fmt: skip
+    for layer, data in zip(layers, (np.arange(6).reshape(2, 3), np.arange(9.0), ["a", "b"], ["a b", "\u00e9 a"])):
+        layer.adapt(data)
+    crossed = keras.layers.Hashing(5, salt=3)(number)
+    words = keras.Model([number, word], [layers[0](number), layers[1](crossed), layers[2](word), layers[3](word)])
+    for name, model in (("big", big), ("small", small), ("words", words)):
         model.save(folder / f"{name}.keras")
     small.save_weights(folder / "m.weights.h5")
     small.save_weights(folder / "m.safetensors")
@@ -69,12 +80,13 @@ def corpus(folder: Path) -> dict[str, dict[str, bytes]]:
     real = {f"{p.parent.name}-{p.name}": p.read_bytes() for p in sorted(golden.glob("*/mlp.h5"))}
     read = lambda *names: {n: (folder / n).read_bytes() for n in names}  # noqa: E731
     members = {}
-    for name in ("big", "small"):
+    for name in ("big", "small", "words"):
         with zipfile.ZipFile(folder / f"{name}.keras") as z:
             members[name] = {n: z.read(n) for n in z.namelist()}
     return {
-        "archive": read("big.keras", "small.keras"),
+        "archive": read("big.keras", "small.keras", "words.keras"),
         "config": {n: json.dumps({k: v.decode("latin1") for k, v in m.items()}).encode() for n, m in members.items()},
+        "assets": {"words": json.dumps({k: v.decode("latin1") for k, v in members["words"].items()}).encode()},
         "weights": read("m.weights.h5"),
         "safetensors": read("m.safetensors"),
         "index": read("s.weights.json"),
@@ -138,6 +150,10 @@ def mutate(loader: str, data: bytes, rng: random.Random) -> bytes:
         config = json.loads(members["config.json"])
         changed = rewrite(config, rng, parts(config))
         return hostile.pack({**members, "config.json": json.dumps(changed).encode()})
+    if loader == "assets":
+        members = {k: v.encode("latin1") for k, v in json.loads(data).items()}
+        name = rng.choice(sorted(k for k in members if k.startswith("assets/")))
+        return hostile.pack({**members, name: flip(members[name], rng)})
     if loader == "index" and rng.random() < 0.5:
         value = json.loads(data)
         return json.dumps(rewrite(value, rng, parts(value))).encode()
@@ -145,7 +161,7 @@ def mutate(loader: str, data: bytes, rng: random.Random) -> bytes:
 
 
 def load(loader: str, path: Path) -> None:
-    if loader in ("archive", "config", "legacy"):
+    if loader in ("archive", "config", "assets", "legacy"):
         keras.saving.load_model(path)
     else:
         model = hostile.model()
@@ -161,8 +177,8 @@ def load(loader: str, path: Path) -> None:
 
 
 SUFFIX = {
-    "archive": "f.keras", "config": "f.keras", "weights": "f.weights.h5", "safetensors": "f.safetensors",
-    "index": "s.weights.json", "legacy": "f.h5", "checkpoint": "f.h5",
+    "archive": "f.keras", "config": "f.keras", "assets": "f.keras", "weights": "f.weights.h5",
+    "safetensors": "f.safetensors", "index": "s.weights.json", "legacy": "f.h5", "checkpoint": "f.h5",
 }  # fmt: skip
 
 

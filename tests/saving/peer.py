@@ -9,6 +9,7 @@ kinds of Keras build the same models from `cases`; those of Keras 1 are spelled 
 """
 
 import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -224,7 +225,12 @@ def cases_2(K):
             L.Conv1D(3, 2, padding="causal"), L.SimpleRNN(3, return_sequences=True),
             L.TimeDistributed(L.Dense(3)), L.MaxPooling1D(2), L.GlobalAveragePooling1D(), L.Dense(2),
         ], dtype="int32")  # fmt: skip
-        return Case(model, classes(20, 9).reshape(4, 5), numbers(4, 2), K.optimizers.Adam(**{rate: 0.01}))
+        optimizer = K.optimizers.Adam(**{rate: 0.01})
+        if version >= (3, 0):
+            # On TensorFlow, its Adam squares the parts of an embedding's gradient before it adds them up. It is another
+            # Adam there, also beside that of its own other backends.
+            optimizer = K.optimizers.SGD(0.05, momentum=0.9)
+        return Case(model, classes(20, 9).reshape(4, 5), numbers(4, 2), optimizer)
 
     def gru():
         model = sequential(K, (5, 3), [L.GRU(3, reset_after=False, recurrent_activation="sigmoid"), L.Dense(2)])
@@ -295,6 +301,40 @@ def cases_3(K):
         y = L.Concatenate()([y, L.Flatten()(L.Embedding(4, 2)(bins))])
         return Case(K.Model(x, L.Dense(2)(y)), np.array([[7, 11, 5], [13, 0, 7]]), numbers(2, 2), K.optimizers.SGD(0.1))
 
+    def adapted(mode):
+        """What `adapt` learns: in the config, in assets, in weights. An .h5 file of Keras has no place for it."""
+        data = np.array([[3, 7, 7], [9, 3, 7], [12, 7, 5000000000]])
+        x = K.Input((3,), dtype="int64")
+        some = L.IntegerLookup(output_mode=mode, max_tokens=9)
+        hot = L.IntegerLookup(output_mode="multi_hot", num_oov_indices=2)
+        index = L.IntegerLookup(mask_token=3, num_oov_indices=3, max_tokens=5)
+        bins = L.Discretization(num_bins=3, epsilon=0.1, output_mode="count")
+        for layer in (some, hot, index, bins):
+            layer.adapt(data)
+        y = L.Flatten()(L.Embedding(7, 2)(index(x)))
+        hashed = L.Flatten()(L.Embedding(5, 2)(L.Hashing(5, salt=[7, 8])(x)))
+        y = L.Dense(2)(L.Concatenate()([K.ops.cast(p, "float32") for p in (y, some(x), hot(x), bins(x), hashed)]))
+        inputs = np.concatenate([data, [[1, 2, 3]]])
+        return Case(K.Model(x, y), inputs, numbers(4, 2), K.optimizers.SGD(0.1), extensions=[".keras"])
+
+    def words():
+        """Strings as inputs of a model, which Keras has on TensorFlow only."""
+        texts = np.array(["The cat sat.", "On the mat!", "a cat, a hat", "\u00c9lan vital"])
+        colors = np.array([["red"], ["blue"], ["grey"], ["red"]])
+        t, c = K.Input((), dtype="string", name="t"), K.Input((1,), dtype="string", name="c")
+        text = L.TextVectorization(output_sequence_length=3, ngrams=2)
+        bag = L.TextVectorization(output_mode="count")
+        look = L.StringLookup(num_oov_indices=4, mask_token="grey")
+        text.adapt(texts), bag.adapt(texts), look.adapt(colors[:2])
+        pool = L.GlobalAveragePooling1D
+        parts = [
+            pool()(L.Embedding(40, 2)(text(t))), bag(t), pool()(L.Embedding(9, 2)(look(c))),
+            pool()(L.Embedding(6, 2)(L.HashedCrossing(6)([c, look(c)]))),
+            L.StringLookup(vocabulary=["red", "x"], output_mode="one_hot")(c),
+        ]  # fmt: skip
+        y = L.Dense(2)(L.Concatenate()([K.ops.cast(p, "float32") for p in parts]))
+        return Case(K.Model([t, c], y), [texts, colors], numbers(4, 2), K.optimizers.SGD(0.1), extensions=[".keras"])
+
     def recurrent():
         x = K.Input((6, 4))
         cells = L.RNN([L.LSTMCell(3), L.GRUCell(3)], return_sequences=True)
@@ -314,8 +354,14 @@ def cases_3(K):
 
     out = {
         "graph": graph, "attention": attention, "state": state, "recurrent": recurrent, "functions": functions,
-        "lookup": lookup,
     }  # fmt: skip
+    # Keras has lookups where there is TensorFlow, on any backend, and strings in models on its own alone.
+    if K.__name__ == "kerasish" or importlib.util.find_spec("tensorflow"):
+        out.update(lookup=lookup, adapted=lambda: adapted("count"))
+        if version >= (3, 15):  # 3.12 does not open such a file of its own
+            out["adapted_idf"] = lambda: adapted("tf_idf")
+    if K.__name__ == "kerasish" or K.backend.backend() == "tensorflow":
+        out["words"] = words
     if version < (3, 3):
         del out["functions"]  # mish came later
     if hasattr(L, "GroupQueryAttention"):
@@ -336,7 +382,16 @@ def listed(values):
     return list(values) if isinstance(values, (list, tuple)) else [values]
 
 
+def fed(model, x):
+    """Inputs as a model takes them: Keras takes strings as tensors only."""
+    if type(model).__module__.startswith("kerasish") or all(v.dtype.kind != "U" for v in x):
+        return x
+    constant = importlib.import_module("tensorflow").constant
+    return [constant(v) if v.dtype.kind == "U" else v for v in x]
+
+
 def first_loss(model, x, y):
+    x = fed(model, x)
     if hasattr(model, "reset_metrics"):
         model.reset_metrics()
     out = model.train_on_batch(x[0] if len(x) == 1 else x, y[0] if len(y) == 1 else y)
@@ -344,6 +399,7 @@ def first_loss(model, x, y):
 
 
 def predicted(model, x):
+    x = fed(model, x)
     return [np.asarray(o) for o in listed(model.predict(x[0] if len(x) == 1 else x, verbose=0))]
 
 
@@ -371,7 +427,7 @@ def write(folder, names, only=()):
         for _ in range(STEPS):
             first_loss(case.model, x, y)
         written = []
-        for extension in only or extensions(K):
+        for extension in only or case.extensions or extensions(K):
             path = os.path.join(folder, name + extension)
             try:
                 case.model.save(path)

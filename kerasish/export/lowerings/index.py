@@ -83,6 +83,14 @@ def _multi_hot(w: Writer, step: Step) -> str:
     return w.cast(w.op("Greater", found, w.const(0, "int32")), step["dtype"])
 
 
+@lowering("count_categories")
+def _count_categories(w: Writer, step: Step) -> str:
+    x = step.inputs[0]
+    numbers = w.const(np.arange(step["depth"], dtype="int64"))
+    hits = w.op("Equal", w.unsqueeze(_indices(w, x), x.ndim), numbers)
+    return w.cast(_count(w, hits, 1 if x.ndim > 1 else 0), step["dtype"])
+
+
 @lowering("unravel_index")
 def _unravel_index(w: Writer, step: Step) -> tuple[str, ...]:
     shape = step["shape"]

@@ -27,3 +27,4 @@ no_lowering(
     "the shape of its result depends on the data",
     "nonzero unique bincount",
 )
+no_lowering("ONNX has no operator for these hash functions", "hash_buckets hash_cross")

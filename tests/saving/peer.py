@@ -420,12 +420,12 @@ def write(folder, names, only=()):
             K.backend.clear_session()
         try:
             case = made[name]()
-        except (AttributeError, ImportError, TypeError, ValueError) as error:
+            x, y = listed(case.inputs), listed(case.targets)
+            for _ in range(STEPS):
+                first_loss(case.model, x, y)
+        except (AttributeError, ImportError, TypeError, ValueError) as error:  # no such class, or it does not train
             print(json.dumps({"file": name, "built": False, "error": f"{type(error).__name__}: {error}"[:500]}))
             continue
-        x, y = listed(case.inputs), listed(case.targets)
-        for _ in range(STEPS):
-            first_loss(case.model, x, y)
         written = []
         for extension in only or case.extensions or extensions(K):
             path = os.path.join(folder, name + extension)

@@ -2,9 +2,10 @@
  *
  *     C[b][i][j] = activation( start + sum over p of A[b][i][p] * B[b][p][j] )
  *
- * with start = 0, bias[b][j], or what C held (`accumulate`), and an activation of elementwise/activation.h.  C is row-major with a leading dimension; A and B are
- * never seen: two callbacks pack pieces of them, so that a transposed operand is another packer and a convolution packs
- * its im2col patches straight into cache.  After Goto and van de Geijn, "Anatomy of High-Performance Matrix
+ * with start = 0, bias[b][j], or what C held (`accumulate`), and an activation of elementwise/activation.h.  C is
+ * row-major with a leading dimension; A and B are never seen: two callbacks pack pieces of them, so that a transposed
+ * operand is another packer and a convolution packs its im2col patches straight into cache.  After Goto and van de
+ * Geijn, "Anatomy of High-Performance Matrix
  * Multiplication" (2008) and BLIS.
  *
  * A family file that wants it:

@@ -28,8 +28,8 @@ typedef struct {
 } narrow_plan;
 
 static int plan_narrow(const product_shape *s, narrow_plan *p) {
-  if (s->m.ndim != 1 || s->n.ndim != 1 || s->k.ndim != 1 || s->m.total < NARROW_LEAST_M || s->batch.total == 0)
-    return 0;
+  if (s->m.ndim != 1 || s->n.ndim != 1 || s->k.ndim != 1 || s->m.total < NARROW_LEAST_M) return 0;
+  if (s->batch.total == 0 || s->n.total == 0 || s->k.total == 0) return 0; /* nothing, or sums of nothing */
   *p = (narrow_plan){.batch = s->batch.total, .m = s->m.total, .n = s->n.total, .k = s->k.total, .parts = 1};
   p->tiles = kr_ceil_div(p->m, DIRECT_ROWS);
   const double work = 2.0 * (double)p->m * (double)p->n * (double)p->k / NARROW_WORK;

@@ -97,6 +97,17 @@ def test_transposes_and_blocks(isa, dtype, transpose):
 
 
 @pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("transpose", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_no_columns_and_sums_of_nothing(isa, transpose):
+    ta, tb = transpose
+    for m, n, k in ((9, 0, 5), (300, 0, 5), (0, 7, 5), (9, 7, 0), (300, 40, 0), (30, 200, 0)):
+        (x1, x2), a, b = operands(m, n, k, "float32", ta=ta, tb=tb)
+        bias = data((n,), "float32", 2)
+        check(run("matmul", (x1, x2), (m, n), (ta, tb, LINEAR), isa), a, b)
+        check(run("matmul", (x1, x2, bias), (m, n), (ta, tb, RELU), isa), a, b, bias, RELU)
+
+
+@pytest.mark.parametrize("isa", core.isas())
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_few_columns_and_a_long_sum(isa, dtype):
     """Sums in parts, whose chunks may end anywhere, with one and several tasks for the rows of each."""

@@ -37,6 +37,7 @@ COMMON = [
     "-Wall",
     "-Wextra",
     "-Wno-unused-function",
+    "-Wno-missing-field-initializers",  # of a table: what is left out is NULL
     "-pthread",
 ]
 OPTIMIZE = ["-O3"]

@@ -54,18 +54,26 @@ typedef struct {
   void *scratch;   /* at least as many bytes as the kernel's scratch function says; 64-byte aligned, not cleared */
   kr_error *error; /* never NULL; filled when the status is KR_EINDEX */
   int32_t n_in, n_out, n_i, n_f;
-  int32_t threads; /* at most this many workers; scratch was sized with it.  Results must not depend on it */
+  int32_t threads;    /* at most this many workers; scratch was sized with it.  Results must not depend on it */
+  const void *packed; /* input 1 as the kernel's packing kernel has left it (kr_packing_fn), or NULL */
 } kr_call;
 
 typedef kr_status (*kr_fn)(const kr_call *call);
 /* Bytes of scratch for a call: reads shapes, attributes and threads only (data pointers are NULL). */
 typedef size_t (*kr_scratch_fn)(const kr_call *call);
+/* Input 1 of some kernels, their weights, is rearranged before it is used.  Who calls with the same weights again may
+ * have that done once: by the kernel "<name>_pack", which takes input 1 and the form, as its i[], and gives bytes.  This
+ * function says which form a call of these shapes wants, and of how many bytes; 0: it reads input 1 as it is.  The form
+ * stands in front of the bytes, and a call that wants another one pays no attention to them. */
+#define KR_FORM 6
+typedef size_t (*kr_packing_fn)(const kr_call *call, int64_t form[KR_FORM]);
 
 typedef struct {
   const char *name; /* as the op declaration calls it */
   int32_t dtype;    /* the dtype it is registered for: that of the first floating input unless documented */
   kr_fn fn;
   kr_scratch_fn scratch; /* NULL: none */
+  kr_packing_fn packing; /* NULL: none */
 } kr_kernel;
 
 /* ---- cpu ------------------------------------------------------------------------------------------------------- */
@@ -146,6 +154,7 @@ typedef struct {
   const int64_t *i;
   const double *f;
   int32_t n_in, n_out, n_i, n_f;
+  int32_t packed; /* 1 + which of the step's arrays is input 1 packed; 0: none */
 } kr_inner;
 
 typedef struct {
@@ -172,6 +181,7 @@ typedef struct {
   const double *f;
   int32_t first, n_in, n_out; /* arrays [first, first + n_in) are the inputs, the outputs follow */
   int32_t n_i, n_f;
+  int32_t packed; /* of a kernel: 1 + which array, from the first, is input 1 packed; 0: none */
 } kr_step;
 
 typedef struct {
@@ -184,6 +194,7 @@ typedef struct {
   kr_array *arrays; /* shapes and dtypes; a run has a copy with pointers */
   const kr_place *places;
   int32_t n_steps, n_arrays;
+  int32_t n_kept; /* the first steps, whose results may be kept from one run to the next */
 } kr_program;
 
 /* Rows of a caller's array that become an input, batch by batch. */
@@ -208,7 +219,8 @@ typedef struct {
   void *scratch; /* kr_program_scratch bytes */
   kr_host_fn host;
   void *user;
-  int64_t *times; /* n_steps + 1 clock readings in ns, or NULL */
+  int64_t *times;   /* n_steps + 1 clock readings in ns, or NULL */
+  const char *made; /* of each of the n_kept first steps, whether its results are there already; NULL: none are */
   /* Batches: before each, or beside the one before, the rows of the feeds are copied to their slots (rows NULL: in
    * order, and read where they lie); after each, the scalars `taps` are written to log[batch][tap] and pairs of slots
    * are exchanged. */

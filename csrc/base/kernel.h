@@ -55,6 +55,21 @@ KR_INLINE int64_t kr_span(const kr_array *a, int from, int to) {
   return n;
 }
 
+/* Packed weights (kr_packing_fn): the form, then the bytes. */
+enum { KR_PACKED_AT = 64 };
+
+/* What is packed, where a call brings it in this form; else NULL. */
+KR_INLINE const void *kr_packed(const kr_call *c, const int64_t form[KR_FORM]) {
+  if (!c->packed || memcmp(c->packed, form, KR_FORM * sizeof *form) != 0) return NULL;
+  return (const char *)c->packed + KR_PACKED_AT;
+}
+
+/* Where a packing kernel writes to, behind the form. */
+KR_INLINE void *kr_pack_to(const kr_call *c) {
+  memcpy(c->out[0].data, c->i, KR_FORM * sizeof *c->i);
+  return (char *)c->out[0].data + KR_PACKED_AT;
+}
+
 KR_INLINE kr_status kr_index_error(const kr_call *c, int input, int64_t position, int64_t value, int64_t limit) {
   c->error->input = input;
   c->error->position = position;

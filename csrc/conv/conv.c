@@ -9,6 +9,7 @@
  *   conv               x, k[, bias] -> y      i[9], optional: an activation_code, of which it knows relu
  *   conv_grad_input    g, k -> dx             g like y
  *   conv_grad_kernel   x, g -> dk
+ *   conv_pack          k -> bytes             a kernel of many calls of conv, packed or transformed once (kr_packing_fn)
  *
  * No input may overlap the output.
  *
@@ -155,6 +156,7 @@ typedef struct {
   int64_t taps, columns, filters;
   int64_t chunk; /* images whose products are in memory at a time */
   int relu, threads;
+  const void *packed; /* the kernel, packed once for many calls; or NULL */
 } overlap;
 
 /* The cells that sum the same taps, and where they lie in the output. */
@@ -219,6 +221,9 @@ static int few_filters(const conv_job *j, int64_t groups) {
   return groups == 1 && j->filters <= 8 && product(j->size) * j->kernel_c >= 32;
 }
 
+/* Forms of a packed kernel: {one of these, groups, blocks of so many k}. */
+enum { CONV_FORM_TILES = 1, CONV_FORM_OVERLAP, CONV_FORM_DIRECT, CONV_FORM_PRODUCT };
+
 #define KR_REAL 32
 #include "base/real.h"
 #include "conv/lanes.h"
@@ -244,7 +249,8 @@ static int few_filters(const conv_job *j, int64_t groups) {
 #include "conv_passes.h"
 
 #define CONV_ENTRIES(DTYPE, SUFFIX)                                                           \
-  {"conv", DTYPE, conv_##SUFFIX, conv_scratch_##SUFFIX},                                      \
+  {"conv", DTYPE, conv_##SUFFIX, conv_scratch_##SUFFIX, conv_packing_##SUFFIX},               \
+      {"conv_pack", DTYPE, conv_pack_##SUFFIX, NULL},                                         \
       {"conv_grad_input", DTYPE, conv_grad_input_##SUFFIX, conv_grad_input_scratch_##SUFFIX}, \
       {"conv_grad_kernel", DTYPE, conv_grad_kernel_##SUFFIX, conv_grad_kernel_scratch_##SUFFIX},
 

@@ -15,9 +15,19 @@ static void KR_FN(direct_pack_task)(void *arg, int64_t task, KR_UNUSED int worke
   real *dst = (real *)d->packed + ((group * d->panels + panel) * d->k) * DIRECT_WIDTH + k0 * width;
   if (d->turned) KR_FN(turned_kernel)(&d->j, group, k0, kc, col, cols, width, dst);
   else KR_FN(rows_of_filters)(&d->j, group, k0, kc, col, cols, width, dst);
-  if (!d->biased || slice > 0) return;
-  real *start = (real *)d->start + (group * d->panels + panel) * DIRECT_WIDTH;
-  for (int64_t i = 0; i < width; ++i) start[i] = i < cols ? ((const real *)d->bias)[group * d->columns + col + i] : 0;
+}
+
+static void KR_FN(direct_pack)(direct_job *d, int threads) {
+  kr_parallel(d->k * d->columns < DIRECT_SLICE * 8 ? 1 : threads,
+              d->groups * d->panels * kr_max(1, kr_ceil_div(d->k, DIRECT_SLICE)), KR_FN(direct_pack_task), d);
+}
+
+/* The bias in panels of columns, with zeros behind the last. */
+static void KR_FN(direct_start)(const direct_job *d) {
+  const int64_t width = d->panels * DIRECT_WIDTH;
+  real *start = d->start;
+  for (int64_t group = 0; group < d->groups; ++group, start += width)
+    for (int64_t i = 0; i < width; ++i) start[i] = i < d->columns ? ((const real *)d->bias)[group * d->columns + i] : 0;
 }
 
 /* What a worker writes: the table of pointers, and the clipped runs of cells at the border. */
@@ -148,6 +158,10 @@ static void KR_FN(direct_task)(void *arg, int64_t task, int worker) {
 
 #include "conv_lines.h"
 
+static int64_t KR_FN(direct_packed)(int64_t k, int64_t columns) {
+  return kr_ceil_div(columns, DIRECT_WIDTH) * k * DIRECT_WIDTH * (int64_t)sizeof(real);
+}
+
 /* Plans a job whose geometry is given and says what scratch it needs, with the addresses in it when `scratch` is one. */
 static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
   const patches *p = &d->j.p;
@@ -162,7 +176,7 @@ static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
 
   const int64_t panels = d->groups * d->panels, runs = kr_max(count_runs(p, 0), count_runs(p, 1));
   size_t used = 0;
-  d->packed = take(scratch, &used, panels * d->k * DIRECT_WIDTH * (int64_t)sizeof(real));
+  d->packed = take(scratch, &used, d->groups * KR_FN(direct_packed)(d->k, d->columns));
   d->start = take(scratch, &used, d->biased ? panels * DIRECT_WIDTH * (int64_t)sizeof(real) : 0);
   d->taps = place_list(scratch, &used, count_runs(p, 0));
   d->lines = place_list(scratch, &used, whole_lines(p) ? count_runs(p, 1) : 0);
@@ -184,8 +198,9 @@ static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
 
 static void KR_FN(direct)(direct_job *d, int threads, void *scratch) {
   KR_FN(direct_plan)(d, threads, scratch);
-  kr_parallel(d->k * d->columns < DIRECT_SLICE * 8 ? 1 : threads,
-              d->groups * d->panels * kr_max(1, kr_ceil_div(d->k, DIRECT_SLICE)), KR_FN(direct_pack_task), d);
+  if (d->ready) d->packed = d->ready;
+  else KR_FN(direct_pack)(d, threads);
+  if (d->biased) KR_FN(direct_start)(d);
   if (d->line_tasks) {
     kr_parallel(threads, d->line_tasks, KR_FN(line_task), d);
     return;

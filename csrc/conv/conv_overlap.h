@@ -120,7 +120,8 @@ static int64_t KR_FN(overlap_multiply)(const overlap *o, int64_t image, int turn
                               .pack_b = turned ? KR_FN(columns_of_channels) : KR_FN(columns_of_filters),
                               .ctx = &part,
                               .c = o->scratch,
-                              .ldc = n};
+                              .ldc = n,
+                              .packed = o->packed};
   KR_FN(gemm)(&g, o->threads, (real *)o->scratch + KR_FN(overlap_products)(o));
   return images;
 }

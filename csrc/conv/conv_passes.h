@@ -77,22 +77,90 @@ static size_t KR_FN(conv_scratch)(const kr_call *c) {
   return KR_FN(direct_plan)(&d, c->threads, NULL);
 }
 
-static kr_status KR_FN(conv)(const kr_call *c) {
+static size_t KR_FN(conv_packing)(const kr_call *c, int64_t form[KR_FORM]) {
   conv_job j;
   overlap o;
   const KR_FN(gemm_args) g = KR_FN(conv_product)(c, &j);
-  if (kr_size(&c->out[0]) == 0) return KR_OK;
+  memset(form, 0, KR_FORM * sizeof *form);
+  if (kr_size(&c->out[0]) == 0) return 0;
+  size_t bytes;
+  form[1] = g.batch;
   if (wino_pays(&j, j.filters, V_LANES)) {
-    const direct_job d = KR_FN(conv_directly)(c, &j);
+    form[0] = CONV_FORM_TILES;
+    bytes = (size_t)KR_FN(wino_packed)(j.p.c, j.filters);
+  } else if (KR_FN(conv_overlaps)(c, &g, &j, &o)) {
+    const int64_t last = o.images % o.chunk;
+    int64_t other = 0;
+    form[0] = CONV_FORM_OVERLAP;
+    bytes = KR_FN(gemm_packing)(1, o.chunk * o.cells, o.taps * o.columns, o.k, &form[2]);
+    if (last && KR_FN(gemm_packing)(1, last * o.cells, o.taps * o.columns, o.k, &other) && other != form[2]) return 0;
+  } else if (runs_directly(&j)) {
+    form[0] = CONV_FORM_DIRECT;
+    bytes = (size_t)(g.batch * KR_FN(direct_packed)(g.k, g.n));
+  } else {
+    form[0] = CONV_FORM_PRODUCT;
+    bytes = KR_FN(gemm_packing)(g.batch, g.m, g.n, g.k, &form[2]);
+  }
+  return bytes ? KR_PACKED_AT + bytes : 0;
+}
+
+static kr_status KR_FN(conv_pack)(const kr_call *c) {
+  const kr_array *k = &c->in[0];
+  const int64_t taps = kr_span(k, 0, k->ndim - 2), channels = k->shape[k->ndim - 2], f = k->shape[k->ndim - 1];
+  const int64_t groups = c->i[1];
+  real *to = kr_pack_to(c);
+  conv_job j = {.p = {.c = groups * channels, .group_c = channels},
+                .kernel = k->data,
+                .filters = f,
+                .group_filters = f / groups,
+                .kernel_c = channels,
+                .tap_step = {-1, -1, -1}};
+  for (int d = 0; d < 3; ++d) j.size[d] = d + k->ndim >= 5 ? k->shape[d + k->ndim - 5] : 1;
+  if (c->i[0] == CONV_FORM_TILES) {
+    wino_job w = {.j = j, .columns = f, .u = to};
+    KR_FN(wino_pack)(&w, c->threads);
+  } else if (c->i[0] == CONV_FORM_DIRECT) {
+    direct_job d = {.j = j,
+                    .groups = groups,
+                    .columns = j.group_filters,
+                    .k = taps * channels,
+                    .panels = kr_ceil_div(j.group_filters, DIRECT_WIDTH),
+                    .packed = to};
+    KR_FN(direct_pack)(&d, c->threads);
+  } else {
+    const overlap o = {.kernel = k->data, .k = channels, .filters = f};
+    const int overlaps = c->i[0] == CONV_FORM_OVERLAP;
+    const KR_FN(gemm_args) g = {.n = overlaps ? taps * f : f,
+                                .k = overlaps ? channels : taps * channels,
+                                .pack_b = overlaps ? KR_FN(columns_of_filters) : KR_FN(rows_of_filters),
+                                .ctx = overlaps ? (const void *)&o : &j};
+    KR_FN(gemm_pack)(&g, c->i[2], c->threads, to);
+  }
+  return KR_OK;
+}
+
+static kr_status KR_FN(conv)(const kr_call *c) {
+  conv_job j;
+  overlap o;
+  KR_FN(gemm_args) g = KR_FN(conv_product)(c, &j);
+  int64_t form[KR_FORM];
+  if (kr_size(&c->out[0]) == 0) return KR_OK;
+  const void *ready = c->packed && KR_FN(conv_packing)(c, form) ? kr_packed(c, form) : NULL;
+  if (wino_pays(&j, j.filters, V_LANES)) {
+    direct_job d = KR_FN(conv_directly)(c, &j);
+    d.ready = ready;
     KR_FN(wino)(&d, c->threads, c->scratch);
   } else if (KR_FN(conv_overlaps)(c, &g, &j, &o)) {
     const overlap_cells cells = all_cells(&j);
+    o.packed = ready;
     for (int64_t image = 0; image < o.images; image += o.chunk)
       KR_FN(overlap_add)(&o, &cells, image, KR_FN(overlap_multiply)(&o, image, 0));
   } else if (runs_directly(&j)) {
     direct_job d = KR_FN(conv_directly)(c, &j);
+    d.ready = ready;
     KR_FN(direct)(&d, c->threads, c->scratch);
   } else {
+    g.packed = ready;
     KR_FN(gemm)(&g, c->threads, c->scratch);
   }
   return KR_OK;

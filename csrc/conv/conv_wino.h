@@ -265,6 +265,15 @@ static void KR_FN(wino_task)(void *arg, int64_t task, int worker) {
   }
 }
 
+static int64_t KR_FN(wino_packed)(int64_t c, int64_t columns) {
+  return kr_ceil_div(columns, WINO_W) * WINO_POINTS * c * WINO_W * (int64_t)sizeof(real);
+}
+
+static void KR_FN(wino_pack)(wino_job *w, int threads) {
+  w->panels = kr_ceil_div(w->columns, WINO_W);
+  kr_parallel(threads, w->panels * kr_ceil_div(w->j.p.c, WINO_ROWS), KR_FN(wino_kernel_task), w);
+}
+
 /* Plans the convolution that `d` describes and says what scratch it needs, with the addresses when there is some. */
 static size_t KR_FN(wino_plan)(wino_job *w, const direct_job *d, int threads, void *scratch) {
   const patches *p = &d->j.p;
@@ -288,7 +297,7 @@ static size_t KR_FN(wino_plan)(wino_job *w, const direct_job *d, int threads, vo
   w->v_bytes = w->groups * group;
   w->own_bytes = w->v_bytes + w->groups * WINO_POINTS * WINO_MR * WINO_W * (int64_t)sizeof(real);
   size_t used = 0;
-  w->u = take(scratch, &used, w->panels * WINO_POINTS * p->c * WINO_W * (int64_t)sizeof(real));
+  w->u = take(scratch, &used, KR_FN(wino_packed)(p->c, w->columns));
   w->zeros = take(scratch, &used, WINO_SIDE * p->c * (int64_t)sizeof(real));
   w->own = take(scratch, &used, kr_min(threads, w->tasks) * w->own_bytes);
   return used;
@@ -298,6 +307,7 @@ static void KR_FN(wino)(const direct_job *d, int threads, void *scratch) {
   wino_job w;
   KR_FN(wino_plan)(&w, d, threads, scratch);
   memset(w.zeros, 0, (size_t)(WINO_SIDE * w.j.p.c) * sizeof(real));
-  kr_parallel(threads, w.panels * kr_ceil_div(w.j.p.c, WINO_ROWS), KR_FN(wino_kernel_task), &w);
+  if (d->ready) w.u = d->ready;
+  else KR_FN(wino_pack)(&w, threads);
   kr_parallel(threads, w.tasks, KR_FN(wino_task), &w);
 }

@@ -31,9 +31,11 @@ typedef struct {
   int64_t y_image, y_step[3];      /* elements from one image, one cell to the next */
   const void *bias;
   int biased, relu, turned; /* turned: the kernel is packed with its channels as columns */
+  const void *ready;        /* the kernel, packed or transformed once for many calls; or NULL */
 
   int64_t rows, k, tiles, panels, row_tasks, col_tasks, together, block;
-  void *packed, *start, *own;
+  const void *packed;
+  void *start, *own;
   int64_t own_bytes, table_bytes, table_runs, clipped;
   int64_t line_tasks;      /* where cells are taken in lines (conv_lines.h) */
   direct_list taps, lines; /* the runs tap by tap; line by line, where lines are whole */

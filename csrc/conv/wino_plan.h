@@ -61,7 +61,8 @@ typedef struct {
   void *y;
   int64_t y_image, y_step[3];
   int relu, turned;
-  void *u, *zeros, *own; /* transformed kernel; a line of zeros; of each worker: transformed source, products */
+  const void *u;     /* transformed kernel */
+  void *zeros, *own; /* a line of zeros; of each worker: transformed source, products */
   int64_t v_bytes, own_bytes;
 } wino_job;
 

@@ -36,6 +36,9 @@
  * elements apart in C (bias), which also serves groups of a convolution: c_batch = columns of a group, ldc = all
  * columns. C must not overlap what the packers read.
  *
+ * Weights that serve many products may be packed once: gemm_packing says of how many bytes that is, and in blocks of
+ * how many k, and gemm_pack does it; `packed` has it then, and pack_b is not called.
+ *
  * A kernel that keeps a product in cache packs by itself and multiplies panels (tile.h has their size):
  *
  *   gemm_panel(m, k, a, b, width, c, accumulate)          c[i * width + j] (+)= sum over p of A[i][p] * B[p][j]
@@ -64,6 +67,10 @@
 #define gemm_panel_f64 KR_PASTE(kr_gemm_panel_f64_, KR_ISA_SUFFIX)
 #define gemm_panel_of_rows_f32 KR_PASTE(kr_gemm_panel_of_rows_f32_, KR_ISA_SUFFIX)
 #define gemm_panel_of_rows_f64 KR_PASTE(kr_gemm_panel_of_rows_f64_, KR_ISA_SUFFIX)
+#define gemm_packing_f32 KR_PASTE(kr_gemm_packing_f32_, KR_ISA_SUFFIX)
+#define gemm_packing_f64 KR_PASTE(kr_gemm_packing_f64_, KR_ISA_SUFFIX)
+#define gemm_pack_f32 KR_PASTE(kr_gemm_pack_f32_, KR_ISA_SUFFIX)
+#define gemm_pack_f64 KR_PASTE(kr_gemm_pack_f64_, KR_ISA_SUFFIX)
 #define gemm_scratch_f32 KR_PASTE(kr_gemm_scratch_f32_, KR_ISA_SUFFIX)
 #define gemm_scratch_f64 KR_PASTE(kr_gemm_scratch_f64_, KR_ISA_SUFFIX)
 
@@ -83,12 +90,15 @@ enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 1024 };
     int accumulate; /* C += A B */                                                                                     \
     int activation; /* an activation_code */                                                                           \
     const T *near; /* B's columns, k elements behind each other and at most GEMM_MAX_KC, where they lie so; or NULL */ \
+    const T *packed; /* all of B, packed by gemm_pack with what gemm_packing says; or NULL */                          \
   } gemm_args_##S;                                                                                                     \
   void gemm_##S(const gemm_args_##S *g, int threads, void *scratch);                                                   \
   void gemm_panel_##S(int64_t m, int64_t k, const T *a, const T *b, int64_t width, T *c, int accumulate);              \
   void gemm_panel_of_rows_##S(int64_t m, int64_t k, const T *a, int64_t lda, const T *b, int64_t width, T *c,          \
                               int accumulate);                                                                         \
-  size_t gemm_scratch_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int threads);
+  size_t gemm_scratch_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int threads);                                \
+  size_t gemm_packing_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t *kb);                                \
+  void gemm_pack_##S(const gemm_args_##S *g, int64_t kb, int threads, T *dst);
 
 KR_GEMM_DECLARE(float, f32)
 KR_GEMM_DECLARE(double, f64)

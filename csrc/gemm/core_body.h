@@ -268,7 +268,8 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
   const gemm_plan *p = &j->p;
   const int64_t m = j->g->m, n = j->g->n;
   real *const a_own = j->own + worker * (p->a_own + p->b_own), *const b_own = a_own + p->a_own;
-  const int64_t q_step = p->share_b ? q1 - q0 : p->b_step;
+  const int packed = p->share_b || j->g->packed; /* B is, before this task begins */
+  const int64_t q_step = packed ? q1 - q0 : p->b_step;
   const int64_t p_step = p->share_a && kr_min(q_step, q1 - q0) <= 2 ? p1 - p0 : p->a_step;
   for (int64_t qa = q0; qa < q1; qa += q_step) {
     const int64_t qe = kr_min(qa + q_step, q1);
@@ -276,7 +277,9 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
       const int64_t kc = KR_FN(block_size)(j, block), ahead = (block - j->block) * p->kb;
       const int starts = block == out->first, relu = out->relu && block == out->last - 1;
       const real *b = j->b_shared + ahead * p->b_width + qa * NR * kc;
-      if (!p->share_b) {
+      if (j->g->packed) {
+        b = j->g->packed + block * p->kb * p->b_width + qa * NR * kc;
+      } else if (!p->share_b) {
         KR_FN(pack_b_panels)(j, batch, block, qa, qe, b_own);
         b = b_own;
       }
@@ -292,7 +295,7 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
           /* What this worker will need next: a packed panel, or what it will pack in this task or the one after. */
           const int64_t next = q + (q + q_step < q1 ? q_step : (q1 - q0) * p->workers);
           const real *ahead_b = NULL;
-          if (p->share_b) ahead_b = q + 1 < qe ? b + (q + 1 - qa) * NR * kc : NULL;
+          if (packed) ahead_b = q + 1 < qe ? b + (q + 1 - qa) * NR * kc : NULL;
           else if (j->g->near && next < p->col_panels) ahead_b = j->g->near + next * NR * kc;
           const int64_t col = q * NR, cols = kr_min(NR, n - col), width = KR_FN(panel_width)(cols);
           for (int64_t panel = pa; panel < pe; ++panel) {
@@ -388,6 +391,36 @@ static void KR_FN(sum_task)(void *arg, int64_t task, int worker) {
   }
 }
 
+size_t KR_FN(gemm_packing)(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t *kb) {
+  if (batch != 1 || m == 0 || n == 0 || k == 0) return 0;
+  const gemm_plan p = KR_FN(plan)(1, m, n, k, 1);
+  *kb = p.kb;
+  return (size_t)(p.b_width * k) * sizeof(real);
+}
+
+/* Tasks: for each block, groups of panels. */
+static void KR_FN(pack_all_task)(void *arg, int64_t task, int worker) {
+  const KR_FN(gemm_job) *j = arg;
+  const gemm_plan *p = &j->p;
+  const int64_t groups = kr_ceil_div(p->col_panels, PACK_PANELS), block = task / groups;
+  const int64_t from = task % groups * PACK_PANELS, to = kr_min(from + PACK_PANELS, p->col_panels);
+  (void)worker;
+  KR_FN(pack_b_panels)
+  (j, 0, block, from, to, j->b_shared + block * p->kb * p->b_width + from * NR * KR_FN(block_size)(j, block));
+}
+
+void KR_FN(gemm_pack)(const KR_FN(gemm_args) * g, int64_t kb, int threads, real *dst) {
+  KR_FN(gemm_job)
+  j = {.g = g,
+       .p = {.kb = kb,
+             .blocks = kr_ceil_div(g->k, kb),
+             .col_panels = kr_ceil_div(g->n, NR),
+             .b_width = kr_round_up(g->n, NR / 2)},
+       .b_shared = dst};
+  kr_parallel(g->n * g->k < PACK_ALONE ? 1 : threads, j.p.blocks * kr_ceil_div(j.p.col_panels, PACK_PANELS),
+              KR_FN(pack_all_task), &j);
+}
+
 void KR_FN(gemm)(const KR_FN(gemm_args) * g, int threads, void *scratch) {
   if (g->batch == 0 || g->m == 0 || g->n == 0) return;
   KR_FN(gemm_job) j = {.g = g, .p = KR_FN(plan)(g->batch, g->m, g->n, g->k, threads)};
@@ -397,6 +430,7 @@ void KR_FN(gemm)(const KR_FN(gemm_args) * g, int threads, void *scratch) {
   j.b_shared = j.a_shared + p->a_shared;
   j.own = j.b_shared + p->b_shared;
   j.partial = j.own + kr_min(threads, tasks) * (p->a_own + p->b_own);
+  if (g->packed) j.p.share_b = 0;
   if (p->batch_tasks) {
     kr_parallel(threads, tasks, KR_FN(batch_task), &j);
     return;

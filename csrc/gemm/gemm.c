@@ -9,6 +9,8 @@
  *     i[0..4) = how many dimensions batch, m, n and k have; then for each dimension, in that order, three numbers: its
  *     length, its stride in x1 and its stride in x2 in elements (0 where it broadcasts or does not occur).
  *
+ *   matmul_pack, contract_pack     x2 -> bytes     a right operand of many products, packed once (kr_packing_fn)
+ *
  * No input may overlap the output.  Each element is one sum over k as gemm/core.h documents; with one column or few
  * rows it may be the sum of several partial sums.  Relative to sum |x1| |x2| the error is below k times the rounding
  * unit.
@@ -126,8 +128,10 @@ static product_shape contract_shape(const kr_call *c) {
 #include "skinny_body.h"
 #include "gemm_body.h"
 
-KR_TABLE(gemm) = {{"matmul", KR_F32, matmul_f32, matmul_scratch_f32},
-                  {"matmul", KR_F64, matmul_f64, matmul_scratch_f64},
-                  {"contract", KR_F32, contract_f32, contract_scratch_f32},
-                  {"contract", KR_F64, contract_f64, contract_scratch_f64},
-                  KR_TABLE_END};
+#define GEMM_ENTRIES(DTYPE, SUFFIX)                                                                 \
+  {"matmul", DTYPE, matmul_##SUFFIX, matmul_scratch_##SUFFIX, matmul_packing_##SUFFIX},             \
+      {"matmul_pack", DTYPE, pack_right_##SUFFIX, NULL, NULL},                                      \
+      {"contract", DTYPE, contract_##SUFFIX, contract_scratch_##SUFFIX, contract_packing_##SUFFIX}, \
+      {"contract_pack", DTYPE, pack_right_##SUFFIX, NULL, NULL},
+
+KR_TABLE(gemm) = {GEMM_ENTRIES(KR_F32, f32) GEMM_ENTRIES(KR_F64, f64) KR_TABLE_END};

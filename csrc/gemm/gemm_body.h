@@ -68,6 +68,30 @@ static void KR_FN(activation_task)(void *arg, int64_t task, KR_UNUSED int worker
   j->activate(y, y, kr_min(KR_FN(ACTIVATION_PIECE), j->size - task * KR_FN(ACTIVATION_PIECE)), NULL);
 }
 
+/* Forms of a packed x2: {blocks of so many k, k, n, from one k to the next in x2, from one column to the next}. */
+static size_t KR_FN(product_packing)(const product_shape *s, int64_t form[KR_FORM]) {
+  skinny_plan p;
+  narrow_plan narrow;
+  if (plan_skinny(s, &p) || plan_narrow(s, &narrow) || s->n.ndim > 1 || s->k.ndim != 1) return 0;
+  const size_t bytes = KR_FN(gemm_packing)(s->batch.total, s->m.total, s->n.total, s->k.total, &form[0]);
+  form[1] = s->k.total;
+  form[2] = s->n.total;
+  form[3] = s->k.b[0];
+  form[4] = s->n.ndim ? s->n.b[0] : 1;
+  form[5] = 0;
+  return bytes ? KR_PACKED_AT + bytes : 0;
+}
+
+static kr_status KR_FN(pack_right)(const kr_call *c) {
+  const KR_FN(product) j = {.s = {.batch = {.total = 1},
+                                  .k = {.ndim = 1, .total = c->i[1], .size = {c->i[1]}, .b = {c->i[3]}},
+                                  .n = {.ndim = 1, .total = c->i[2], .size = {c->i[2]}, .b = {c->i[4]}}},
+                            .x2 = c->in[0].data};
+  const KR_FN(gemm_args) g = {.k = c->i[1], .n = c->i[2], .pack_b = KR_FN(product_pack_b), .ctx = &j};
+  KR_FN(gemm_pack)(&g, c->i[0], c->threads, kr_pack_to(c));
+  return KR_OK;
+}
+
 static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real *bias, int activation) {
   skinny_plan p;
   if (plan_skinny(s, &p)) {
@@ -99,12 +123,19 @@ static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real
   if (s->batch.total == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->k.b[0] == 1 && s->n.b[0] == s->k.total &&
       s->k.total <= GEMM_MAX_KC)
     g.near = j.x2;
+  int64_t form[KR_FORM];
+  if (c->packed && KR_FN(product_packing)(s, form)) g.packed = kr_packed(c, form);
   KR_FN(gemm)(&g, c->threads, c->scratch);
 }
 
 static size_t KR_FN(matmul_scratch)(const kr_call *c) {
   const product_shape s = matmul_shape(c);
   return KR_FN(product_scratch)(&s, c->threads);
+}
+
+static size_t KR_FN(matmul_packing)(const kr_call *c, int64_t form[KR_FORM]) {
+  const product_shape s = matmul_shape(c);
+  return KR_FN(product_packing)(&s, form);
 }
 
 static kr_status KR_FN(matmul)(const kr_call *c) {
@@ -116,6 +147,11 @@ static kr_status KR_FN(matmul)(const kr_call *c) {
 static size_t KR_FN(contract_scratch)(const kr_call *c) {
   const product_shape s = contract_shape(c);
   return KR_FN(product_scratch)(&s, c->threads);
+}
+
+static size_t KR_FN(contract_packing)(const kr_call *c, int64_t form[KR_FORM]) {
+  const product_shape s = contract_shape(c);
+  return KR_FN(product_packing)(&s, form);
 }
 
 static kr_status KR_FN(contract)(const kr_call *c) {

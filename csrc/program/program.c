@@ -95,6 +95,7 @@ static void run_block(void *arg, int64_t task, int worker) {
     kr_failure f = {.part = which, .inner = k};
     kr_call call = inner_call(inner, arrays, &f.error);
     call.scratch = scratch + r->blocks->temporaries;
+    if (inner->packed) call.packed = r->arrays[inner->packed - 1].data;
     for (int32_t j = 0; j < inner->n_in + inner->n_out; ++j) {
       const kr_local *local = &inner->locals[j];
       if (local->row_bytes > 0) arrays[j].shape[0] = rows;
@@ -137,7 +138,8 @@ static kr_call call_of(const kr_step *s, kr_array *arrays, void *scratch, kr_err
                   .n_out = s->n_out,
                   .n_i = s->n_i,
                   .n_f = s->n_f,
-                  .threads = threads};
+                  .threads = threads,
+                  .packed = s->packed ? arrays[s->first + s->packed - 1].data : NULL};
   return call;
 }
 
@@ -168,6 +170,7 @@ static kr_status run_steps(const kr_program *p, kr_run *r) {
   for (int32_t k = 0; k < p->n_steps && status == KR_OK; ++k) {
     const kr_step *s = &p->steps[k];
     if (r->times) r->times[k] = nanoseconds();
+    if (k < p->n_kept && (r->done > 0 || (r->made && r->made[k]))) continue;
     memset(&r->failure, 0, sizeof r->failure);
     if (s->blocks) {
       status = run_blocks(s->blocks, r->arrays + s->first, r->scratch, r->threads, &r->failure);

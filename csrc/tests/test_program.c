@@ -1,4 +1,4 @@
-/* Programs: steps and places, blocks with temporaries, scratch and whole operands, what a reduction makes of each block,
+/* Programs: steps and places, what is kept from one run to the next, blocks with temporaries, scratch and whole operands, what a reduction makes of each block,
  * host kernels, failures, batches with their rows, taps and exchanges.  Most kernels are this file's own, so that what is
  * tested is the runner; in exactly sized memory, so that the sanitizer sees every step beside it. */
 #include <pthread.h>
@@ -351,8 +351,73 @@ static void check_failure(void) {
   }
 }
 
+/* ---- what is kept ---------------------------------------------------------------------------------------------- */
+
+/* y = x + what is packed, which is one number. */
+static kr_status add_packed(const kr_call *c) {
+  const float *x = c->in[0].data;
+  for (int64_t k = 0; k < size_of(&c->in[0]); ++k)
+    ((float *)c->out[0].data)[k] = x[k] + (c->packed ? *(const float *)c->packed : 1000);
+  return KR_OK;
+}
+
+/* slot 1: w, slot 2: what is kept of it, slot 3: x, slot 4: y.  kept = 2 w; y = x + kept, by a kernel or in blocks. */
+static void check_kept(int in_blocks) {
+  double two[] = {2};
+  const int64_t row = WIDTH * sizeof(float);
+  kr_array one = floats(1, 1, 1), rows = floats(2, ROWS, WIDTH), block = floats(2, BLOCK, WIDTH);
+  kr_local locals[] = {local(0, row, 0, block), local(2, row, 0, block)};
+  kr_inner inner = {.fn = add_packed, .locals = locals, .n_in = 1, .n_out = 1, .packed = 2};
+  kr_part part = {.rows = ROWS, .block = BLOCK, .tasks = (ROWS + BLOCK - 1) / BLOCK, .inner = &inner, .n_inner = 1};
+  kr_blocks blocks = {.parts = &part, .tasks = part.tasks, .n_parts = 1};
+  kr_step steps[] = {{.fn = scale, .scratch = scale_scratch, .f = two, .n_f = 1, .first = 0, .n_in = 1, .n_out = 1},
+                     {.fn = add_packed, .first = 2, .n_in = 1, .n_out = 1, .packed = 3}};
+  kr_array by_kernel[] = {one, one, rows, rows, one}, by_blocks[] = {one, one, rows, one, rows};
+  kr_place kernel_places[] = {{1, 0}, {2, 0}, {3, 0}, {4, 0}, {2, 0}};
+  kr_place block_places[] = {{1, 0}, {2, 0}, {3, 0}, {2, 0}, {4, 0}};
+  if (in_blocks) steps[1] = (kr_step){.blocks = &blocks, .first = 2, .n_in = 2, .n_out = 1};
+  const size_t bytes = ROWS * WIDTH * sizeof(float);
+  float w = 3, kept = -1, *x = calloc(1, bytes), *y = malloc(bytes);
+  char *slots[] = {NULL, (char *)&w, (char *)&kept, (char *)x, (char *)y};
+  const char made[] = {1}, not_made[] = {0};
+  for (int run = 0; run < 3; ++run) {
+    rig g;
+    set_up(&g, steps, 2, in_blocks ? by_blocks : by_kernel, in_blocks ? block_places : kernel_places, 5, slots, 2);
+    g.p.n_kept = 1;
+    g.r.made = run == 0 ? NULL : run == 1 ? made : not_made;
+    CHECK(run_rig(&g) == KR_OK, "runs");
+    const float want = run < 2 ? 6 : 10;
+    for (int k = 0; k < ROWS * WIDTH; ++k) CHECK(y[k] == want, "run %d: y[%d] = %g", run, k, (double)y[k]);
+    w = 5; /* which is seen when it is said to be */
+  }
+  free(x);
+  free(y);
+}
+
+/* In a run of several batches, what is kept is made for the first of them. */
+static void check_kept_batches(void) {
+  double two[] = {2};
+  kr_step steps[] = {{.fn = scale, .scratch = scale_scratch, .f = two, .n_f = 1, .first = 0, .n_in = 1, .n_out = 1}};
+  kr_array arrays[] = {floats(1, 1, 1), floats(1, 1, 1)};
+  kr_place places[] = {{1, 0}, {2, 0}};
+  float w = 1, kept = 0;
+  char *slots[] = {NULL, (char *)&w, (char *)&kept};
+  const int32_t swap[] = {1, 2}; /* made anew, each batch would double what the last one has made */
+  rig g;
+  set_up(&g, steps, 1, arrays, places, 2, slots, 1);
+  g.p.n_kept = 1;
+  g.r.batches = 3;
+  g.r.swaps = swap;
+  g.r.n_swaps = 1;
+  CHECK(run_rig(&g) == KR_OK && g.r.done == 3, "runs");
+  CHECK(w == 1 && kept == 2, "%g, %g", (double)w, (double)kept);
+}
+
 int main(void) {
   check_steps();
+  check_kept(0);
+  check_kept(1);
+  check_kept_batches();
   check_blocks();
   check_reduction();
   check_batches();

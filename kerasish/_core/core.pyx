@@ -18,6 +18,7 @@ cdef extern from "reduce/chunk.h" nogil:
 cdef extern from "kr.h" nogil:
     enum: KR_MAX_NDIM
     enum: KR_NUM_DTYPES
+    enum: KR_FORM
     ctypedef enum kr_dtype:
         KR_BOOL, KR_I8, KR_U8, KR_I16, KR_U16, KR_I32, KR_U32, KR_I64, KR_U64, KR_F16, KR_F32, KR_F64
     ctypedef enum kr_status:
@@ -44,13 +45,16 @@ cdef extern from "kr.h" nogil:
         kr_error *error
         int32_t n_in, n_out, n_i, n_f
         int32_t threads
+        const void *packed
     ctypedef kr_status (*kr_fn)(const kr_call *)
     ctypedef size_t (*kr_scratch_fn)(const kr_call *)
+    ctypedef size_t (*kr_packing_fn)(const kr_call *, int64_t *)
     ctypedef struct kr_kernel:
         const char *name
         int32_t dtype
         kr_fn fn
         kr_scratch_fn scratch
+        kr_packing_fn packing
     ctypedef struct kr_caches:
         int64_t l1d, l2, l3
     ctypedef struct kr_thread_limits:
@@ -115,6 +119,36 @@ cdef class Kernel:
     def needs_scratch(self):
         """Whether calls bring working memory."""
         return self.ptr.scratch != NULL
+
+    def packing(self, tuple ins, tuple outs, tuple i=()):
+        """How a call on arrays of these (dtype, shape) would have its input 1 packed, to be made once for many calls.
+
+        Returns:
+            The bytes that the kernel "<name>_pack" gives, and the form that it takes as its `i`; or None where the
+            kernel reads the input as it is.
+        """
+        cdef kr_array arrays[KR_MAX_NDIM]
+        cdef int64_t ints[64]
+        cdef int64_t form[KR_FORM]
+        cdef kr_call call
+        cdef size_t bytes
+        cdef int k, d
+        if self.ptr.packing == NULL or len(ins) + len(outs) > KR_MAX_NDIM or len(i) > 64:
+            return None
+        memset(arrays, 0, sizeof(arrays))
+        memset(&call, 0, sizeof(call))
+        for k, (dtype, shape) in enumerate((*ins, *outs)):
+            arrays[k].dtype = <int32_t><int>DTYPE_CODES[dtype]
+            arrays[k].ndim = <int32_t>len(shape)
+            for d in range(KR_MAX_NDIM):
+                arrays[k].shape[d] = shape[d] if d < len(shape) else 1
+        for k in range(<int>len(i)):
+            ints[k] = i[k]
+        call.in_, call.out, call.i = arrays, arrays + len(ins), ints
+        call.n_in, call.n_out, call.n_i = <int32_t>len(ins), <int32_t>len(outs), <int32_t>len(i)
+        call.threads = 1
+        bytes = self.ptr.packing(&call, form)
+        return None if bytes == 0 else (bytes, tuple([form[k] for k in range(KR_FORM)]))
 
     def __repr__(self):
         return f"<Kernel {self.name} {self.dtype} {self.isa}>"
@@ -305,8 +339,9 @@ cdef int _describe(kr_array *a, cnp.ndarray x) except -1:
     return 0
 
 
-def run(Kernel kernel not None, tuple ins, tuple outs, tuple i=(), tuple f=(), str where=""):
-    """Runs a kernel on arrays whose shapes and dtypes the op declaration has already checked.
+def run(Kernel kernel not None, tuple ins, tuple outs, tuple i=(), tuple f=(), str where="", cnp.ndarray packed=None):
+    """Runs a kernel on arrays whose shapes and dtypes the op declaration has already checked; `packed` is input 1 as its
+    packing kernel has left it (`Kernel.packing`).
 
     Raises IndexOutOfRange for a bad index in the data, MemoryError, or RuntimeError for a broken precondition.
     """
@@ -347,6 +382,7 @@ def run(Kernel kernel not None, tuple ins, tuple outs, tuple i=(), tuple f=(), s
         call.error = &error
         call.n_in, call.n_out, call.n_i, call.n_f = n_in, n_out, n_i, n_f
         call.threads = kr_num_threads()
+        call.packed = NULL if packed is None else cnp.PyArray_DATA(packed)
         if kernel.ptr.scratch != NULL:
             bytes = kernel.ptr.scratch(&call)
             if bytes > 0:

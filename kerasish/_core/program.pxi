@@ -12,7 +12,7 @@ cdef extern from "kr.h" nogil:
         const kr_local *locals
         const int64_t *i
         const double *f
-        int32_t n_in, n_out, n_i, n_f
+        int32_t n_in, n_out, n_i, n_f, packed
     ctypedef struct kr_part:
         int64_t rows, block, first_task, tasks
         const kr_inner *inner
@@ -28,7 +28,7 @@ cdef extern from "kr.h" nogil:
         kr_scratch_fn scratch
         const int64_t *i
         const double *f
-        int32_t first, n_in, n_out, n_i, n_f
+        int32_t first, n_in, n_out, n_i, n_f, packed
     ctypedef struct kr_place:
         int32_t slot
         int64_t offset
@@ -36,7 +36,7 @@ cdef extern from "kr.h" nogil:
         const kr_step *steps
         kr_array *arrays
         const kr_place *places
-        int32_t n_steps, n_arrays
+        int32_t n_steps, n_arrays, n_kept
     ctypedef struct kr_feed:
         const char *source
         int64_t row_bytes
@@ -52,6 +52,7 @@ cdef extern from "kr.h" nogil:
         kr_host_fn host
         void *user
         int64_t *times
+        const char *made
         kr_feed *feeds
         void *ahead
         const int64_t *rows
@@ -128,33 +129,37 @@ cdef class Program:
     Args:
         arrays: (dtype, shape) of every operand of every step, in the order of the steps, inputs before outputs.
         places: (slot, offset in bytes) of each of them. Slot 0 is the arena, slot k the buffer k - 1 of a run.
-        steps: ("kernel", Kernel, inputs, outputs, i, f), ("host", inputs, outputs), or
+        steps: ("kernel", Kernel, inputs, outputs, i, f, packed), ("host", inputs, outputs), or
             ("blocks", inputs, outputs, parts, scratch bytes per worker, small); a part is (rows, rows of a block,
-            [(Kernel, locals, inputs, outputs, i, f)]), a local is (array of the step or -1, bytes between rows,
+            [(Kernel, locals, inputs, outputs, i, f, packed)]), a local is (array of the step or -1, bytes between rows,
             bytes between blocks, offset, dtype, shape). Kernels within blocks get scratch of their own besides.
+            `packed` is 0, or within blocks 1 + which of the step's arrays is input 1 packed; of a kernel, 1 where the
+            step has such an array behind its outputs.
         n_buffers: how many buffers a run brings.
         arena: bytes of the arena.
         taps: arrays whose scalar is logged after each batch.
         swaps: pairs of slots that are exchanged after each batch.
+        kept: how many of the first steps' results may be kept from one run to the next.
     """
 
     cdef kr_program p
     cdef list blocks_of_memory
     cdef readonly int64_t arena
-    cdef readonly int n_buffers, n_steps, n_taps
+    cdef readonly int n_buffers, n_steps, n_taps, n_kept
     cdef int32_t *taps
     cdef int32_t *swaps
     cdef int n_swaps
     cdef object kernels
 
     def __cinit__(self, list arrays, list places, list steps, int n_buffers, int64_t arena, tuple taps=(),
-                  tuple swaps=()):
+                  tuple swaps=(), int kept=0):
         self.blocks_of_memory = []
         self.kernels = []
         self.arena = arena
         self.n_buffers = n_buffers
         self.n_steps = <int>len(steps)
         self.n_taps = <int>len(taps)
+        self.n_kept = self.p.n_kept = kept
         self.n_swaps = <int>len(swaps)
         cdef kr_array *a = <kr_array *>self._take(len(arrays) * sizeof(kr_array))
         cdef kr_place *place = <kr_place *>self._take(len(places) * sizeof(kr_place))
@@ -171,7 +176,7 @@ cdef class Program:
         cdef int first = 0
         for k in range(len(steps)):
             self._step(&step[k], steps[k], first)
-            first += step[k].n_in + step[k].n_out
+            first += step[k].n_in + step[k].n_out + (step[k].packed > 0)
         if first != len(arrays):
             raise ValueError("the arrays are those of the steps")
         self.taps = <int32_t *>self._take(len(taps) * sizeof(int32_t))
@@ -219,7 +224,8 @@ cdef class Program:
         cdef Kernel kernel
         s.first = first
         if given[0] == "kernel":
-            _, kernel, s.n_in, s.n_out, i, f = given
+            _, kernel, s.n_in, s.n_out, i, f, packed = given
+            s.packed = s.n_in + s.n_out + 1 if packed else 0
             s.fn, s.scratch = kernel.ptr.fn, kernel.ptr.scratch
             s.i, s.f, s.n_i, s.n_f = self._ints(i), self._floats(f), <int32_t>len(i), <int32_t>len(f)
         elif given[0] == "host":
@@ -244,7 +250,9 @@ cdef class Program:
             tasks += part[k].tasks
             inner = <kr_inner *>self._take(len(calls) * sizeof(kr_inner))
             for n in range(len(calls)):
-                kernel, locals_, inner[n].n_in, inner[n].n_out, i, f = calls[n]
+                kernel, locals_, inner[n].n_in, inner[n].n_out, i, f, inner[n].packed = calls[n]
+                if inner[n].packed > n_arrays:
+                    raise ValueError(f"the step has no array {inner[n].packed - 1}")
                 if len(locals_) > KR_BLOCK_ARRAYS:
                     raise ValueError(f"{kernel} cannot run within blocks")
                 local = <kr_local *>self._take(len(locals_) * sizeof(kr_local))
@@ -263,7 +271,7 @@ cdef class Program:
         return b
 
     def run(self, list buffers, host=None, int64_t batches=1, int64_t batch_rows=0, tuple feeds=(), rows=None,
-            log=None, times=None, commit=()):
+            log=None, times=None, commit=(), bytes made=None):
         """Runs the steps for one batch or several.
 
         Args:
@@ -278,6 +286,7 @@ cdef class Program:
             commit: (variable, tensor after an odd number of finished batches, tensor after an even one) of what the
                 variables hold when the run ends, also by an error. No Python code runs in between, so a signal
                 finds either all of them or none.
+            made: of each of the first steps that are kept, whether its results are in the buffers already.
 
         Raises:
             StepFailed: an index in the data is out of range.
@@ -320,6 +329,10 @@ cdef class Program:
             if times is not None:
                 x = times
                 r.times = <int64_t *>cnp.PyArray_DATA(x)
+            if made is not None:
+                if len(made) != self.n_kept:
+                    raise ValueError(f"the program keeps {self.n_kept} steps. Received: {len(made)}")
+                r.made = made
             r.swaps, r.n_swaps = self.swaps, self.n_swaps
             r.threads = kr_num_threads()
             if host is not None:

@@ -119,6 +119,10 @@ class Tensor(Operators):
         """The value as a NumPy array, sharing memory; copy it before changing it."""
         return self.data
 
+    def renew(self) -> None:
+        """Gives the tensor a new identity; for who overwrites its memory."""
+        self.uid = _next_uid()
+
     def renewed(self) -> Tensor:
         """The same value under a new identity."""
         return Tensor(self.data, self.dtype)
@@ -136,7 +140,10 @@ class Tensor(Operators):
         return self.data.copy() if copy else self.data
 
     def __dlpack__(self, **kwargs):
-        return self.data.__dlpack__(**kwargs)
+        data = self.data
+        if not data.flags.writeable and kwargs.get("max_version") is None:
+            data = data.copy()  # a consumer of the first version cannot be told that it must not write
+        return data.__dlpack__(**kwargs)
 
     def __dlpack_device__(self):
         return self.data.__dlpack_device__()

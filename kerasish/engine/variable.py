@@ -67,6 +67,8 @@ class Variable(Operators):
     """
 
     _guard: Guard | None = None  # of a variable that a program has
+    # Identity of the value of which programs keep something that they have made: 0 where none do.
+    _kept_uid = 0
     changes = 0  # how often `trainable` of any Variable has changed: programs made before do not know
 
     def __init__(

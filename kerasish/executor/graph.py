@@ -59,14 +59,16 @@ class Call:
         plan: the kernel and its attributes, as `engine.op` plans them.
         parts: of a block (see `passes.blocks`): lists of calls that run on a block of rows at a time, with the number
             of rows in all; parts do not depend on each other.
+        packed: input 1 in the form that the kernel would give it by itself (see `passes.packing`), or None.
         layer: path of the layer it belongs to.
     """
 
-    __slots__ = ("attrs", "inputs", "layer", "op", "outputs", "parts", "plan")
+    __slots__ = ("attrs", "inputs", "layer", "op", "outputs", "packed", "parts", "plan")
 
     def __init__(self, op: Op, inputs: list[Value], attrs: dict, plan: Any, layer: str = ""):
         self.op, self.inputs, self.attrs, self.plan, self.layer = op, list(inputs), attrs, plan, layer
         self.parts: list[tuple[int, list[Call]]] | None = None
+        self.packed: Value | None = None
         self.outputs: list[Value] = []
         for k, spec in enumerate(plan.out_specs if plan is not None else ()):
             value = Value(spec)
@@ -77,6 +79,11 @@ class Call:
     def body(self) -> list[Call] | None:
         """All calls of a block; None for any other call."""
         return None if self.parts is None else [c for _, calls in self.parts for c in calls]
+
+    @property
+    def reads(self) -> list[Value]:
+        """The inputs, and the packed one."""
+        return self.inputs if self.packed is None else [*self.inputs, self.packed]
 
     @property
     def is_view(self) -> bool:
@@ -114,6 +121,8 @@ class Graph:
         outputs: values that the caller gets.
         updates: (value of `variables`, new value) of Variables that change.
         checks: values that nothing needs but that may refuse the data.
+        kept: how many of the first calls depend on nothing but Variables that the step does not change (see
+            `passes.packing`): what others read of them is kept from one run to the next.
     """
 
     def __init__(self) -> None:
@@ -123,6 +132,7 @@ class Graph:
         self.outputs: list[Value] = []
         self.updates: list[tuple[Value, Value]] = []
         self.checks: list[Value] = []
+        self.kept = 0
 
     def results(self) -> Iterator[Value]:
         """Everything that must be computed."""
@@ -196,7 +206,10 @@ class Graph:
             attrs = "".join(f", {k}={v!r}" for k, v in call.attrs.items())
             name = "block" if call.body is not None else call.op.name
             where = f"  # {call.layer}" if call.layer else ""
-            out = [f"{indent}{left} = {name}({', '.join(names[id(x)] for x in call.inputs)}{attrs}){where}"]
+            read = [names[id(x)] for x in call.inputs]
+            if call.packed is not None:
+                read.append(f"packed={names[id(call.packed)]}")
+            out = [f"{indent}{left} = {name}({', '.join(read)}{attrs}){where}"]
             for c in call.body or ():
                 out += line(c, indent + "    ")
             return out

@@ -13,6 +13,7 @@ from typing import Any
 
 from .graph import Call, Graph, Value
 from .passes.blocks import by_rows
+from .passes.packing import kept_values
 from .passes.schedule import may_fail
 
 ALIGN = 64
@@ -66,10 +67,12 @@ class MemoryPlan:
         arena: bytes of the arena.
         naive: bytes of all values that calls make, each in memory of its own.
         inplace: ids of the variables' values that are overwritten where they lie.
+        kept: values that are kept from one run to the next.
     """
 
     def __init__(self, graph: Graph):
         self.graph = graph
+        self.kept = kept_values(graph)
         self._buffers: dict[int, Buffer] = {}
         self.inplace: set[int] = set()
         self._plan()
@@ -86,7 +89,7 @@ class MemoryPlan:
             buffer = self._buffers[id(x)] = Buffer(x.bytes, -1, inf)
             buffer.slot = x
         variable_of = {id(x.root): v for v, x in graph.updates}
-        outputs = {id(x.root): x.root for x in graph.outputs}
+        own = {id(x.root) for x in graph.outputs} | {id(x) for x in self.kept}  # memory that outlives the step
         self.naive = 0
         arena: list[Buffer] = []
         for k, call in enumerate(graph.calls):
@@ -107,7 +110,7 @@ class MemoryPlan:
                         self._buffers[id(x)] = Buffer(x.bytes, k, inf)
                         self._buffers[id(x)].slot = x
                     continue
-                if id(x) in outputs:
+                if id(x) in own:
                     self._buffers[id(x)] = Buffer(x.bytes, k, inf)
                     self._buffers[id(x)].slot = x
                     continue
@@ -136,7 +139,7 @@ class MemoryPlan:
         last: dict[int, int] = {}
         for k, call in enumerate(self.graph.calls):
             if not call.is_view:
-                for x in call.inputs:
+                for x in call.reads:
                     last[id(x.root)] = k
         end = len(self.graph.calls)
         for x in self.graph.results():

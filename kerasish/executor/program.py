@@ -15,25 +15,12 @@ from ..engine import guard
 from ..engine.op import index_error, run_host
 from ..engine.tensor import Tensor
 from .graph import Call, Graph, Value
+from .kept import OWN_ARRAY, OWN_TENSOR, Kept
 from .passes.blocks import ANCHOR_ROWS, by_rows, chunk, is_folded, leading, samples
 from .plan import ALIGN, MemoryPlan
 
 BLOCK_BYTES = 1 << 17  # what a block of rows may take in all: a share of L2, which every core has to itself
 SMALL_BYTES = 1 << 17  # a step that touches less is not worth waking a worker
-
-
-def _own_counts() -> tuple[int, int]:
-    """What getrefcount says in `_own` of a tensor and an array that nobody else has; newer Pythons count an argument
-    less often."""
-    array = np.empty(0)
-    held, buffers = [Tensor(array)], [array]
-    variable = held[0]  # noqa: F841
-    del array
-    array = buffers[0]
-    return getrefcount(held[0]), getrefcount(array)
-
-
-_OWN_TENSOR, _OWN_ARRAY = _own_counts()
 
 
 class Executable:
@@ -67,7 +54,7 @@ class Executable:
             self._constants.append(np.ascontiguousarray(x.data).reshape(x.data.shape))
         self._new = [self.plan.buffer(x).slot for v, x in graph.updates if id(v) not in self.plan.inplace]
         self._renewed = [v for v, _ in graph.updates if id(v) not in self.plan.inplace]
-        for x in [*self._new, *(self.plan.buffer(x).slot for x in graph.outputs)]:
+        for x in [*self._new, *(self.plan.buffer(x).slot for x in graph.outputs), *self.plan.kept]:
             self._slot(x)
         self._variables = [x.variable for x in graph.variables]
         self._guards = guard.guards_of(self._variables)
@@ -77,6 +64,7 @@ class Executable:
         self._first_variable = len(graph.inputs)
         self._out_specs = [(x.root.spec, x.spec.shape) for x in graph.outputs]
         self._new_specs = [x.spec for x in self._new]
+        self._kept = Kept(graph, self.plan.kept, number) if self.plan.kept else None
         self.program = self._build(log)
 
     @property
@@ -104,11 +92,15 @@ class Executable:
                     made_at[id(x)] = len(arrays)
                 arrays.append((x.spec.dtype, x.spec.shape))
                 places.append(self._place(x))
+            if call.packed is not None:
+                arrays.append((call.packed.spec.dtype, call.packed.spec.shape))
+                places.append(self._place(call.packed))
             n_in, n_out = len(call.inputs), len(call.outputs)
             if call.parts is not None:
                 steps.append(("blocks", n_in, n_out, *_block_parts(call)))
             elif call.plan.kernel is not None:
-                steps.append(("kernel", call.plan.kernel, n_in, n_out, call.plan.i, call.plan.f))
+                packed = int(call.packed is not None)
+                steps.append(("kernel", call.plan.kernel, n_in, n_out, call.plan.i, call.plan.f, packed))
             else:
                 self._hosts[len(steps)] = call
                 steps.append(("host", n_in, n_out))
@@ -116,7 +108,8 @@ class Executable:
         taps = tuple(made_at[id(self.graph.outputs[k].root)] for k in log)
         swaps = tuple((self._slots[id(v)], self._slots[id(x)]) for v, x in zip(self._renewed, self._new))
         arena = max(self.plan.arena, ALIGN)
-        return core.Program(arrays, places, steps, len(self._slots), arena, taps, swaps)
+        kept = sum(not c.is_view for c in self.graph.calls[: self.graph.kept]) if self.plan.kept else 0
+        return core.Program(arrays, places, steps, len(self._slots), arena, taps, swaps, kept)
 
     # -- running ----------------------------------------------------------------------------------------------------
 
@@ -176,6 +169,10 @@ class Executable:
         if outputs is None:
             outputs = [core.empty(s.shape, s.dtype) for s, _ in self._out_specs]
         buffers += outputs
+        kept = None if self._kept is None else self._kept.take(held, self._variables)
+        if kept is not None:
+            buffers += kept.arrays
+            how["made"] = kept.made
         # What the variables hold after an odd and after an even number of batches: each batch exchanges a pair's
         # buffers.  The core makes them hold it, so that Ctrl-C cannot come between two of them.
         commit = [(self._variables[k], t, t) for k in copied for t in (Tensor(buffers[first + k]),)]
@@ -185,6 +182,8 @@ class Executable:
         started = time.perf_counter()
         try:
             self.program.run(buffers, self._run_host if self._hosts else None, batches, commit=commit, **how)
+            if kept is not None and kept.made is not self._kept.all_made:
+                self._kept.put(kept)
         except core.StepFailed as e:
             error = self._named(e, buffers)
             error.batches_done = e.batches_done
@@ -199,17 +198,20 @@ class Executable:
         for k in [*self._inplace, *(self._renewed_at if batches > 1 else ())]:
             # Ours: the variable and `held` have the tensor, the tensor and `buffers` the array.  A view shows memory
             # that others may know by another name, and a read-only array is a constant that others share.
-            array = buffers[first + k]
+            array, kept = buffers[first + k], self._variables[k]._kept_uid
             if (
-                getrefcount(held[k]) > _OWN_TENSOR
-                or getrefcount(array) > _OWN_ARRAY
+                getrefcount(held[k]) > OWN_TENSOR
+                or getrefcount(array) > OWN_ARRAY
                 or isinstance(array.base, np.ndarray)
-                or not array.flags.writeable
+                or not (array.flags.writeable or kept == held[k].uid)
             ):
                 fresh = core.empty(array.shape, held[k].dtype)
                 fresh[...] = array
                 buffers[first + k] = fresh
                 copied.append(k)
+            elif kept:  # what is kept of the value is of a tensor that is no more
+                held[k].renew()
+                self._variables[k]._kept_uid = held[k].uid
         return copied
 
     def _run_host(self, step: int, arrays: list[np.ndarray]) -> list[np.ndarray]:
@@ -263,7 +265,8 @@ def _block_parts(call: Call) -> tuple[list, int, bool]:
                 at = number.get(id(root), -1)
                 offset = offsets.get(id(root), 0) if at < 0 else 0
                 locals_.append((at, row_bytes, block_bytes, offset, x.spec.dtype, shape))
-            calls.append((c.plan.kernel, locals_, len(c.inputs), len(c.outputs), c.plan.i, c.plan.f))
+            packed = 0 if c.packed is None else number[id(c.packed)] + 1
+            calls.append((c.plan.kernel, locals_, len(c.inputs), len(c.outputs), c.plan.i, c.plan.f, packed))
         parts.append((rows, block, calls))
     return parts, scratch, touched <= SMALL_BYTES
 

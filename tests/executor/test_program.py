@@ -379,7 +379,7 @@ def test_threads_that_update_one_variable_take_turns():
 def test_the_core_refuses_plans_that_make_no_sense():
     kernel = core.find("tanh", "float32")
     array = ("float32", (4,))
-    step = ("kernel", kernel, 1, 1, (), ())
+    step = ("kernel", kernel, 1, 1, (), (), 0)
     with pytest.raises(ValueError, match="every array has a place"):
         core.Program([array, array], [(1, 0)], [step], 2, 64)
     with pytest.raises(ValueError, match="has no place"):

@@ -14,6 +14,7 @@ from .gates import fuse_gates, open_gates_early
 from .layout import cancel_moves
 from .normalization import split_normalizations
 from .own import own_results
+from .packing import keep_what_stays, pack_weights
 from .recompute import recompute_cheap_values
 from .reductions import split_reductions
 from .schedule import fallible_first
@@ -39,6 +40,8 @@ PASSES: tuple[Callable[[Graph], None], ...] = (
     fuse_blocks,
     fallible_first,
     sweep,
+    pack_weights,
+    keep_what_stays,
 )
 
 

@@ -1,9 +1,10 @@
 /* Winograd's convolution for one floating type, forward and to the input: the transforms, the products of a block of
  * tiles, and the tasks; wino_plan.h has the formulas, conv.c says when.
  *
- * A task takes some groups of WINO_MR tiles.  It transforms all their channels, then for each panel of filters makes 36
- * products, each a few register tiles, and transforms those back, adding the bias; transformed source and products stay
- * in its L2.  A sum over channels is one chain, whatever the group. */
+ * A task takes some groups of WINO_MR tiles, the last one fewer, and shares them out evenly.  It transforms all their
+ * channels, then for each panel of filters makes 36 products, each a few register tiles, and transforms those back,
+ * adding the bias; transformed source and products stay in its L2.  A sum over channels is one chain, whatever the
+ * group. */
 
 #define WINO_W (DIRECT_NV * V_LANES) /* columns of a panel; the last may have fewer vectors */
 
@@ -141,11 +142,12 @@ static void KR_FN(wino_kernel_task)(void *arg, int64_t task, KR_UNUSED int worke
 
 /* ---- products ----------------------------------------------------------------------------------------------------- */
 
-/* m[r][.] = sum over blocks of channels and q of x[block][r][q] u[block * V_LANES + q][.] */
-KR_INLINE void KR_FN(wino_product)(const int nv, int64_t blocks, const real *x, const real *u, real *m) {
+/* m[r][.] = sum over blocks of channels and q of x[block][r][q] u[block * V_LANES + q][.], for `rows` tiles */
+KR_INLINE void KR_FN(wino_product)(const int rows, const int nv, int64_t blocks, const real *x, const real *u,
+                                   real *m) {
   vreal acc[WINO_MR][DIRECT_NV];
 #pragma GCC unroll 16
-  for (int r = 0; r < WINO_MR; ++r)
+  for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < nv; ++v) acc[r][v] = v_zero();
   for (; blocks > 0; --blocks, x += (WINO_POINTS - 1) * WINO_MR * V_LANES + (WINO_MR - 1) * V_LANES)
@@ -155,40 +157,52 @@ KR_INLINE void KR_FN(wino_product)(const int nv, int64_t blocks, const real *x, 
 #pragma GCC unroll 4
       for (int v = 0; v < nv; ++v) uv[v] = v_load(u + v * V_LANES);
 #pragma GCC unroll 16
-      for (int r = 0; r < WINO_MR; ++r) {
+      for (int r = 0; r < rows; ++r) {
         const vreal xr = v_set1(x[r * V_LANES]);
 #pragma GCC unroll 4
         for (int v = 0; v < nv; ++v) acc[r][v] = v_fma(xr, uv[v], acc[r][v]);
       }
     }
 #pragma GCC unroll 16
-  for (int r = 0; r < WINO_MR; ++r)
+  for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < nv; ++v) v_store(m + (r * nv + v) * V_LANES, acc[r][v]);
 }
 
-#define WINO_PRODUCT(nv)                                                                        \
-  static void KR_FN(wino_product_##nv)(int64_t blocks, const real *x, const real *u, real *m) { \
-    KR_FN(wino_product)(nv, blocks, x, u, m);                                                   \
+typedef void (*KR_FN(wino_product_fn))(int64_t blocks, const real *x, const real *u, real *m);
+
+#define WINO_PRODUCT(rows, nv)                                                                           \
+  static void KR_FN(wino_product_##rows##_##nv)(int64_t blocks, const real *x, const real *u, real *m) { \
+    KR_FN(wino_product)(rows, nv, blocks, x, u, m);                                                      \
   }
-WINO_PRODUCT(1)
-WINO_PRODUCT(2)
+#define WINO_EACH_NV(rows) WINO_PRODUCT(rows, 1) WINO_PRODUCT(rows, 2)
+WINO_ROWS_EACH(WINO_EACH_NV)
+#undef WINO_EACH_NV
 #if defined(KR_FOR_NEON) || defined(KR_FOR_SCALAR)
-WINO_PRODUCT(3)
-WINO_PRODUCT(4)
+#define WINO_EACH_NV(rows) WINO_PRODUCT(rows, 3) WINO_PRODUCT(rows, 4)
+WINO_ROWS_EACH(WINO_EACH_NV)
+#undef WINO_EACH_NV
 #endif
 #undef WINO_PRODUCT
 
-typedef void (*KR_FN(wino_product_fn))(int64_t blocks, const real *x, const real *u, real *m);
-static const KR_FN(wino_product_fn) KR_FN(wino_products)[] = {
-    NULL,
-    KR_FN(wino_product_1),
-    KR_FN(wino_product_2),
+/* By vectors of columns and tiles. */
+#define ENTRY_1(rows) KR_FN(wino_product_##rows##_1),
+#define ENTRY_2(rows) KR_FN(wino_product_##rows##_2),
+#define ENTRY_3(rows) KR_FN(wino_product_##rows##_3),
+#define ENTRY_4(rows) KR_FN(wino_product_##rows##_4),
+static const KR_FN(wino_product_fn) KR_FN(wino_products)[][WINO_MR + 1] = {
+    {NULL},
+    {NULL, WINO_ROWS_EACH(ENTRY_1)},
+    {NULL, WINO_ROWS_EACH(ENTRY_2)},
 #if defined(KR_FOR_NEON) || defined(KR_FOR_SCALAR)
-    KR_FN(wino_product_3),
-    KR_FN(wino_product_4),
+    {NULL, WINO_ROWS_EACH(ENTRY_3)},
+    {NULL, WINO_ROWS_EACH(ENTRY_4)},
 #endif
 };
+#undef ENTRY_1
+#undef ENTRY_2
+#undef ENTRY_3
+#undef ENTRY_4
 
 /* ---- back --------------------------------------------------------------------------------------------------------- */
 
@@ -239,29 +253,34 @@ static void KR_FN(wino_task)(void *arg, int64_t task, int worker) {
   const int64_t group = WINO_MR * V_LANES, tile0 = task * w->groups * WINO_MR;
   const int64_t tiles = kr_min(w->groups * WINO_MR, w->tiles - tile0), groups = kr_ceil_div(tiles, WINO_MR);
   real *const source = (real *)((char *)w->own + worker * w->own_bytes), *const m = source + w->v_bytes / sizeof(real);
-  for (int64_t t = 0; t < tiles; ++t) {
-    const KR_FN(wino_place) at = KR_FN(wino_place_of)(tile0 + t, w->ty, w->tx);
-    const KR_FN(wino_square) s =
-        KR_FN(wino_square_at)(p->src, p->in, p->c, at.n, at.y + p->first[1], at.x + p->first[2], WINO_SIDE, w->zeros);
-    real *dst = source + t / WINO_MR * w->blocks * WINO_POINTS * group + t % WINO_MR * V_LANES;
-    for (int64_t b = 0; b < w->blocks; ++b, dst += WINO_POINTS * group)
-      KR_FN(wino_transform)(&s, b * V_LANES, p->c, 1, dst, group);
-  }
+  int64_t first[WINO_GROUPS + 1]; /* of a group; all have about as many */
+  for (int64_t g = 0; g <= groups; ++g) first[g] = g * tiles / groups;
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t t = first[g]; t < first[g + 1]; ++t) {
+      const KR_FN(wino_place) at = KR_FN(wino_place_of)(tile0 + t, w->ty, w->tx);
+      const KR_FN(wino_square) s =
+          KR_FN(wino_square_at)(p->src, p->in, p->c, at.n, at.y + p->first[1], at.x + p->first[2], WINO_SIDE, w->zeros);
+      real *dst = source + g * w->blocks * WINO_POINTS * group + (t - first[g]) * V_LANES;
+      for (int64_t b = 0; b < w->blocks; ++b, dst += WINO_POINTS * group)
+        KR_FN(wino_transform)(&s, b * V_LANES, p->c, 1, dst, group);
+    }
   for (int64_t q = 0; q < w->panels; ++q) {
     const int64_t col = q * WINO_W, width = kr_min(WINO_W, w->columns - col), size = WINO_MR * width;
     const real *u = (const real *)w->u + q * WINO_POINTS * p->c * WINO_W;
-    const KR_FN(wino_product_fn) multiply = KR_FN(wino_products)[width / V_LANES];
-    for (int64_t k = 0; k < WINO_POINTS; ++k, u += p->c * width) /* tiles past the last are computed from anything */
+    const KR_FN(wino_product_fn) *const multiply = KR_FN(wino_products)[width / V_LANES];
+    for (int64_t k = 0; k < WINO_POINTS; ++k, u += p->c * width)
       for (int64_t g = 0; g < groups; ++g)
-        multiply(w->blocks, source + (g * w->blocks * WINO_POINTS + k) * group, u, m + (g * WINO_POINTS + k) * size);
-    for (int64_t t = 0; t < tiles; ++t) {
-      const KR_FN(wino_place) at = KR_FN(wino_place_of)(tile0 + t, w->ty, w->tx);
-      const real *from = m + t / WINO_MR * WINO_POINTS * size + t % WINO_MR * width;
-      real *y = (real *)w->y + at.n * w->y_image + at.y * w->y_step[1] + at.x * w->y_step[2] + col;
-      for (int64_t v = 0; v < width; v += V_LANES)
-        KR_FN(wino_back)(from + v, size, w->bias ? v_load((const real *)w->bias + col + v) : v_zero(), w->relu, y + v,
-                         w->y_step[1], w->y_step[2], p->cells[1] - at.y, p->cells[2] - at.x);
-    }
+        multiply[first[g + 1] - first[g]](w->blocks, source + (g * w->blocks * WINO_POINTS + k) * group, u,
+                                          m + (g * WINO_POINTS + k) * size);
+    for (int64_t g = 0; g < groups; ++g)
+      for (int64_t t = first[g]; t < first[g + 1]; ++t) {
+        const KR_FN(wino_place) at = KR_FN(wino_place_of)(tile0 + t, w->ty, w->tx);
+        const real *from = m + g * WINO_POINTS * size + (t - first[g]) * width;
+        real *y = (real *)w->y + at.n * w->y_image + at.y * w->y_step[1] + at.x * w->y_step[2] + col;
+        for (int64_t v = 0; v < width; v += V_LANES)
+          KR_FN(wino_back)(from + v, size, w->bias ? v_load((const real *)w->bias + col + v) : v_zero(), w->relu, y + v,
+                           w->y_step[1], w->y_step[2], p->cells[1] - at.y, p->cells[2] - at.x);
+      }
   }
 }
 

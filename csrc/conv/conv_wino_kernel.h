@@ -144,7 +144,7 @@ static size_t KR_FN(wino_kernel_plan)(wino_kernel_job *w, int threads, void *scr
   w->shares = kr_ceil_div(w->panels, w->share);
   w->step = WINO_GK_V / (WINO_POINTS * (p->c + w->share * WINO_W) * size);
   w->step = kr_max(1, kr_min(w->step, WINO_GK_TILES) - 1) | 1;
-  w->parts = kr_max(1, kr_min(w->tiles / WINO_GK_PART, WINO_GK_PARTS / w->shares));
+  w->parts = wino_parts(kr_min(w->tiles / WINO_GK_PART, WINO_GK_PARTS / w->shares));
   w->sum_size = w->panels * WINO_POINTS * p->c * WINO_W;
   w->v_bytes = kr_round_up(WINO_POINTS * w->step * p->c * size, 64);
   w->own_bytes = w->v_bytes + kr_round_up(WINO_POINTS * w->step * w->share * WINO_W * size, 64);

@@ -51,6 +51,15 @@ enum {
   WINO_GK_KERNEL = 256 /* and one for so many elements (channel, filter) */
 };
 
+/* How many tiles a register tile may have. */
+#if defined(KR_FOR_AVX512)
+#define WINO_ROWS_EACH(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#elif defined(KR_FOR_AVX2) || defined(KR_FOR_NEON)
+#define WINO_ROWS_EACH(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#else
+#define WINO_ROWS_EACH(X) X(1) X(2) X(3) X(4)
+#endif
+
 typedef struct {
   conv_job j;
   int64_t images, columns; /* columns: filters, or channels of dx */
@@ -90,6 +99,13 @@ static int wino_pays(const conv_job *j, int64_t columns, int64_t lanes) {
   const int64_t *cells = j->p.cells, tiles = kr_ceil_div(cells[1], WINO_OUT) * kr_ceil_div(cells[2], WINO_OUT);
   return tiles >= WINO_LEAST && tiles * WINO_KERNEL >= j->p.c * columns &&
          cells[1] * cells[2] * 100 >= tiles * WINO_OUT * WINO_OUT * WINO_CLIPPED;
+}
+
+/* A power of two near so many parts: nine, on two threads, would take as long as ten. */
+static int64_t wino_parts(int64_t most) {
+  int64_t parts = 1;
+  while (2 * parts * 3 <= most * 4) parts *= 2;
+  return parts;
 }
 
 static int wino_kernel_pays(const conv_job *j, int64_t images, int64_t lanes) {

@@ -226,10 +226,15 @@ static size_t KR_FN(gru_scratch)(const kr_call *c) {
   return (size_t)KR_FN(base_size)(&j, 0, c->threads) * sizeof(real);
 }
 
+static size_t KR_FN(gru_packing)(const kr_call *c, int64_t form[KR_FORM]) {
+  const KR_FN(job) j = KR_FN(gru_job)(c, 0);
+  return KR_FN(recurrent_packing)(&j, form);
+}
+
 static kr_status KR_FN(gru)(const kr_call *c) {
   KR_FN(job) j = KR_FN(gru_job)(c, 0);
   KR_FN(gru_data)(&j, c, 0);
-  KR_FN(lay_out)(&j, 0, c->threads, c->scratch);
+  KR_FN(lay_out)(&j, 0, c);
   KR_FN(run_blocks)(&j, c->threads, KR_FN(gru_block));
   return KR_OK;
 }
@@ -251,7 +256,7 @@ static kr_status KR_FN(gru_grad)(const kr_call *c) {
   j.g = c->in[6].data;
   j.dx = c->out[0].data;
   j.dh0 = c->out[3].data;
-  real *rest = KR_FN(lay_out)(&j, KR_FN(gru_shared)(s), c->threads, c->scratch);
+  real *rest = KR_FN(lay_out)(&j, KR_FN(gru_shared)(s), c);
   KR_FN(run_blocks)(&j, c->threads, KR_FN(gru_grad_block));
   for (int64_t k = 0; k < 3 * n; ++k) {
     double sum = 0;

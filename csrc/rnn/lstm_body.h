@@ -145,11 +145,16 @@ static size_t KR_FN(lstm_scratch)(const kr_call *c) {
   return (size_t)KR_FN(base_size)(&j, 0, c->threads) * sizeof(real);
 }
 
+static size_t KR_FN(lstm_packing)(const kr_call *c, int64_t form[KR_FORM]) {
+  const KR_FN(job) j = KR_FN(lstm_job)(c, 0);
+  return KR_FN(recurrent_packing)(&j, form);
+}
+
 static kr_status KR_FN(lstm)(const kr_call *c) {
   KR_FN(job) j = KR_FN(lstm_job)(c, 0);
   KR_FN(lstm_data)(&j, c, 0);
   j.c = c->out[1].data;
-  KR_FN(lay_out)(&j, 0, c->threads, c->scratch);
+  KR_FN(lay_out)(&j, 0, c);
   KR_FN(run_blocks)(&j, c->threads, KR_FN(lstm_block));
   return KR_OK;
 }
@@ -168,7 +173,7 @@ static kr_status KR_FN(lstm_grad)(const kr_call *c) {
   j.dx = c->out[0].data;
   j.dh0 = c->out[2].data;
   j.dc0 = c->out[3].data;
-  real *rest = KR_FN(lay_out)(&j, 0, c->threads, c->scratch);
+  real *rest = KR_FN(lay_out)(&j, 0, c);
   KR_FN(run_blocks)(&j, c->threads, KR_FN(lstm_grad_block));
   KR_FN(recurrent_gradient)(&j, j.states, j.states_ld, 1, j.dx, 4 * j.s.units, 0, 4, c->out[1].data, c->threads, rest);
   return KR_OK;

@@ -13,6 +13,8 @@
  *   lstm_grad        in x, u, h0, c0, y, reserve, g, gc[, mask]              out dx, du, dh0, dc0
  *   gru_grad         in x, u, bias, h0, y, reserve, g[, mask]                out dx, du, dbias, dh0
  *
+ *   simple_rnn_pack, lstm_pack, gru_pack      in u                            out bytes: u packed once for many calls
+ *
  *   x (batch, time, gates units), u (units, gates units), bias (gates units), h0 and c0 (batch, units)
  *   mask     (batch, time) bool; where it is false the state stays as it is
  *   y        sequences: (batch, time, units), the state after each step, in the order of the steps; else (batch,
@@ -100,9 +102,11 @@ KR_INLINE int skipped(const sequence *s, int64_t sample, int64_t t) {
 #include "lstm_body.h"
 #include "gru_body.h"
 
-#define BOTH(name)                                                                                  \
-  {#name, KR_F32, name##_f32, name##_scratch_f32}, {#name, KR_F64, name##_f64, name##_scratch_f64}, \
-      {#name "_grad", KR_F32, name##_grad_f32, name##_grad_scratch_f32}, {                          \
-    #name "_grad", KR_F64, name##_grad_f64, name##_grad_scratch_f64                                 \
+#define BOTH(name)                                                                                          \
+  {#name, KR_F32, name##_f32, name##_scratch_f32, name##_packing_f32},                                      \
+      {#name, KR_F64, name##_f64, name##_scratch_f64, name##_packing_f64},                                  \
+      {#name "_pack", KR_F32, recurrent_pack_f32, NULL}, {#name "_pack", KR_F64, recurrent_pack_f64, NULL}, \
+      {#name "_grad", KR_F32, name##_grad_f32, name##_grad_scratch_f32}, {                                  \
+    #name "_grad", KR_F64, name##_grad_f64, name##_grad_scratch_f64                                         \
   }
 KR_TABLE(rnn) = {BOTH(simple_rnn), BOTH(lstm), BOTH(gru), KR_TABLE_END};

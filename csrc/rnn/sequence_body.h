@@ -11,7 +11,7 @@ typedef struct {
   real *y, *c, *reserve, *dx, *dh0, *dc0;
   int64_t reserve_ld; /* elements of reserve for each step of a sample */
   KR_FN(weights) weights[KR_FN(MAX_WEIGHTS)];
-  int n_weights;
+  int n_weights, ready;    /* ready: the weights come packed */
   real *shared;            /* of the call: see each kernel */
   real *own;               /* of each worker */
   int64_t own_size, width; /* width: units, rounded up to whole vectors */
@@ -40,17 +40,35 @@ static int64_t KR_FN(base_size)(const KR_FN(job) * j, int64_t shared, int thread
   return size + kr_min(threads, kr_max(1, j->s.blocks)) * j->own_size;
 }
 
-static real *KR_FN(lay_out)(KR_FN(job) * j, int64_t shared, int threads, void *scratch) {
-  real *p = scratch;
+/* The form of packed weights: {units, gates of them all, gates and kind of the first part, parts}. */
+static size_t KR_FN(recurrent_packing)(const KR_FN(job) * j, int64_t form[KR_FORM]) {
+  const KR_FN(weights) *w = j->weights;
+  int64_t size = 0;
+  for (int k = 0; k < j->n_weights; ++k) size += KR_FN(packed_size)(&w[k]);
+  memcpy(form, (int64_t[KR_FORM]){j->s.units, j->s.gates, w[0].gates, w[0].transposed, j->n_weights},
+         KR_FORM * sizeof *form);
+  return size ? KR_PACKED_AT + (size_t)size * sizeof(real) : 0;
+}
+
+static real *KR_FN(place_weights)(KR_FN(job) * j, real *p) {
   for (int k = 0; k < j->n_weights; ++k) {
     j->weights[k].u = j->u;
     j->weights[k].packed = p;
     p += KR_FN(packed_size)(&j->weights[k]);
   }
+  return p;
+}
+
+static real *KR_FN(lay_out)(KR_FN(job) * j, int64_t shared, const kr_call *c) {
+  int64_t form[KR_FORM];
+  const void *ready = c->packed && KR_FN(recurrent_packing)(j, form) ? kr_packed(c, form) : NULL;
+  real *p = KR_FN(place_weights)(j, c->scratch);
+  j->ready = ready != NULL;
+  if (ready) KR_FN(place_weights)(j, (real *)ready);
   j->shared = p;
   p += kr_round_up(shared, 16);
   j->own = p;
-  return p + kr_min(threads, kr_max(1, j->s.blocks)) * j->own_size;
+  return p + kr_min(c->threads, kr_max(1, j->s.blocks)) * j->own_size;
 }
 
 static void KR_FN(pack_task)(void *arg, int64_t task, int worker) {
@@ -61,10 +79,25 @@ static void KR_FN(pack_task)(void *arg, int64_t task, int worker) {
   else KR_FN(pack_panel)(&j->weights[1], task - first);
 }
 
-static void KR_FN(run_blocks)(KR_FN(job) * j, int threads, kr_task_fn block) {
+static void KR_FN(pack_weights)(KR_FN(job) * j, int threads) {
   int64_t panels = 0;
   for (int k = 0; k < j->n_weights; ++k) panels += KR_FN(panels)(&j->weights[k]);
-  if (j->s.time > 0 && j->s.batch > 0) kr_parallel(threads, panels, KR_FN(pack_task), j);
+  kr_parallel(threads, panels, KR_FN(pack_task), j);
+}
+
+/* lstm_pack and the others: all gates of u at once, or those of z and r and those of n. */
+static kr_status KR_FN(recurrent_pack)(const kr_call *c) {
+  KR_FN(job) j = {.s = {.units = c->i[0], .gates = c->i[1]}, .u = c->in[0].data, .n_weights = (int)c->i[4]};
+  const int first = (int)c->i[2];
+  j.weights[0] = KR_FN(forward_weights)(&j.s, 0, first);
+  if (j.n_weights > 1) j.weights[1] = KR_FN(forward_weights)(&j.s, first, (int)(j.s.gates - first));
+  KR_FN(place_weights)(&j, kr_pack_to(c));
+  KR_FN(pack_weights)(&j, c->threads);
+  return KR_OK;
+}
+
+static void KR_FN(run_blocks)(KR_FN(job) * j, int threads, kr_task_fn block) {
+  if (j->s.time > 0 && j->s.batch > 0 && !j->ready) KR_FN(pack_weights)(j, threads);
   kr_parallel(threads, j->s.blocks, block, j);
 }
 

@@ -97,10 +97,15 @@ static size_t KR_FN(simple_rnn_scratch)(const kr_call *c) {
   return (size_t)KR_FN(base_size)(&j, 0, c->threads) * sizeof(real);
 }
 
+static size_t KR_FN(simple_rnn_packing)(const kr_call *c, int64_t form[KR_FORM]) {
+  const KR_FN(job) j = KR_FN(simple_rnn_job)(c, 0);
+  return KR_FN(recurrent_packing)(&j, form);
+}
+
 static kr_status KR_FN(simple_rnn)(const kr_call *c) {
   KR_FN(job) j = KR_FN(simple_rnn_job)(c, 0);
   KR_FN(simple_rnn_data)(&j, c, 0);
-  KR_FN(lay_out)(&j, 0, c->threads, c->scratch);
+  KR_FN(lay_out)(&j, 0, c);
   KR_FN(run_blocks)(&j, c->threads, KR_FN(simple_rnn_block));
   return KR_OK;
 }
@@ -117,7 +122,7 @@ static kr_status KR_FN(simple_rnn_grad)(const kr_call *c) {
   j.g = c->in[5].data;
   j.dx = c->out[0].data;
   j.dh0 = c->out[2].data;
-  real *rest = KR_FN(lay_out)(&j, 0, c->threads, c->scratch);
+  real *rest = KR_FN(lay_out)(&j, 0, c);
   KR_FN(run_blocks)(&j, c->threads, KR_FN(simple_rnn_grad_block));
   KR_FN(recurrent_gradient)(&j, j.states, j.states_ld, 1, j.dx, j.s.units, 0, 1, c->out[1].data, c->threads, rest);
   return KR_OK;

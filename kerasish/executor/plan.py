@@ -65,7 +65,7 @@ class MemoryPlan:
 
     Attributes:
         arena: bytes of the arena.
-        naive: bytes of all values that calls make, each in memory of its own.
+        naive: bytes of all values that calls make for a run, each in memory of its own.
         inplace: ids of the variables' values that are overwritten where they lie.
         kept: values that are kept from one run to the next.
     """
@@ -76,6 +76,16 @@ class MemoryPlan:
         self._buffers: dict[int, Buffer] = {}
         self.inplace: set[int] = set()
         self._plan()
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory of the kept values."""
+        return sum(x.bytes for x in self.kept)
+
+    def text(self) -> str:
+        """The figures as a line."""
+        kept = f", {self.kept_bytes / 2**20:,.2f} MB kept between runs" if self.kept else ""
+        return f"{self.arena / 2**20:,.2f} MB planned, {self.naive / 2**20:,.2f} MB with an array for each result{kept}"
 
     def buffer(self, value: Value) -> Buffer:
         """The buffer of a value or of what it shows."""
@@ -89,14 +99,15 @@ class MemoryPlan:
             buffer = self._buffers[id(x)] = Buffer(x.bytes, -1, inf)
             buffer.slot = x
         variable_of = {id(x.root): v for v, x in graph.updates}
-        own = {id(x.root) for x in graph.outputs} | {id(x) for x in self.kept}  # memory that outlives the step
+        kept = {id(x) for x in self.kept}
+        own = {id(x.root) for x in graph.outputs} | kept  # memory that outlives the step
         self.naive = 0
         arena: list[Buffer] = []
         for k, call in enumerate(graph.calls):
             if call.is_view:
                 continue
             for position, x in enumerate(call.outputs):
-                self.naive += x.bytes
+                self.naive += 0 if id(x) in kept else x.bytes
                 variable = variable_of.get(id(x))
                 if variable is not None:
                     if (

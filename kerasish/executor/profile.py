@@ -131,8 +131,7 @@ class Profile:
             f"step: {self.seconds * 1e6:,.0f} us in {len(self.steps)} kernels; "
             f"{sum(r.flops for r in self.steps) / max(self.seconds, 1e-12) / 1e9:,.1f} GFLOP/s of "
             f"{self.flops_limit / 1e9:,.0f}; copying runs at {self.bytes_limit / 1e9:,.0f} GB/s here",
-            f"memory: {self.plan.arena / 2**20:,.2f} MB planned, {self.plan.naive / 2**20:,.2f} MB with an array for "
-            "each result",
+            f"memory: {self.plan.text()}",
         ]
         if self.outside is not None:
             out.append(f"outside the program: {100 * self.outside:.1f} % of an epoch's time")

@@ -75,7 +75,8 @@ def _epoch(model: Any, x: Any, y: Any, size: int) -> Any:
 
 
 def memory_lines(model: Any, batch_size: int) -> list[str]:
-    """Lines on the memory of the model's steps for a batch: the planned arena, and an array for each result."""
+    """Lines on the memory of the model's steps for a batch: the planned arena, an array for each result, and what is
+    kept between runs."""
     inputs = getattr(model, "inputs", None)
     if not inputs:
         return [" Memory: known for models with Inputs only"]
@@ -97,10 +98,7 @@ def memory_lines(model: Any, batch_size: int) -> list[str]:
             continue
         finally:
             model._clear_losses()
-        lines.append(
-            f" Memory of {name}, batches of {batch_size}: {plan.arena / 2**20:,.2f} MB planned, "
-            f"{plan.naive / 2**20:,.2f} MB with an array for each result"
-        )
+        lines.append(f" Memory of {name}, batches of {batch_size}: {plan.text()}")
     return lines
 
 

@@ -206,3 +206,12 @@ def test_dlpack_of_a_kept_value():
     keras.function(lambda x: ops.matmul(x, v))(f32(64, 96))
     assert (np.from_dlpack(v.value) == v.numpy()).all()
     assert v.value.__dlpack__() is not None  # of the first version, which gets a copy
+
+
+def test_a_summary_says_what_is_kept():
+    lines, model = [], dense()
+    model.summary(memory=64, print_fn=lines.append)
+    text = "\n".join(map(str, lines))
+    kept = executable(lambda x: model(x), f32(64, 96)).plan.kept_bytes
+    assert kept >= 4 * (96 * 160 + 160 * 130)
+    assert f"{kept / 2**20:.2f} MB kept between runs" in text

@@ -201,8 +201,10 @@ static overlap_cells all_cells(const conv_job *j) {
  *                                        elements that its transform would take longer than the products.
  *   forward, to input    direct tiles    A packed element of a patch serves as many multiply-adds as there are columns;
  *                                        read in place, layers of 16 to 128 filters run 1.2 to 1.8 times as fast.
- *                                        Of 1 or 3 channels they take neighbouring cells of a line (conv_lines.h):
- *                                        1.4 to 1.9 times as fast in first layers, forward.
+ *                        in lines        Neighbouring cells of a line instead of any: 1.5 to 2 times as fast with 1 or
+ *                                        3 channels, 1.0 to 1.2 with more, where tiles fill lines (lines_plan.h).
+ *                        of two columns  To the input, stride 2, channels of half a panel: 1.3 to 1.4 times as fast
+ *                                        with 3x3 taps, twice with one.
  *                        packed (GEMM)   Direct tiles stream a panel of the kernel, k rows, from L2 for each tile of
  *                                        cells: from 4096 rows on they lose (3x3, 512 channels: 0.8).
  *   to kernel            outer tiles     Up to 64 filters, for the same reason: 1.1 to 2.0 times as fast.

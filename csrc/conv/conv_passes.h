@@ -218,7 +218,14 @@ static KR_FN(gemm_args) KR_FN(grad_input_product)(const kr_call *call, const win
                             .c_batch = j->kernel_c};
 }
 
-/* The convolution of g for one residue: its cells are apart in dx. */
+/* Whether the residues of even and of odd columns are computed together (conv_lines.h). */
+static int KR_FN(pairs_columns)(const kr_call *call, const window *w) {
+  const kr_array *k = &call->in[1], *dx = &call->out[0];
+  return w->stride[2] == 2 && w->in[2] > 1 && kr_ceil_div(w->in[2], 2) >= LINE_LEAST && group_count(dx, k) == 1 &&
+         2 * dx->shape[dx->ndim - 1] == DIRECT_WIDTH;
+}
+
+/* The convolution of g for one residue, or for that and the next: its cells are apart in dx. */
 static direct_job KR_FN(phase_directly)(const kr_call *call, const window *w, int64_t phase) {
   const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
   const int64_t c = dx->shape[dx->ndim - 1], line = w->in[2] * c, plane = w->in[1] * line;
@@ -229,7 +236,14 @@ static direct_job KR_FN(phase_directly)(const kr_call *call, const window *w, in
                   .y_image = w->in[0] * plane,
                   .y_step = {w->stride[0] * plane, w->stride[1] * line, w->stride[2] * c},
                   .turned = 1};
-  d.columns = d.j.kernel_c;
+  d.columns = d.last = d.j.kernel_c;
+  d.paired = KR_FN(pairs_columns)(call, w);
+  if (d.paired) {
+    int64_t next[3];
+    d.right = phase_job(w, phase + 1, g, k, dx, next);
+    d.columns *= 2;
+    if (w->in[2] % 2 == 0) d.last = d.columns;
+  }
   if (dx->data) d.y = (real *)dx->data + cell[0] * plane + cell[1] * line + cell[2] * c;
   return d;
 }
@@ -291,7 +305,7 @@ static size_t KR_FN(conv_grad_input_scratch)(const kr_call *call) {
   }
   if (KR_FN(grad_input_overlaps)(call, &w, &o)) return KR_FN(overlap_scratch)(&o);
   if (phase_count(&w) == 1 && !runs_directly(&j)) return KR_FN(scratch_of)(&a, call->threads);
-  for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
+  for (int64_t phase = 0; phase < phase_count(&w); phase += 1 + KR_FN(pairs_columns)(call, &w)) {
     direct_job d = KR_FN(phase_directly)(call, &w, phase);
     const size_t bytes = KR_FN(direct_plan)(&d, call->threads, NULL);
     if (bytes > most) most = bytes;
@@ -319,7 +333,7 @@ static kr_status KR_FN(conv_grad_input)(const kr_call *call) {
     KR_FN(gemm)(&a, call->threads, call->scratch);
     return KR_OK;
   }
-  for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
+  for (int64_t phase = 0; phase < phase_count(&w); phase += 1 + KR_FN(pairs_columns)(call, &w)) {
     direct_job d = KR_FN(phase_directly)(call, &w, phase);
     KR_FN(direct)(&d, call->threads, call->scratch);
   }

@@ -130,6 +130,11 @@ WIDE = [
     (case((9, 55), (3, 4), (2, 2), pads=((1, 1), (2, 3))), (2, 3, 33, 1)),
     (case((3, 17), (2, 2)), (2, 3, 9, 1)),
     (case((3, 4, 8), (2, 2, 3), pads=((1, 0), (0, 1), (1, 1))), (2, 3, 18, 1)),
+    # more channels by lines: dilation, long lines in pieces and with borders, all cells as one line
+    (case((7, 28), (3, 3), dilation=(2, 3), pads=((2, 2), (3, 3))), (2, 9, 40, 1)),
+    (case((3, 260), (3, 3), (2, 1), pads=((1, 1), (1, 1))), (1, 40, 70, 1)),
+    (case((9, 23), (1, 1)), (3, 20, 70, 1)),
+    (case((9, 23), (1, 1), pads=((1, 0), (2, 3))), (3, 20, 70, 1)),
 ]
 
 
@@ -137,6 +142,26 @@ WIDE = [
 @pytest.mark.parametrize(("g", "sizes"), WIDE, ids=str)
 def test_the_choice_of_algorithms(g, sizes, isa):
     check(g, *sizes, "float32", isa)
+
+
+# The gradient to the input for stride 2, even and odd columns together where the channels are half of a panel: columns
+# that only one of them meets, none that do, an even column left over, dilation, copies at both borders.
+PAIRS = [
+    (case((6, 32), (3, 3), (2, 2), pads=((0, 1), (0, 1))), 40),
+    (case((5, 29), (3, 3), (2, 2), pads=((1, 1), (1, 1))), 3),
+    (case((4, 28), (1, 1), (2, 2)), 17),
+    (case((3, 16), (2, 5), (1, 2), pads=((1, 0), (3, 2))), 5),
+    (case((4, 5, 55), (2, 2, 4), (2, 1, 2), (1, 2, 3), ((0, 1), (1, 1), (5, 4))), 6),
+    (case((33,), (2,), (2,), (2,)), 9),
+]
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize(("g", "f"), PAIRS, ids=str)
+def test_pairs_of_columns(g, f, isa):
+    for c in (4, 8, 16):
+        for dtype in ("float32", "float64"):
+            check(g, 2, c, f, 1, dtype, isa)
 
 
 # Winograd's tiles: images that tiles fill and that they do not, padding of each width, one vector of filters left over,
@@ -227,6 +252,7 @@ def test_empty_arrays(n, c, f):
         (case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (12, 128, 256, 1)),
         (case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (12, 100, 200, 1)),
         (case((13, 13), (3, 3)), (8, 24, 40, 1)),
+        (case((32, 32), (3, 3), (2, 2), pads=((0, 1), (0, 1))), (8, 16, 40, 1)),
     ],
     ids=str,
 )

@@ -105,6 +105,13 @@ static void KR_FN(columns_of_patches)(const void *ctx, int64_t group, int64_t ro
   KR_FN(pack_columns)(&((const conv_job *)ctx)->p, group, row, rows, rows, k0, kc, dst);
 }
 
+/* The same where every cell of x is a patch. */
+static void KR_FN(columns_of_cells)(const void *ctx, int64_t group, int64_t row, int64_t rows, int64_t k0, int64_t kc,
+                                    real *dst) {
+  const patches *p = &((const conv_job *)ctx)->p;
+  KR_FN(pack_copy)((const real *)p->src + k0 * p->c + group * p->group_c + row, p->c, rows, rows, kc, dst);
+}
+
 /* The same two matrices the other way round, for few filters: a panel of columns of g, one of columns of patches. */
 static void KR_FN(columns_of_g)(const void *ctx, KR_UNUSED int64_t group, int64_t row, int64_t rows, int64_t k0,
                                 int64_t kc, real *dst) {
@@ -138,7 +145,7 @@ static KR_FN(gemm_args) KR_FN(grad_kernel_product)(const kr_call *call, const co
     g.m = rows;
     g.n = j->group_filters;
     g.ldc = j->filters;
-    g.pack_a = KR_FN(columns_of_patches);
+    g.pack_a = each_cell(&j->p) ? KR_FN(columns_of_cells) : KR_FN(columns_of_patches);
     g.pack_b = KR_FN(rows_of_filters);
     g.c = call->out[0].data;
   }

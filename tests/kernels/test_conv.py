@@ -121,7 +121,10 @@ WIDE = [
     (case((5, 5), (3, 3), (2, 2), pads=((1, 1), (1, 1))), (2, 3, 520, 1)),  # packed, but for a stride
     (case((6, 6), (3, 3), pads=((1, 1), (1, 1))), (1, 128, 256, 1)),  # columns are shared out before rows
     (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 64, 1)),  # outer products
-    (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 65, 1)),  # packed
+    (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 65, 1)),  # g packed
+    (case((15, 14), (3, 3), (2, 1), pads=((1, 1), (0, 2))), (3, 10, 150, 2)),  # the same in groups
+    (case((17, 13), (1, 1)), (3, 10, 200, 2)),  # lines that images share, and a part of one
+    (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 129, 1)),  # both packed
     (case((2, 400), (1, 3), pads=((0, 0), (1, 1))), (2, 3, 40, 1)),  # lines longer than a chunk of cells
     (case((40, 40), (3, 3), pads=((1, 1), (1, 1))), (3, 16, 16, 1)),  # several chunks of lines, several parts
     # few channels, cells by lines: tiles of each height, overlapping ones, stride 2, borders of each kind

@@ -61,6 +61,13 @@ static void next_part(const patches *p, run_part *part, int64_t limit) {
 
 static int64_t product(const int64_t v[3]) { return v[0] * v[1] * v[2]; }
 
+/* Whether every cell of the source is a patch: a convolution of single taps. */
+static int each_cell(const patches *p) {
+  int each = 1;
+  for (int d = 0; d < 3; ++d) each &= p->taps[d] == 1 && p->first[d] == 0 && p->step[d] == 1 && p->in[d] == p->cells[d];
+  return each;
+}
+
 /* A cell of an image. */
 typedef struct {
   int64_t n, cell[3];
@@ -203,16 +210,19 @@ static overlap_cells all_cells(const conv_job *j) {
  *                                        elements that its transform would take longer than the products.
  *   forward, to input    direct tiles    A packed element of a patch serves as many multiply-adds as there are columns;
  *                                        read in place, layers of 16 to 128 filters run 1.2 to 1.8 times as fast.
- *                                        Of 1 or 3 channels they take neighbouring cells of a line (conv_lines.h):
- *                                        1.4 to 1.9 times as fast in first layers, forward.
+ *                        in lines        Neighbouring cells of a line instead of any: 1.5 to 2 times as fast with 1 or
+ *                                        3 channels, 1.0 to 1.2 with more, where tiles fill lines (lines_plan.h).
+ *                        of two columns  To the input, stride 2, channels of half a panel: 1.3 to 1.4 times as fast
+ *                                        with 3x3 taps, twice with one.
  *                        packed (GEMM)   Direct tiles stream a panel of the kernel, k rows, from L2 for each tile of
  *                                        cells: from 4096 rows on they lose (3x3, 512 channels: 0.8).
- *   to kernel            outer tiles     Up to 64 filters, for the same reason: 1.1 to 2.0 times as fast.
- *                        packed (GEMM)   With more, steps of 512 bytes and more in x and g crowd L1 into a few sets
- *                                        (512 channels: 0.7), and packing is paid by many columns.
+ *   to kernel            outer tiles     Up to 128 filters, for the same reason: 1.1 to 2.0 times as fast; with more than
+ *                                        64 g is packed, which leaves 1.1.
+ *                        packed (GEMM)   With more, steps of 1 KB and more in x crowd L1 into a few sets, and sums pass
+ *                                        through L2 for each chunk of cells (256 filters: 0.9 to 1.0, 512: 0.65).
  *                        its transpose   Up to 8 filters, a part of a vector, with a kernel of 32 elements or more.
  */
-enum { DIRECT_MOST_ROWS = 4096, OUTER_MOST_FILTERS = 64 };
+enum { DIRECT_MOST_ROWS = 4096, OUTER_MOST_FILTERS = 128 };
 
 static int runs_directly(const conv_job *j) { return product(j->p.taps) * j->p.group_c <= DIRECT_MOST_ROWS; }
 static int runs_outer(const conv_job *j) { return j->group_filters <= OUTER_MOST_FILTERS; }

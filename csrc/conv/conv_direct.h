@@ -5,6 +5,23 @@
 
 #define DIRECT_WIDTH (DIRECT_NV * V_LANES)
 
+/* The rows of the kernel for a run of a paired job. */
+static void KR_FN(pair_pack_task)(void *arg, int64_t task, KR_UNUSED int worker) {
+  const direct_job *d = arg;
+  const line_run *run = &d->line_run[task];
+  const conv_job *const job[2] = {&d->j, &d->right};
+  const real *src[GEMM_MAX_NR];
+  const int64_t height = d->j.p.taps[1];
+  int64_t count = 0;
+  for (int i = 0; i < 2; ++i) {
+    const int64_t column = tap_at(&job[i]->p, d->first, run->at / d->j.p.c), c = job[i]->kernel_c;
+    if (column < 0) continue;
+    const int64_t tap = kernel_tap(job[i], run->line / height, run->line % height, column);
+    for (int64_t k = 0; k < c; ++k) src[count++] = (const real *)job[i]->kernel + (tap * c + k) * job[i]->filters;
+  }
+  KR_FN(pack_rows)(src, count, count, run->length, (real *)d->packed + run->k * (DIRECT_WIDTH / 2));
+}
+
 static void KR_FN(direct_pack_task)(void *arg, int64_t task, KR_UNUSED int worker) {
   const direct_job *d = arg;
   const int64_t slices = kr_max(1, kr_ceil_div(d->k, DIRECT_SLICE)), slice = task % slices,
@@ -18,8 +35,11 @@ static void KR_FN(direct_pack_task)(void *arg, int64_t task, KR_UNUSED int worke
 }
 
 static void KR_FN(direct_pack)(direct_job *d, int threads) {
-  kr_parallel(d->k * d->columns < DIRECT_SLICE * 8 ? 1 : threads,
-              d->groups * d->panels * kr_max(1, kr_ceil_div(d->k, DIRECT_SLICE)), KR_FN(direct_pack_task), d);
+  const int packers = d->k * d->columns < DIRECT_SLICE * 8 ? 1 : threads;
+  if (d->paired) kr_parallel(packers, d->line_runs, KR_FN(pair_pack_task), d);
+  else
+    kr_parallel(packers, d->groups * d->panels * kr_max(1, kr_ceil_div(d->k, DIRECT_SLICE)), KR_FN(direct_pack_task),
+                d);
 }
 
 /* The bias in panels of columns, with zeros behind the last. */
@@ -164,9 +184,11 @@ static int64_t KR_FN(direct_packed)(int64_t k, int64_t columns) {
 
 /* Plans a job whose geometry is given and says what scratch it needs, with the addresses in it when `scratch` is one. */
 static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
+  join_lines(d);
   const patches *p = &d->j.p;
   d->rows = d->images * product(p->cells);
   d->k = product(p->taps) * p->group_c;
+  if (d->paired) d->k = kr_ceil_div(d->k + product(d->right.p.taps) * p->group_c, 2);
   d->tiles = kr_ceil_div(d->rows, DIRECT_ROWS);
   d->panels = kr_ceil_div(d->columns, DIRECT_WIDTH);
   const int64_t panel_bytes = kr_max(1, d->k * DIRECT_WIDTH * (int64_t)sizeof(real));
@@ -174,38 +196,41 @@ static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
   d->together = kr_max(1, DIRECT_PANELS / panel_bytes);
   d->block = d->panels * panel_bytes <= DIRECT_L1 ? 1 : kr_max(1, kr_min(DIRECT_BLOCK, DIRECT_L1 / panel_bytes));
 
-  const int64_t panels = d->groups * d->panels, runs = kr_max(count_runs(p, 0), count_runs(p, 1));
+  const int64_t panels = d->groups * d->panels;
   size_t used = 0;
   d->packed = take(scratch, &used, d->groups * KR_FN(direct_packed)(d->k, d->columns));
   d->start = take(scratch, &used, d->biased ? panels * DIRECT_WIDTH * (int64_t)sizeof(real) : 0);
-  d->taps = place_list(scratch, &used, count_runs(p, 0));
-  d->lines = place_list(scratch, &used, whole_lines(p) ? count_runs(p, 1) : 0);
-  d->table_runs = runs;
-  d->table_bytes = kr_round_up(d->block * runs * DIRECT_ROWS * (int64_t)sizeof(real *), 64);
-  d->clipped = d->lines.count && p->c <= DIRECT_CLIPPED ? DIRECT_ROWS * (d->k + d->lines.count * V_LANES) : 0;
-  d->own_bytes = d->table_bytes + kr_round_up(d->block * d->clipped * (int64_t)sizeof(real), 64);
-  int64_t tasks = d->groups * d->row_tasks * d->col_tasks;
-  if (runs_in_lines(d)) {
-    const int64_t lines = p->taps[0] * p->taps[1], rows = d->images * p->cells[0] * p->cells[1];
-    const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns / LINE_WORK;
-    tasks = d->line_tasks = kr_max(1, kr_min(rows, (int64_t)fmin(work, 64)));
-    d->own_bytes = kr_round_up(lines, 8) * (int64_t)sizeof(real *) +
-                   kr_round_up(((lines + 1) * line_padded(p) + V_LANES) * (int64_t)sizeof(real), 64);
+  d->by_lines = d->paired || (d->groups == 1 && lines_pay(p->cells[2], d->k, kr_max(1, d->panels), DIRECT_ROWS));
+  if (d->by_lines) {
+    plan_lines(d);
+    d->line_run = take(scratch, &used, d->line_runs * (int64_t)sizeof(line_run));
+    d->table_bytes = kr_round_up(2 * d->line_runs * (int64_t)sizeof(void *), 64);
+    d->own_bytes = d->table_bytes + kr_round_up(p->taps[0] * p->taps[1] * d->copied * (int64_t)sizeof(real), 64);
+  } else {
+    const int64_t runs = kr_max(count_runs(p, 0), count_runs(p, 1));
+    d->taps = place_list(scratch, &used, count_runs(p, 0));
+    d->lines = place_list(scratch, &used, whole_lines(p) ? count_runs(p, 1) : 0);
+    d->table_runs = runs;
+    d->table_bytes = kr_round_up(d->block * runs * DIRECT_ROWS * (int64_t)sizeof(real *), 64);
+    d->clipped = d->lines.count && p->c <= DIRECT_CLIPPED ? DIRECT_ROWS * (d->k + d->lines.count * V_LANES) : 0;
+    d->own_bytes = d->table_bytes + kr_round_up(d->block * d->clipped * (int64_t)sizeof(real), 64);
   }
-  d->own = take(scratch, &used, kr_min(threads, tasks) * d->own_bytes);
+  d->own = take(scratch, &used, kr_min(threads, d->groups * d->row_tasks * d->col_tasks) * d->own_bytes);
   return used;
 }
 
 static void KR_FN(direct)(direct_job *d, int threads, void *scratch) {
   KR_FN(direct_plan)(d, threads, scratch);
+  const int64_t tasks = d->groups * d->row_tasks * d->col_tasks;
+  if (d->by_lines) list_line_runs(d, d->line_run);
   if (d->ready) d->packed = d->ready;
   else KR_FN(direct_pack)(d, threads);
   if (d->biased) KR_FN(direct_start)(d);
-  if (d->line_tasks) {
-    kr_parallel(threads, d->line_tasks, KR_FN(line_task), d);
+  if (d->by_lines) {
+    kr_parallel(threads, tasks, KR_FN(line_task), d);
     return;
   }
   list_runs(&d->j.p, 0, &d->taps);
   if (d->lines.count) list_runs(&d->j.p, 1, &d->lines);
-  kr_parallel(threads, d->groups * d->row_tasks * d->col_tasks, KR_FN(direct_task), d);
+  kr_parallel(threads, tasks, KR_FN(direct_task), d);
 }

@@ -173,6 +173,13 @@ static void KR_FN(columns_of_patches)(const void *ctx, int64_t group, int64_t ro
   KR_FN(pack_columns)(&((const conv_job *)ctx)->p, group, row, rows, rows, k0, kc, dst);
 }
 
+/* The same where every cell of x is a patch. */
+static void KR_FN(columns_of_cells)(const void *ctx, int64_t group, int64_t row, int64_t rows, int64_t k0, int64_t kc,
+                                    real *dst) {
+  const patches *p = &((const conv_job *)ctx)->p;
+  KR_FN(pack_copy)((const real *)p->src + k0 * p->c + group * p->group_c + row, p->c, rows, rows, kc, dst);
+}
+
 /* The same two matrices the other way round, for few filters: a panel of columns of g, one of columns of patches. */
 static void KR_FN(columns_of_g)(const void *ctx, KR_UNUSED int64_t group, int64_t row, int64_t rows, int64_t k0,
                                 int64_t kc, real *dst) {
@@ -206,7 +213,7 @@ static KR_FN(gemm_args) KR_FN(grad_kernel_product)(const kr_call *call, const co
     g.m = rows;
     g.n = j->group_filters;
     g.ldc = j->filters;
-    g.pack_a = KR_FN(columns_of_patches);
+    g.pack_a = each_cell(&j->p) ? KR_FN(columns_of_cells) : KR_FN(columns_of_patches);
     g.pack_b = KR_FN(rows_of_filters);
     g.c = call->out[0].data;
   }
@@ -286,7 +293,14 @@ static KR_FN(gemm_args) KR_FN(grad_input_product)(const kr_call *call, const win
                             .c_batch = j->kernel_c};
 }
 
-/* The convolution of g for one residue: its cells are apart in dx. */
+/* Whether the residues of even and of odd columns are computed together (conv_lines.h). */
+static int KR_FN(pairs_columns)(const kr_call *call, const window *w) {
+  const kr_array *k = &call->in[1], *dx = &call->out[0];
+  return w->stride[2] == 2 && w->in[2] > 1 && kr_ceil_div(w->in[2], 2) >= LINE_LEAST && group_count(dx, k) == 1 &&
+         2 * dx->shape[dx->ndim - 1] == DIRECT_WIDTH;
+}
+
+/* The convolution of g for one residue, or for that and the next: its cells are apart in dx. */
 static direct_job KR_FN(phase_directly)(const kr_call *call, const window *w, int64_t phase) {
   const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
   const int64_t c = dx->shape[dx->ndim - 1], line = w->in[2] * c, plane = w->in[1] * line;
@@ -297,7 +311,14 @@ static direct_job KR_FN(phase_directly)(const kr_call *call, const window *w, in
                   .y_image = w->in[0] * plane,
                   .y_step = {w->stride[0] * plane, w->stride[1] * line, w->stride[2] * c},
                   .turned = 1};
-  d.columns = d.j.kernel_c;
+  d.columns = d.last = d.j.kernel_c;
+  d.paired = KR_FN(pairs_columns)(call, w);
+  if (d.paired) {
+    int64_t next[3];
+    d.right = phase_job(w, phase + 1, g, k, dx, next);
+    d.columns *= 2;
+    if (w->in[2] % 2 == 0) d.last = d.columns;
+  }
   if (dx->data) d.y = (real *)dx->data + cell[0] * plane + cell[1] * line + cell[2] * c;
   return d;
 }
@@ -359,7 +380,7 @@ static size_t KR_FN(conv_grad_input_scratch)(const kr_call *call) {
   }
   if (KR_FN(grad_input_overlaps)(call, &w, &o)) return KR_FN(overlap_scratch)(&o);
   if (phase_count(&w) == 1 && !runs_directly(&j)) return KR_FN(scratch_of)(&a, call->threads);
-  for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
+  for (int64_t phase = 0; phase < phase_count(&w); phase += 1 + KR_FN(pairs_columns)(call, &w)) {
     direct_job d = KR_FN(phase_directly)(call, &w, phase);
     const size_t bytes = KR_FN(direct_plan)(&d, call->threads, NULL);
     if (bytes > most) most = bytes;
@@ -387,7 +408,7 @@ static kr_status KR_FN(conv_grad_input)(const kr_call *call) {
     KR_FN(gemm)(&a, call->threads, call->scratch);
     return KR_OK;
   }
-  for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
+  for (int64_t phase = 0; phase < phase_count(&w); phase += 1 + KR_FN(pairs_columns)(call, &w)) {
     direct_job d = KR_FN(phase_directly)(call, &w, phase);
     KR_FN(direct)(&d, call->threads, call->scratch);
   }

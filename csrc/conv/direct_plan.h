@@ -2,6 +2,7 @@
 #ifndef KR_CONV_DIRECT_PLAN_H
 #define KR_CONV_DIRECT_PLAN_H
 #include "gemm/direct.h"
+#include "lines_plan.h"
 
 enum {
   DIRECT_WORK = 4000000,     /* flops that make a task */
@@ -9,7 +10,6 @@ enum {
   DIRECT_BLOCK = 8,          /* tiles of cells at most that a panel of it meets at a time */
   DIRECT_L1 = 32 << 10, /* bytes of packed kernel that stay in L1: a tile meets all of it, or blocks of tiles a panel */
   DIRECT_SLICE = GEMM_MAX_KC, /* rows of the kernel that a packing task packs; elements of a run at most */
-  LINE_WORK = 1 << 20,        /* flops that make a task of lines */
   DIRECT_CLIPPED = 32 /* up to so many channels, runs of whole lines are clipped at the border, not cut into taps */
 };
 
@@ -37,46 +37,21 @@ typedef struct {
   const void *packed;
   void *start, *own;
   int64_t own_bytes, table_bytes, table_runs, clipped;
-  int64_t line_tasks;      /* where cells are taken in lines (conv_lines.h) */
   direct_list taps, lines; /* the runs tap by tap; line by line, where lines are whole */
+
+  int by_lines, paired; /* cells are taken in lines (conv_lines.h); their columns are those of two jobs, */
+  conv_job right;       /* of which this is the second */
+  int64_t last;         /* columns of the last cell of a line of these */
+  int64_t first, reach; /* source column of the first cell's first tap; columns from a patch's first tap to its last */
+  int64_t height, pieces; /* cells of a tile, pieces of a line */
+  int64_t copied;         /* elements of a line of taps that a piece at the border copies */
+  int64_t line_runs;
+  line_run *line_run;
 } direct_job;
 
 static int64_t count_runs(const patches *p, int line) {
   const int64_t length = line ? p->taps[2] * p->c : p->group_c;
   return p->taps[0] * p->taps[1] * (line ? 1 : p->taps[2]) * kr_ceil_div(length, DIRECT_SLICE);
-}
-
-/* Cells of a tile of conv_lines.h, which leaves registers for more of them: those heights that fill the usual lines. */
-#if defined(KR_FOR_AVX512)
-#define LINE_HEIGHTS(X) X(8) X(11) X(13) X(14)
-enum { LINE_LEAST = 8, LINE_MOST = 14 };
-#elif defined(KR_FOR_AVX2) || defined(KR_FOR_NEON)
-#define LINE_HEIGHTS(X) X(4) X(5) X(6)
-enum { LINE_LEAST = 4, LINE_MOST = 6 };
-#else
-#define LINE_HEIGHTS(X) X(4)
-enum { LINE_LEAST = 4, LINE_MOST = 4 };
-#endif
-
-/* The height that computes fewest cells twice. */
-static int64_t line_height(int64_t cells) {
-  int64_t best = LINE_LEAST;
-#define TRY(height) \
-  if (height <= cells && kr_round_up(cells, height) <= kr_round_up(cells, best)) best = height;
-  LINE_HEIGHTS(TRY)
-#undef TRY
-  return best;
-}
-
-/* Elements of the source that a line of cells meets. */
-static int64_t line_padded(const patches *p) { return ((p->cells[2] - 1) * p->step[2] + p->taps[2]) * p->c; }
-
-/* Whether the patches of neighbouring cells are a step apart that conv_lines.h has as a constant: those of first layers
- * of 1 or 3 channels, stride 1 or 2. */
-static int runs_in_lines(const direct_job *d) {
-  const patches *p = &d->j.p;
-  const int64_t step = p->step[2] * p->c;
-  return !d->turned && whole_lines(p) && (step == 1 || step == 3 || step == 6) && p->cells[2] >= LINE_LEAST;
 }
 
 /* Tasks of one group.  Each reads its rows of the source and its columns of the kernel: cells are shared out first,
@@ -123,6 +98,68 @@ static void list_runs(const patches *p, int line, direct_list *list) {
                                   .line = line};
     }
   }
+}
+
+/* A product of the cells with a matrix: they are one line, whatever they belong to. */
+static void join_lines(direct_job *d) {
+  patches *p = &d->j.p;
+  int joins = d->groups == 1 && !d->paired;
+  for (int k = 0; k < 3; ++k)
+    joins &= p->taps[k] == 1 && p->first[k] == 0 && p->step[k] == 1 && p->in[k] == p->cells[k];
+  joins &= d->y_step[1] == p->cells[2] * d->y_step[2] && d->y_step[0] == p->cells[1] * d->y_step[1];
+  if (!joins || d->y_image != p->cells[0] * d->y_step[0]) return;
+  p->in[2] = p->cells[2] = d->images * product(p->cells);
+  p->in[0] = p->in[1] = p->cells[0] = p->cells[1] = d->images = 1;
+}
+
+/* The number of the tap that meets source column `first` + `column`, or -1. */
+static int64_t tap_at(const patches *p, int64_t first, int64_t column) {
+  const int64_t from = first + column - p->first[2];
+  return from >= 0 && from % p->tap[2] == 0 && from / p->tap[2] < p->taps[2] ? from / p->tap[2] : -1;
+}
+
+/* What the cells of a line meet of the lines of taps; gives the number of runs. */
+static int64_t list_line_runs(const direct_job *d, line_run *run) {
+  const patches *p = &d->j.p;
+  const int64_t lines = p->taps[0] * p->taps[1];
+  int64_t n = 0, k = 0;
+  if (d->paired) {
+    for (int64_t at = 0; at < lines * (d->reach + 1); ++at) {
+      const int64_t column = at % (d->reach + 1);
+      const int left = tap_at(p, d->first, column) >= 0, right = tap_at(&d->right.p, d->first, column) >= 0;
+      if (!left && !right) continue;
+      const int part = left && right ? LINE_ALL : left ? LINE_LEFT : LINE_RIGHT;
+      if (run) run[n] = (line_run){at / (d->reach + 1), column * p->c, p->c, k, part};
+      k += (left + right) * p->c;
+      ++n;
+    }
+    return n;
+  }
+  const int whole = whole_lines(p);
+  const int64_t columns = whole ? kr_min(p->taps[2], 1) : p->taps[2], length = whole ? p->taps[2] * p->c : p->c;
+  for (; n < lines * columns; ++n, k += length)
+    if (run) run[n] = (line_run){n / columns, n % columns * p->tap[2] * p->c, length, k, LINE_ALL};
+  return n;
+}
+
+/* Plans the lines of a job whose tasks direct_partition has planned. */
+static void plan_lines(direct_job *d) {
+  const patches *p = &d->j.p, *right = d->paired && d->right.p.taps[2] ? &d->right.p : p;
+  const int64_t first = p->taps[2] ? p->first[2] : right->first[2];
+  d->first = kr_min(first, right->first[2]);
+  d->reach =
+      kr_max(first + (p->taps[2] - 1) * p->tap[2], right->first[2] + (right->taps[2] - 1) * right->tap[2]) - d->first;
+  d->reach = kr_max(0, d->reach);
+  d->height = line_height(p->cells[2]);
+  const int64_t tiles = kr_ceil_div(p->cells[2], d->height), block = tiles > DIRECT_BLOCK ? d->block : tiles;
+  d->pieces = kr_ceil_div(tiles, block);
+  const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns / LINE_WORK;
+  if (d->col_tasks == 1) d->row_tasks = (int64_t)fmin(fmax(work, 1), 64);
+  d->row_tasks = kr_min(d->row_tasks, kr_max(1, d->images * p->cells[0] * p->cells[1] * d->pieces));
+  const int64_t columns = (kr_min(p->cells[2], block * d->height) - 1) * p->step[2] + d->reach + 1;
+  const int border = d->first < 0 || d->first + (p->cells[2] - 1) * p->step[2] + d->reach + 1 > p->in[2];
+  d->copied = border ? columns * p->c : 0;
+  d->line_runs = list_line_runs(d, NULL);
 }
 
 #endif

@@ -121,7 +121,10 @@ WIDE = [
     (case((5, 5), (3, 3), (2, 2), pads=((1, 1), (1, 1))), (2, 3, 520, 1)),  # packed, but for a stride
     (case((6, 6), (3, 3), pads=((1, 1), (1, 1))), (1, 128, 256, 1)),  # columns are shared out before rows
     (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 64, 1)),  # outer products
-    (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 65, 1)),  # packed
+    (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 65, 1)),  # g packed
+    (case((15, 14), (3, 3), (2, 1), pads=((1, 1), (0, 2))), (3, 10, 150, 2)),  # the same in groups
+    (case((17, 13), (1, 1)), (3, 10, 200, 2)),  # lines that images share, and a part of one
+    (case((7, 6), (3, 3), pads=((1, 1), (0, 2))), (2, 9, 129, 1)),  # both packed
     (case((2, 400), (1, 3), pads=((0, 0), (1, 1))), (2, 3, 40, 1)),  # lines longer than a chunk of cells
     (case((40, 40), (3, 3), pads=((1, 1), (1, 1))), (3, 16, 16, 1)),  # several chunks of lines, several parts
     # few channels, cells by lines: tiles of each height, overlapping ones, stride 2, borders of each kind
@@ -130,6 +133,11 @@ WIDE = [
     (case((9, 55), (3, 4), (2, 2), pads=((1, 1), (2, 3))), (2, 3, 33, 1)),
     (case((3, 17), (2, 2)), (2, 3, 9, 1)),
     (case((3, 4, 8), (2, 2, 3), pads=((1, 0), (0, 1), (1, 1))), (2, 3, 18, 1)),
+    # more channels by lines: dilation, long lines in pieces and with borders, all cells as one line
+    (case((7, 28), (3, 3), dilation=(2, 3), pads=((2, 2), (3, 3))), (2, 9, 40, 1)),
+    (case((3, 260), (3, 3), (2, 1), pads=((1, 1), (1, 1))), (1, 40, 70, 1)),
+    (case((9, 23), (1, 1)), (3, 20, 70, 1)),
+    (case((9, 23), (1, 1), pads=((1, 0), (2, 3))), (3, 20, 70, 1)),
 ]
 
 
@@ -137,6 +145,26 @@ WIDE = [
 @pytest.mark.parametrize(("g", "sizes"), WIDE, ids=str)
 def test_the_choice_of_algorithms(g, sizes, isa):
     check(g, *sizes, "float32", isa)
+
+
+# The gradient to the input for stride 2, even and odd columns together where the channels are half of a panel: columns
+# that only one of them meets, none that do, an even column left over, dilation, copies at both borders.
+PAIRS = [
+    (case((6, 32), (3, 3), (2, 2), pads=((0, 1), (0, 1))), 40),
+    (case((5, 29), (3, 3), (2, 2), pads=((1, 1), (1, 1))), 3),
+    (case((4, 28), (1, 1), (2, 2)), 17),
+    (case((3, 16), (2, 5), (1, 2), pads=((1, 0), (3, 2))), 5),
+    (case((4, 5, 55), (2, 2, 4), (2, 1, 2), (1, 2, 3), ((0, 1), (1, 1), (5, 4))), 6),
+    (case((33,), (2,), (2,), (2,)), 9),
+]
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize(("g", "f"), PAIRS, ids=str)
+def test_pairs_of_columns(g, f, isa):
+    for c in (4, 8, 16):
+        for dtype in ("float32", "float64"):
+            check(g, 2, c, f, 1, dtype, isa)
 
 
 # Winograd's tiles: images that tiles fill and that they do not, padding of each width, one vector of filters left over,
@@ -227,6 +255,7 @@ def test_empty_arrays(n, c, f):
         (case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (12, 128, 256, 1)),
         (case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (12, 100, 200, 1)),
         (case((13, 13), (3, 3)), (8, 24, 40, 1)),
+        (case((32, 32), (3, 3), (2, 2), pads=((0, 1), (0, 1))), (8, 16, 40, 1)),
     ],
     ids=str,
 )

@@ -9,7 +9,7 @@
  *   conv               x, k[, bias] -> y      i[9], optional: an activation_code, of which it knows relu
  *   conv_grad_input    g, k -> dx             g like y
  *   conv_grad_kernel   x, g -> dk
- *   conv_pack          k -> bytes             a kernel of many calls of conv, packed or transformed once (kr_packing_fn)
+ *   conv_pack, conv_grad_input_pack   k -> bytes   a kernel of many calls, packed or transformed once (kr_packing_fn)
  *
  * No input may overlap the output.
  *
@@ -231,8 +231,25 @@ static int few_filters(const conv_job *j, int64_t groups) {
   return groups == 1 && j->filters <= 8 && product(j->size) * j->kernel_c >= 32;
 }
 
-/* Forms of a packed kernel: {one of these, groups, blocks of so many k}. */
+/* Forms of a packed kernel: {one of these, groups, blocks of so many k}; to the input also the window. */
 enum { CONV_FORM_TILES = 1, CONV_FORM_OVERLAP, CONV_FORM_DIRECT, CONV_FORM_PRODUCT };
+
+/* Strides, dilation and padding in three numbers, if they are small and every residue has a cell. */
+static int window_to_form(const window *w, int64_t form[3]) {
+  const int64_t *const from[3] = {w->stride, w->dilation, w->pad};
+  for (int q = 0; q < 3; ++q) {
+    form[q] = 0;
+    for (int d = 0; d < 3; ++d) {
+      if (from[q][d] < 0 || from[q][d] >> 16 || w->in[d] < w->stride[d]) return 0;
+      form[q] = form[q] << 16 | from[q][d];
+    }
+  }
+  return 1;
+}
+
+static void window_of_form(const int64_t form[3], int64_t i[9]) {
+  for (int k = 0; k < 9; ++k) i[k] = form[k / 3] >> 16 * (2 - k % 3) & 0xffff;
+}
 
 #define KR_REAL 32
 #include "base/real.h"
@@ -258,10 +275,12 @@ enum { CONV_FORM_TILES = 1, CONV_FORM_OVERLAP, CONV_FORM_DIRECT, CONV_FORM_PRODU
 #include "conv_wino_kernel.h"
 #include "conv_passes.h"
 
-#define CONV_ENTRIES(DTYPE, SUFFIX)                                                           \
-  {"conv", DTYPE, conv_##SUFFIX, conv_scratch_##SUFFIX, conv_packing_##SUFFIX},               \
-      {"conv_pack", DTYPE, conv_pack_##SUFFIX, NULL},                                         \
-      {"conv_grad_input", DTYPE, conv_grad_input_##SUFFIX, conv_grad_input_scratch_##SUFFIX}, \
+#define CONV_ENTRIES(DTYPE, SUFFIX)                                                          \
+  {"conv", DTYPE, conv_##SUFFIX, conv_scratch_##SUFFIX, conv_packing_##SUFFIX},              \
+      {"conv_pack", DTYPE, conv_pack_##SUFFIX, NULL},                                        \
+      {"conv_grad_input", DTYPE, conv_grad_input_##SUFFIX, conv_grad_input_scratch_##SUFFIX, \
+       conv_grad_input_packing_##SUFFIX},                                                    \
+      {"conv_grad_input_pack", DTYPE, conv_grad_input_pack_##SUFFIX, NULL},                  \
       {"conv_grad_kernel", DTYPE, conv_grad_kernel_##SUFFIX, conv_grad_kernel_scratch_##SUFFIX},
 
 KR_TABLE(conv) = {CONV_ENTRIES(KR_F32, f32) CONV_ENTRIES(KR_F64, f64) KR_TABLE_END};

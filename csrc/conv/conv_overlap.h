@@ -107,6 +107,14 @@ static size_t KR_FN(overlap_scratch)(const overlap *o) {
   return (size_t)KR_FN(overlap_products)(o) * sizeof(real) + (whole > rest ? whole : rest);
 }
 
+/* As gemm_packing; 0 where the last images would be multiplied in other blocks. */
+static size_t KR_FN(overlap_packing)(const overlap *o, int64_t *kb) {
+  const int64_t last = o->images % o->chunk, n = o->taps * o->columns;
+  int64_t other;
+  const size_t bytes = KR_FN(gemm_packing)(1, o->chunk * o->cells, n, o->k, kb);
+  return last && KR_FN(gemm_packing)(1, last * o->cells, n, o->k, &other) && other != *kb ? 0 : bytes;
+}
+
 /* The products of the images from number `image` on; returns of how many. */
 static int64_t KR_FN(overlap_multiply)(const overlap *o, int64_t image, int turned) {
   const int64_t images = kr_min(o->chunk, o->images - image), n = o->taps * o->columns;

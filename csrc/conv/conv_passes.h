@@ -89,11 +89,8 @@ static size_t KR_FN(conv_packing)(const kr_call *c, int64_t form[KR_FORM]) {
     form[0] = CONV_FORM_TILES;
     bytes = (size_t)KR_FN(wino_packed)(j.p.c, j.filters);
   } else if (KR_FN(conv_overlaps)(c, &g, &j, &o)) {
-    const int64_t last = o.images % o.chunk;
-    int64_t other = 0;
     form[0] = CONV_FORM_OVERLAP;
-    bytes = KR_FN(gemm_packing)(1, o.chunk * o.cells, o.taps * o.columns, o.k, &form[2]);
-    if (last && KR_FN(gemm_packing)(1, last * o.cells, o.taps * o.columns, o.k, &other) && other != form[2]) return 0;
+    bytes = KR_FN(overlap_packing)(&o, &form[2]);
   } else if (runs_directly(&j)) {
     form[0] = CONV_FORM_DIRECT;
     bytes = (size_t)(g.batch * KR_FN(direct_packed)(g.k, g.n));
@@ -300,6 +297,11 @@ static int KR_FN(pairs_columns)(const kr_call *call, const window *w) {
          2 * dx->shape[dx->ndim - 1] == DIRECT_WIDTH;
 }
 
+/* Bytes of the packed kernel of one residue. */
+static int64_t KR_FN(phase_packed)(const direct_job *d) {
+  return d->groups * KR_FN(direct_packed)(product(d->j.p.taps) * d->j.p.group_c, d->columns);
+}
+
 /* The convolution of g for one residue, or for that and the next: its cells are apart in dx. */
 static direct_job KR_FN(phase_directly)(const kr_call *call, const window *w, int64_t phase) {
   const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
@@ -388,28 +390,108 @@ static size_t KR_FN(conv_grad_input_scratch)(const kr_call *call) {
   return most;
 }
 
+static size_t KR_FN(conv_grad_input_packing)(const kr_call *call, int64_t form[KR_FORM]) {
+  const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
+  const window w = conv_window(call->i, dx, k, g);
+  conv_job j;
+  overlap o;
+  const KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
+  memset(form, 0, KR_FORM * sizeof *form);
+  if (kr_size(dx) == 0 || !window_to_form(&w, form + 3)) return 0;
+  size_t bytes = 0;
+  form[1] = a.batch;
+  if (KR_FN(grad_input_by_tiles)(&w, &j)) {
+    form[0] = CONV_FORM_TILES;
+    bytes = (size_t)KR_FN(wino_packed)(j.p.c, j.kernel_c);
+  } else if (KR_FN(grad_input_overlaps)(call, &w, &o)) {
+    form[0] = CONV_FORM_OVERLAP;
+    bytes = KR_FN(overlap_packing)(&o, &form[2]);
+  } else if (phase_count(&w) == 1 && !runs_directly(&j)) {
+    form[0] = CONV_FORM_PRODUCT;
+    bytes = KR_FN(gemm_packing)(a.batch, a.m, a.n, a.k, &form[2]);
+  } else if (!KR_FN(pairs_columns)(call, &w)) {
+    form[0] = CONV_FORM_DIRECT;
+    for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
+      const direct_job d = KR_FN(phase_directly)(call, &w, phase);
+      bytes += (size_t)KR_FN(phase_packed)(&d);
+    }
+  }
+  return bytes ? KR_PACKED_AT + bytes : 0;
+}
+
+static kr_status KR_FN(conv_grad_input_pack)(const kr_call *c) {
+  const kr_array *k = &c->in[0];
+  const int64_t groups = c->i[1], channels = k->shape[k->ndim - 2], filters = k->shape[k->ndim - 1];
+  /* A call of the same geometry: what is packed depends on no sizes but the kernel's. */
+  int64_t i[9];
+  window_of_form(c->i + 3, i);
+  kr_array in[2] = {*k, *k}, dx = *k;
+  for (int d = 1; d < k->ndim - 1; ++d) {
+    in[0].shape[d] = 1;
+    dx.shape[d] = i[d + 4 - k->ndim];
+  }
+  in[0].shape[0] = dx.shape[0] = 1;
+  in[0].shape[k->ndim - 1] = filters;
+  dx.shape[k->ndim - 1] = groups * channels;
+  dx.data = NULL;
+  const kr_call like = {.in = in, .out = &dx, .i = i, .n_in = 2, .n_out = 1, .threads = c->threads};
+  const window w = conv_window(i, &dx, k, &in[0]);
+  char *to = kr_pack_to(c);
+  if (c->i[0] == CONV_FORM_TILES) {
+    const direct_job d = KR_FN(phase_directly)(&like, &w, 0);
+    wino_job t = {.j = d.j, .columns = d.columns, .turned = 1, .u = to};
+    KR_FN(wino_pack)(&t, c->threads);
+  } else if (c->i[0] == CONV_FORM_OVERLAP) {
+    const overlap o = {.kernel = k->data, .k = filters, .filters = filters};
+    const KR_FN(gemm_args)
+        g = {.n = product(w.size) * channels, .k = filters, .pack_b = KR_FN(columns_of_channels), .ctx = &o};
+    KR_FN(gemm_pack)(&g, c->i[2], c->threads, (real *)to);
+  } else if (c->i[0] == CONV_FORM_PRODUCT) {
+    conv_job j;
+    const KR_FN(gemm_args) g = KR_FN(grad_input_product)(&like, &w, &j);
+    KR_FN(gemm_pack)(&g, c->i[2], c->threads, (real *)to);
+  } else {
+    for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
+      direct_job d = KR_FN(phase_directly)(&like, &w, phase);
+      d.k = product(d.j.p.taps) * d.j.p.group_c;
+      d.panels = kr_ceil_div(d.columns, DIRECT_WIDTH);
+      d.packed = to;
+      KR_FN(direct_pack)(&d, c->threads);
+      to += KR_FN(phase_packed)(&d);
+    }
+  }
+  return KR_OK;
+}
+
 static kr_status KR_FN(conv_grad_input)(const kr_call *call) {
   const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
   if (kr_size(dx) == 0) return KR_OK;
   const window w = conv_window(call->i, dx, k, g);
   overlap o;
   conv_job j;
-  const KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
+  KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
+  int64_t form[KR_FORM];
+  const char *ready = call->packed && KR_FN(conv_grad_input_packing)(call, form) ? kr_packed(call, form) : NULL;
   if (KR_FN(grad_input_by_tiles)(&w, &j)) {
-    const direct_job d = KR_FN(phase_directly)(call, &w, 0);
+    direct_job d = KR_FN(phase_directly)(call, &w, 0);
+    d.ready = ready;
     KR_FN(wino)(&d, call->threads, call->scratch);
     return KR_OK;
   }
   if (KR_FN(grad_input_overlaps)(call, &w, &o)) {
+    o.packed = ready;
     KR_FN(grad_input_by_overlap)(call, &w, &o);
     return KR_OK;
   }
   if (phase_count(&w) == 1 && !runs_directly(&j)) {
+    a.packed = (const real *)ready;
     KR_FN(gemm)(&a, call->threads, call->scratch);
     return KR_OK;
   }
   for (int64_t phase = 0; phase < phase_count(&w); phase += 1 + KR_FN(pairs_columns)(call, &w)) {
     direct_job d = KR_FN(phase_directly)(call, &w, phase);
+    d.ready = ready;
+    if (ready) ready += KR_FN(phase_packed)(&d);
     KR_FN(direct)(&d, call->threads, call->scratch);
   }
   return KR_OK;

@@ -215,3 +215,22 @@ def test_a_summary_says_what_is_kept():
     kept = executable(lambda x: model(x), f32(64, 96)).plan.kept_bytes
     assert kept >= 4 * (96 * 160 + 160 * 130)
     assert f"{kept / 2**20:.2f} MB kept between runs" in text
+
+
+def test_transposed_convolutions_keep_theirs():
+    model = keras.Sequential([keras.Input((6, 6, 12)), keras.layers.Conv2DTranspose(20, 3, 2, activation="relu")])
+    x = f32(2, 6, 6, 12)
+    assert kept_of(lambda x: model(x), x) == ["conv_grad_input_pack"]
+    for _ in range(3):
+        assert (model.predict(x, verbose=0) == one_by_one(model, x)).all()
+        model.layers[0].kernel.assign_add(0.5)
+
+
+def test_recurrent_layers_keep_theirs():
+    model = keras.Sequential([keras.Input((7, 12)), keras.layers.LSTM(24, return_sequences=True), keras.layers.GRU(20)])
+    x = f32(3, 7, 12)
+    assert {"lstm_pack", "gru_pack"} <= set(kept_of(lambda x: model(x), x))
+    for _ in range(3):
+        assert (model.predict(x, verbose=0) == one_by_one(model, x)).all()
+        model.layers[0].cell.recurrent_kernel.assign_add(0.5)
+        model.layers[1].cell.recurrent_kernel.assign_sub(0.25)

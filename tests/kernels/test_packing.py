@@ -17,15 +17,15 @@ PRODUCTS = [  # m, k, n, x2 transposed
     (500, 2100, 33, False),
     (33, 2500, 150, True),
 ]
-CONVOLUTIONS = [  # x, kernel, strides, groups
-    ((2, 9, 8, 16), (3, 3, 16, 32), 1, 1),
-    ((3, 12, 12, 32), (3, 3, 32, 48), 1, 1),
-    ((2, 10, 10, 3), (3, 3, 3, 20), 1, 1),
-    ((2, 11, 9, 6), (5, 3, 3, 8), 2, 2),
-    ((4, 7, 7, 40), (1, 1, 40, 33), 1, 1),
-    ((2, 8, 8, 64), (5, 5, 64, 2), 1, 1),
-    ((1, 4, 4, 520), (3, 3, 520, 70), 1, 1),
-    ((9, 20, 5), (4, 5, 12), 1, 1),
+CONVOLUTIONS = [  # x, kernel, strides; groups follow from the channels
+    ((2, 9, 8, 16), (3, 3, 16, 32), 1),
+    ((3, 12, 12, 32), (3, 3, 32, 48), 1),
+    ((2, 10, 10, 3), (3, 3, 3, 20), 1),
+    ((2, 11, 9, 6), (5, 3, 3, 8), 2),
+    ((4, 7, 7, 40), (1, 1, 40, 33), 1),
+    ((2, 8, 8, 64), (5, 5, 64, 2), 1),
+    ((1, 4, 4, 520), (3, 3, 520, 70), 1),
+    ((9, 20, 5), (4, 5, 12), 1),
 ]
 
 
@@ -116,7 +116,7 @@ def test_contractions(isa):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_convolutions(isa, dtype):
     taken = []
-    for shape, size, stride, _ in CONVOLUTIONS:
+    for shape, size, stride in CONVOLUTIONS:
         d = len(shape) - 2
         pads = [(k - 1) // 2 for k in size[:d]]
         cells = tuple((n + 2 * p - k) // stride + 1 for n, p, k in zip(shape[1:-1], pads, size))
@@ -128,6 +128,31 @@ def test_convolutions(isa, dtype):
         assert taken[-1] == check("conv", isa, (x, kernel, bias), (out,), (*i, RELU))
     assert all(taken[:5])
     assert sum(taken) >= len(taken) - 1
+
+
+TRANSPOSED = [  # g, kernel (with the channels of the result before those of g), strides, dilation, groups
+    ((2, 12, 12, 32), (3, 3, 48, 32), 1, 1, 1),
+    ((2, 6, 5, 20), (3, 3, 40, 20), 2, 1, 1),
+    ((2, 5, 5, 7), (5, 4, 3, 7), 3, 2, 1),
+    ((1, 4, 4, 530), (3, 3, 70, 530), 1, 1, 1),
+    ((2, 9, 9, 40), (3, 3, 3, 40), 1, 1, 1),
+    ((3, 9, 24), (4, 33, 24), 2, 1, 2),
+]
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_transposed_convolutions(isa, dtype):
+    taken = []
+    for shape, size, stride, dilation, groups in TRANSPOSED:
+        d = len(shape) - 2
+        cells = tuple((n - 1) * stride + (k - 1) * dilation + 1 for n, k in zip(shape[1:-1], size))
+        g, kernel = data(shape, dtype), data(size, dtype, 1)
+        fill = 3 - d
+        i = (*(1,) * fill, *(stride,) * d, *(1,) * fill, *(dilation,) * d, *(0,) * 3)
+        out = (shape[0], *cells, size[-2] * groups)
+        taken.append(check("conv_grad_input", isa, (g, kernel), (out,), i))
+    assert sum(taken) >= len(taken) - 1, taken
 
 
 @pytest.mark.parametrize("isa", core.isas())

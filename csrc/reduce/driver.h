@@ -33,7 +33,7 @@ typedef struct {
 
 /* The shape that is left to reduce: alternating groups, reduced[g] says which. */
 typedef struct {
-  int64_t size[KR_MAX_NDIM];
+  int64_t size[KR_MAX_NDIM], unit[KR_MAX_NDIM]; /* unit: elements of a position of the group's first dimension */
   int reduced[KR_MAX_NDIM];
   int groups;
 } kr_shape_left;
@@ -51,8 +51,10 @@ static void kr_shape_merge(kr_shape_left *s) {
     if (s->size[g] == 1) continue;
     if (out > 0 && s->reduced[out - 1] == s->reduced[g]) {
       s->size[out - 1] *= s->size[g];
+      s->unit[out - 1] *= s->size[g];
     } else {
       s->size[out] = s->size[g];
+      s->unit[out] = s->unit[g];
       s->reduced[out++] = s->reduced[g];
     }
   }
@@ -63,6 +65,7 @@ static kr_shape_left kr_shape_start(const kr_array *x, int64_t axes) {
   kr_shape_left s = {.groups = x->ndim};
   for (int d = 0; d < x->ndim; ++d) {
     s.size[d] = x->shape[d];
+    s.unit[d] = 1;
     s.reduced[d] = (int)(axes >> d & 1);
   }
   kr_shape_merge(&s);
@@ -73,10 +76,12 @@ static kr_shape_left kr_shape_start(const kr_array *x, int64_t axes) {
 static kr_pass kr_pass_next(const kr_shape_left *s) {
   kr_pass p = {.outer = 1, .n = 1, .inner = 1, .group = -1};
   int others = 0;
+  int64_t unit = 1;
   for (int g = s->groups - 1; g >= 0; --g) {
     if (p.group < 0 && s->reduced[g]) {
       p.group = g;
       p.n = s->size[g];
+      unit = s->unit[g];
     } else if (p.group < 0) {
       p.inner *= s->size[g];
     } else {
@@ -84,7 +89,7 @@ static kr_pass kr_pass_next(const kr_shape_left *s) {
       others += s->reduced[g];
     }
   }
-  p.length = kr_reduce_chunk(p.n, p.inner);
+  p.length = kr_reduce_chunk(p.n, p.inner, unit);
   p.count = p.length > 0 ? kr_ceil_div(p.n, p.length) : 1;
   p.last = p.count == 1 && others == 0;
   return p;
@@ -93,6 +98,7 @@ static kr_pass kr_pass_next(const kr_shape_left *s) {
 static void kr_shape_reduce(kr_shape_left *s, const kr_pass *p) {
   if (p->group < 0) return;
   s->size[p->group] = p->count;
+  s->unit[p->group] = 1;
   kr_shape_merge(s);
 }
 

@@ -183,7 +183,7 @@ static void check_blocks(void) {
 /* A sum over rows, whose first half runs in the block that makes them: the bits of the kernel of the whole. */
 static void check_reduction(void) {
   enum { N = 3000, M = 24 };
-  const int64_t rows = kr_reduce_chunk(N, M), row = M * sizeof(float);
+  const int64_t rows = kr_reduce_chunk(N, M, 1), row = M * sizeof(float);
   const int64_t chunks = (N + rows - 1) / rows;
   CHECK(chunks > 1 && N % rows != 0, "%d chunks", (int)chunks);
   float *x = malloc(N * M * sizeof(float)), *scaled = malloc(N * M * sizeof(float)), *part = malloc(chunks * row);

@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 cnp.import_array()
 
 cdef extern from "reduce/chunk.h" nogil:
-    int64_t kr_reduce_chunk(int64_t, int64_t)
+    int64_t kr_reduce_chunk(int64_t, int64_t, int64_t)
 
 
 cdef extern from "kr.h" nogil:
@@ -273,9 +273,10 @@ def set_num_threads(int n):
     return kr_set_num_threads(n)
 
 
-def reduce_chunk(int64_t n, int64_t inner):
-    """How many of n rows of `inner` columns the reductions over leading dimensions reduce to one at first."""
-    return kr_reduce_chunk(n, inner)
+def reduce_chunk(int64_t n, int64_t inner, int64_t unit):
+    """How many of n rows of `inner` columns, of which `unit` make a sample, the reductions over leading dimensions reduce
+    to one at first."""
+    return kr_reduce_chunk(n, inner, unit)
 
 
 def thread_limits():

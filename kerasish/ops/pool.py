@@ -85,6 +85,7 @@ max_pool_grad_op = define_op(
     grad=(None, lambda ctx, u: max_pool_pick_op(ctx.inputs[0], u, **_without_sizes(ctx.attrs))),
     saves="place",
     outputs="dx",
+    lead=lambda specs, attrs: 1,
     traits={"routes": (0, 1)},
 )
 max_pool_pick_op = define_op(
@@ -120,6 +121,7 @@ average_pool_grad_op = define_op(
     ),
     grad=(lambda ctx, u: average_pool_op(u, **_without_sizes(ctx.attrs)),),
     outputs="dx",
+    lead=lambda specs, attrs: 1,
 )
 
 

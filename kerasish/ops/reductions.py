@@ -60,7 +60,8 @@ def _chunk_rows(shape: tuple, axis: tuple[int, ...]) -> int:
     between = [d for k, d in enumerate(shape[: axis[-1]] if axis else ()) if k not in axis]
     if 0 in shape or _product(between) != 1:
         return 0
-    rows = core.reduce_chunk(reduced, kept)
+    sample = _product([shape[k] for k in axis if shape[k] != 1][1:])
+    rows = core.reduce_chunk(reduced, kept, sample)
     return rows if rows < reduced else 0
 
 

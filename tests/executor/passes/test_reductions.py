@@ -72,9 +72,34 @@ def test_short_reductions_and_those_of_trailing_axes_stay_whole():
 
 
 def test_a_chunk_that_is_no_whole_number_of_rows_stays_outside():
-    # The softmax works on rows of 100, a sum over everything on chunks of 32768.
-    assert names(lambda x: ops.sum(ops.softmax(x)), f32(1000, 100)) == ["softmax", "sum"]
+    # The softmax works on rows of 70000, a sum over everything on chunks of 32768.
+    assert names(lambda x: ops.sum(ops.softmax(x)), f32(4, 70000)) == ["softmax", "sum"]
+    check_step(lambda x: ops.sum(ops.softmax(x)), (f32(4, 70000),))
+
+
+def test_a_chunk_has_whole_samples_where_it_can():
+    # On 32768 elements or more, 328 rows of 100.
+    assert names(lambda x: ops.sum(ops.softmax(x)), f32(1000, 100))[0] == ["softmax", "sum_chunks"]
     check_step(lambda x: ops.sum(ops.softmax(x)), (f32(1000, 100),))
+
+
+@pytest.mark.parametrize("kind", ["max", "average"])
+@pytest.mark.parametrize("cells, channels", [(26, 32), (11, 64), (11, 5)])
+def test_the_gradient_of_pooling_is_summed_where_it_is_made(kind, cells, channels):
+    """As the gradient to the bias of a convolution before it is."""
+    pool = getattr(ops, f"{kind}_pool")
+
+    def step(x, g):
+        with keras.GradientTape() as tape:
+            tape.watch(x)
+            y = pool(x, 2, 2)
+        dx = tape.gradient(y, x, g)
+        return dx, ops.sum(dx, axis=(0, 1, 2))
+
+    x, g = f32(700 // cells, cells, cells, channels), f32(700 // cells, cells // 2, cells // 2, channels, seed=1)
+    chunked = channels > 5  # fewer elements are one chunk
+    assert (names(step, x, g)[0][-2:] == [f"{kind}_pool_grad", "sum_chunks"]) is chunked
+    check_step(step, (x, g))
 
 
 def test_a_chunk_too_large_for_the_cache_stays_outside():

@@ -96,8 +96,7 @@ static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real
        .c_batch = s->m.total * s->n.total,
        .bias = bias,
        .activation = activation};
-  if (s->batch.total == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->k.b[0] == 1 && s->n.b[0] == s->k.total &&
-      s->k.total <= GEMM_MAX_KC)
+  if (s->batch.total == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->k.b[0] == 1 && s->n.b[0] == s->k.total)
     g.near = j.x2;
   KR_FN(gemm)(&g, c->threads, c->scratch);
 }

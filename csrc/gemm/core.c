@@ -17,13 +17,15 @@ enum { MR = GEMM_MR };
 #define NV GEMM_NV
 #define NR GEMM_NR
 
-/* A block of A (A_PANELS * MR rows of KC) and the part of C that it makes stay in L2 while panels of B, KC * NR each, pass
- * through L1 or L2.  With twice as many rows the block and what streams past it crowd each other out of 2 MB.  With half
- * of KC every element of C passes twice as often: 2048^3 takes 1.03 times as long on one thread, 1.08 on two. */
-#define KC (GEMM_MAX_KC * 32 / KR_REAL)
+/* A block of A and the part of C that it makes stay in L2 while panels of B, KC * NR each, pass through L1 or L2.  With
+ * twice as many rows the block and what streams past it crowd each other out of 2 MB.  With half of KC every element of C
+ * passes twice as often; tasks of whole rows, which are many, take twice of KC and half of the rows instead, so that
+ * most products have all of k in one block and C is written once and never read. */
+#define KC (GEMM_MAX_KC / 2 * 32 / KR_REAL)
+#define LONG_KC (2 * KC)
 enum {
   CHUNK_KC = 512,      /* of products whose sums are cut */
-  A_PANELS = 224 / MR, /* panels of A that a task packs or goes through at a time */
+  A_PANELS = 224 / MR, /* panels of A that a task packs or goes through at a time, of KC or shorter */
   B_PANELS = 4,        /* panels of B that a task packs at a time, where A is packed ahead */
   B_COLUMNS = 512,     /* columns of B that a task packs at a time, where it packs both */
   NEAR = 300000,       /* elements of A that stay in L2 from one panel of B to the next */

@@ -74,30 +74,30 @@
 #define gemm_scratch_f32 KR_PASTE(kr_gemm_scratch_f32_, KR_ISA_SUFFIX)
 #define gemm_scratch_f64 KR_PASTE(kr_gemm_scratch_f64_, KR_ISA_SUFFIX)
 
-enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 1024 };
+enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 2048 };
 
-#define KR_GEMM_DECLARE(T, S)                                                                                          \
-  typedef struct {                                                                                                     \
-    int64_t batch, m, n, k;                                                                                            \
-    void (*pack_a)(const void *ctx, int64_t batch, int64_t row, int64_t rows, int64_t k0, int64_t kc, T *dst);         \
-    void (*pack_b)(const void *ctx, int64_t batch, int64_t k0, int64_t kc, int64_t col, int64_t cols, int64_t width,   \
-                   T *dst);                                                                                            \
-    const void *ctx;                                                                                                   \
-    T *c;                                                                                                              \
-    int64_t ldc, c_batch; /* elements from one row, one batch of C to the next */                                      \
-    const T *bias;        /* n values, or NULL; not together with accumulate */                                        \
-    int64_t bias_batch;                                                                                                \
-    int accumulate; /* C += A B */                                                                                     \
-    int activation; /* an activation_code */                                                                           \
-    const T *near; /* B's columns, k elements behind each other and at most GEMM_MAX_KC, where they lie so; or NULL */ \
-    const T *packed; /* all of B, packed by gemm_pack with what gemm_packing says; or NULL */                          \
-  } gemm_args_##S;                                                                                                     \
-  void gemm_##S(const gemm_args_##S *g, int threads, void *scratch);                                                   \
-  void gemm_panel_##S(int64_t m, int64_t k, const T *a, const T *b, int64_t width, T *c, int accumulate);              \
-  void gemm_panel_of_rows_##S(int64_t m, int64_t k, const T *a, int64_t lda, const T *b, int64_t width, T *c,          \
-                              int accumulate);                                                                         \
-  size_t gemm_scratch_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int threads);                                \
-  size_t gemm_packing_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t *kb);                                \
+#define KR_GEMM_DECLARE(T, S)                                                                                        \
+  typedef struct {                                                                                                   \
+    int64_t batch, m, n, k;                                                                                          \
+    void (*pack_a)(const void *ctx, int64_t batch, int64_t row, int64_t rows, int64_t k0, int64_t kc, T *dst);       \
+    void (*pack_b)(const void *ctx, int64_t batch, int64_t k0, int64_t kc, int64_t col, int64_t cols, int64_t width, \
+                   T *dst);                                                                                          \
+    const void *ctx;                                                                                                 \
+    T *c;                                                                                                            \
+    int64_t ldc, c_batch; /* elements from one row, one batch of C to the next */                                    \
+    const T *bias;        /* n values, or NULL; not together with accumulate */                                      \
+    int64_t bias_batch;                                                                                              \
+    int accumulate;  /* C += A B */                                                                                  \
+    int activation;  /* an activation_code */                                                                        \
+    const T *near;   /* B's columns, k elements behind each other, where they lie so; or NULL */                     \
+    const T *packed; /* all of B, packed by gemm_pack with what gemm_packing says; or NULL */                        \
+  } gemm_args_##S;                                                                                                   \
+  void gemm_##S(const gemm_args_##S *g, int threads, void *scratch);                                                 \
+  void gemm_panel_##S(int64_t m, int64_t k, const T *a, const T *b, int64_t width, T *c, int accumulate);            \
+  void gemm_panel_of_rows_##S(int64_t m, int64_t k, const T *a, int64_t lda, const T *b, int64_t width, T *c,        \
+                              int accumulate);                                                                       \
+  size_t gemm_scratch_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int threads);                              \
+  size_t gemm_packing_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t *kb);                              \
   void gemm_pack_##S(const gemm_args_##S *g, int64_t kb, int threads, T *dst);
 
 KR_GEMM_DECLARE(float, f32)

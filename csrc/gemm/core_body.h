@@ -124,10 +124,13 @@ void KR_FN(gemm_panel_of_rows)(int64_t m, int64_t k, const real *a, int64_t lda,
 
 /* ---- partition -------------------------------------------------------------------------------------------------- */
 
+/* Whether tasks are blocks of rows by all columns, else all rows by some columns. */
+static int KR_FN(by_rows)(int64_t m, int64_t n) { return m > n || kr_ceil_div(m, MR) > 2 * A_PANELS; }
+
 /* Cuts C for so many threads into `most` tiles at most.  Tasks share the smaller operand, which is packed ahead, and each
  * packs its own piece of the other one just before it is used, so that it is still in the nearest cache. */
 static void KR_FN(cut_tiles)(gemm_plan *p, int64_t m, int64_t n, int64_t most, int64_t threads) {
-  if (m <= n && p->row_panels <= 2 * A_PANELS) { /* all rows by a few columns: a panel, or more where A leaves L2 */
+  if (!KR_FN(by_rows)(m, n)) { /* all rows by a few columns: a panel, or more where A leaves L2 */
     const int64_t panels = m * p->kb * p->blocks > NEAR ? B_PANELS : 1;
     p->col_tiles = kr_min(kr_min(kr_max(kr_ceil_div(p->col_panels, panels), 2 * threads), p->col_panels), most);
     if (p->col_tiles < threads) p->row_tiles = clamp(2 * threads / p->col_tiles, 1, kr_max(1, p->row_panels / 2));
@@ -135,7 +138,7 @@ static void KR_FN(cut_tiles)(gemm_plan *p, int64_t m, int64_t n, int64_t most, i
     return;
   }
   /* A block of rows by all columns: as many blocks as fit into L2, or as the threads share evenly. */
-  p->row_tiles = kr_max(kr_ceil_div(p->row_panels, A_PANELS), kr_min(4 * threads, p->row_panels / 4));
+  p->row_tiles = kr_max(kr_ceil_div(p->row_panels, p->a_step), kr_min(4 * threads, p->row_panels / 4));
   if (p->row_tiles > threads) p->row_tiles = kr_round_up(p->row_tiles, threads);
   if (p->row_tiles < threads) p->col_tiles = clamp(2 * threads / p->row_tiles, 1, kr_max(1, p->col_panels / 4));
   p->row_tiles = clamp(p->row_tiles, 1, kr_min(p->row_panels, most));
@@ -156,8 +159,10 @@ static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int
   const int whole = batch > 1 && (batch >= MAX_TASKS / 2 || work < 4.0 * CHUNK_WORK);
   const int long_sums =
       !whole && p.row_panels * p.col_panels < CHUNK_TILES && k >= 4 * CHUNK_KC && work >= 2.0 * CHUNK_WORK;
-  p.kb = kr_max(16, kr_round_up(kr_ceil_div(k, kr_max(1, kr_ceil_div(k, long_sums ? CHUNK_KC : KC))), 16));
+  const int64_t most = long_sums ? CHUNK_KC : !whole && KR_FN(by_rows)(m, n) ? LONG_KC : KC;
+  p.kb = kr_max(16, kr_round_up(kr_ceil_div(k, kr_max(1, kr_ceil_div(k, most))), 16));
   p.blocks = kr_max(1, kr_ceil_div(k, p.kb));
+  if (p.kb > KC) p.a_step = kr_max(1, A_PANELS * KC / p.kb);
   if (whole) {
     p.batch_tasks = clamp((int64_t)fmin((double)batch * work / CHUNK_WORK, 4 * MAX_TASKS), 1, batch);
   } else if (long_sums) {
@@ -296,7 +301,7 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
           const int64_t next = q + (q + q_step < q1 ? q_step : (q1 - q0) * p->workers);
           const real *ahead_b = NULL;
           if (packed) ahead_b = q + 1 < qe ? b + (q + 1 - qa) * NR * kc : NULL;
-          else if (j->g->near && next < p->col_panels) ahead_b = j->g->near + next * NR * kc;
+          else if (j->g->near && p->blocks == 1 && next < p->col_panels) ahead_b = j->g->near + next * NR * kc;
           const int64_t col = q * NR, cols = kr_min(NR, n - col), width = KR_FN(panel_width)(cols);
           for (int64_t panel = pa; panel < pe; ++panel) {
             const int64_t row = KR_FN(row_at)(j, panel), rows = KR_FN(row_at)(j, panel + 1) - row;

@@ -120,8 +120,7 @@ static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real
        .c_batch = s->m.total * s->n.total,
        .bias = bias,
        .activation = activation};
-  if (s->batch.total == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->k.b[0] == 1 && s->n.b[0] == s->k.total &&
-      s->k.total <= GEMM_MAX_KC)
+  if (s->batch.total == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->k.b[0] == 1 && s->n.b[0] == s->k.total)
     g.near = j.x2;
   int64_t form[KR_FORM];
   if (c->packed && KR_FN(product_packing)(s, form)) g.packed = kr_packed(c, form);

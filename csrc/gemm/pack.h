@@ -4,7 +4,12 @@
  */
 #ifndef KR_GEMM_PACK_H
 #define KR_GEMM_PACK_H
-enum { PACK_PIECE = 64 }; /* elements of a row that pack_rows moves at a time */
+#include "gemm/turn.h"
+#define turn_steps (KR_REAL == 32 ? TURN_F32_STEPS : TURN_F64_STEPS)
+enum {
+  PACK_PIECE = 64, /* elements of a row that pack_rows moves at a time */
+  TURN_LEAST = 32  /* that are worth fetching pointers for */
+};
 /* Four of two vectors of four; compilers agree on vectors but not on this name. */
 #if defined(__clang__)
 #define PACK_SHUFFLE(V, I, a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
@@ -65,11 +70,56 @@ KR_INLINE void KR_FN(pack_four_rows)(const real *const *src, int64_t k0, int64_t
   }
 }
 
+#if defined(KR_HAS_TURN)
+/* Up to a vector of rows of pack_rows.  Where there are fewer, what is stored beyond them is made good by what is packed
+ * next, the following column's first rows; but not in the last column, where nothing follows. */
+KR_INLINE void KR_FN(pack_turned)(const real *const *src, int64_t count, int64_t k0, int64_t kc, int64_t last,
+                                  int64_t width, real *dst) {
+  const real *row[V_LANES];
+  for (int64_t r = 0; r < V_LANES; ++r) row[r] = src[kr_min(r, count - 1)] + k0;
+  const int64_t n = kr_min(count, V_LANES), whole = last && n < V_LANES ? kc - 1 : kc; /* stored beyond the rows */
+  int64_t p = 0;
+  for (; p + 4 * turn_steps <= whole; p += 4 * turn_steps) { /* four at a time: pointers are loaded once */
+    vreal v[4][turn_steps];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) KR_FN(lanes_of_rows)(row, p + i * turn_steps, v[i]);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i)
+#pragma GCC unroll 4
+      for (int q = 0; q < turn_steps; ++q) v_store(dst + (p + i * turn_steps + q) * width, v[i][q]);
+  }
+  while (p < kc) {
+    vreal v[turn_steps];
+    p = kr_min(p, kc - turn_steps); /* the last ones may overlap those before */
+    KR_FN(lanes_of_rows)(row, p, v);
+    for (int q = 0; q < turn_steps; ++q)
+      if (p + q < whole) v_store(dst + (p + q) * width, v[q]);
+      else v_store_n(dst + (p + q) * width, v[q], n);
+    p += turn_steps;
+  }
+}
+
+/* pack_rows for more than half a vector of rows.  The last ones come first: what they store beyond themselves belongs to
+ * the first ones. */
+KR_UNUSED static __attribute__((noinline)) void KR_FN(pack_by_turning)(const real *const *src, int64_t count,
+                                                                       int64_t width, int64_t kc, real *dst) {
+  for (int64_t p = 0, piece; p < kc; p += piece) {
+    piece = kc - p < PACK_PIECE + 4 ? kc - p : PACK_PIECE;
+    for (int64_t i = (count - 1) / V_LANES * V_LANES; i >= 0; i -= V_LANES)
+      KR_FN(pack_turned)(src + i, count - i, p, piece, p + piece == kc, width, dst + p * width + i);
+  }
+}
+#endif
+
 /* dst[p * width + i] = src[i][p]: k runs along memory. */
 KR_UNUSED static void KR_FN(pack_rows)(const real *const *src, int64_t count, int64_t width, int64_t kc, real *dst) {
   if (count < 4 || kc < 4) {
     for (int64_t p = 0; p < kc; ++p)
       for (int64_t i = 0; i < count; ++i) dst[p * width + i] = src[i][p];
+#if defined(KR_HAS_TURN)
+  } else if (count > V_LANES / 2 && kc >= TURN_LEAST) {
+    KR_FN(pack_by_turning)(src, count, width, kc, dst);
+#endif
   } else {
     /* Piece by piece along k, so that the panel is not swept, and brought into L1, once for each four rows. */
     for (int64_t p = 0; p < kc;) {

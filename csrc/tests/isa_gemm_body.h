@@ -78,7 +78,8 @@ static void KR_FN(check_product)(const int64_t shape[4], int mode) {
  * at lengths around one piece of pack_rows and two as well. */
 static void KR_FN(check_packers)(void) {
   enum { KC = 2 * PACK_PIECE + 4, LD = KC + 3 };
-  static const int64_t lengths[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, PACK_PIECE - 1, PACK_PIECE + 3, PACK_PIECE + 4, KC};
+  static const int64_t lengths[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 33, 47, PACK_PIECE - 1, PACK_PIECE + 3, PACK_PIECE + 4,
+                                    KC};
   enum { ANY = 9, ALL = sizeof lengths / sizeof *lengths };
   static real src[(KC + 2) * LD], dst[GEMM_MAX_NR * KC + 1];
   for (size_t i = 0; i < sizeof src / sizeof *src; ++i) src[i] = (real)(i + 1);

@@ -10,7 +10,7 @@ from kerasish.ops.epilogue import PRODUCT_EPILOGUES
 
 LINEAR, RELU = 0, 1
 DTYPES = ("float32", "float64")
-# Rows and columns of the register tile by ISA; float64 has half the columns. Blocks of k have at most 1024.
+# Rows and columns of the register tile by ISA; float64 has half the columns. Blocks of k have at most 2048.
 TILES = {"scalar": (4, 8), "neon": (6, 16), "avx2": (6, 16), "avx512": (14, 32)}
 # Products with few columns have tiles of their own, of other heights.
 NARROW_ROWS = {"scalar": 4, "neon": 6, "avx2": 6, "avx512": 12}
@@ -89,7 +89,7 @@ def test_transposes_and_blocks(isa, dtype, transpose):
     ta, tb = transpose
     shapes = (
         (33, 70, 40), (61, 37, 511), (40, 40, 513), (150, 140, 1030), (150, 600, 65), (700, 90, 64),
-        (17, 19, 4200), (9, 10, 4096),
+        (17, 19, 4200), (9, 10, 4096), (30, 140, 1100), (70, 60, 2100),
     )  # fmt: skip
     for m, n, k in shapes:
         (x1, x2), a, b = operands(m, n, k, dtype, ta=ta, tb=tb)

@@ -1,0 +1,63 @@
+/* Turns rows into columns in registers: what packers do with operands whose k runs along memory.
+ *
+ *   lanes_of_rows(row, at, out)     out[i][r] = row[r][at + i]     for r < V_LANES, i < TURN (16 bytes' worth of elements)
+ *
+ * Pieces of 16 bytes of all rows are loaded straight into the lanes in which they belong, so that the shuffles that are
+ * left stay within lanes: two vectors' worth of them for each vector, where transposing squares of 16 bytes takes eight
+ * of a quarter of the width.  Only AVX-512 and AVX2 have it (KR_HAS_TURN). */
+#ifndef KR_GEMM_TURN_H
+#define KR_GEMM_TURN_H
+#include "../base/kernel.h"
+
+#if defined(KR_FOR_AVX512)
+#define KR_HAS_TURN 1
+#define TURN_F32(r)                                                                                                    \
+  _mm512_mask_broadcast_f32x4(                                                                                         \
+      _mm512_mask_broadcast_f32x4(_mm512_mask_broadcast_f32x4(_mm512_castps128_ps512(_mm_loadu_ps(row[r] + at)), 0xf0, \
+                                                              _mm_loadu_ps(row[r + 4] + at)),                          \
+                                  0xf00, _mm_loadu_ps(row[r + 8] + at)),                                               \
+      0xf000, _mm_loadu_ps(row[r + 12] + at))
+#define TURN_F64(r)                                                                                                    \
+  _mm512_mask_broadcast_f64x2(                                                                                         \
+      _mm512_mask_broadcast_f64x2(_mm512_mask_broadcast_f64x2(_mm512_castpd128_pd512(_mm_loadu_pd(row[r] + at)), 0x0c, \
+                                                              _mm_loadu_pd(row[r + 2] + at)),                          \
+                                  0x30, _mm_loadu_pd(row[r + 4] + at)),                                                \
+      0xc0, _mm_loadu_pd(row[r + 6] + at))
+#define TURN_NAME(f) _mm512_##f
+#elif defined(KR_FOR_AVX2)
+#define KR_HAS_TURN 1
+#define TURN_F32(r) \
+  _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row[r] + at)), _mm_loadu_ps(row[r + 4] + at), 1)
+#define TURN_F64(r) \
+  _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(row[r] + at)), _mm_loadu_pd(row[r + 2] + at), 1)
+#define TURN_NAME(f) _mm256_##f
+#endif
+
+#if defined(KR_HAS_TURN)
+enum { TURN_F32_STEPS = 4, TURN_F64_STEPS = 2 };
+
+KR_SIMD void lanes_of_rows_f32(const float *const *row, int64_t at, v32f *out) {
+  const v32f a = TURN_F32(0), b = TURN_F32(1), c = TURN_F32(2), d = TURN_F32(3);
+#define PAIRS(v) TURN_NAME(castps_pd)(v)
+#define SINGLES(v) TURN_NAME(castpd_ps)(v)
+  const v64f ab = PAIRS(TURN_NAME(unpacklo_ps)(a, b)), cd = PAIRS(TURN_NAME(unpacklo_ps)(c, d));
+  const v64f ab2 = PAIRS(TURN_NAME(unpackhi_ps)(a, b)), cd2 = PAIRS(TURN_NAME(unpackhi_ps)(c, d));
+  out[0] = SINGLES(TURN_NAME(unpacklo_pd)(ab, cd));
+  out[1] = SINGLES(TURN_NAME(unpackhi_pd)(ab, cd));
+  out[2] = SINGLES(TURN_NAME(unpacklo_pd)(ab2, cd2));
+  out[3] = SINGLES(TURN_NAME(unpackhi_pd)(ab2, cd2));
+#undef PAIRS
+#undef SINGLES
+}
+
+KR_SIMD void lanes_of_rows_f64(const double *const *row, int64_t at, v64f *out) {
+  const v64f a = TURN_F64(0), b = TURN_F64(1);
+  out[0] = TURN_NAME(unpacklo_pd)(a, b);
+  out[1] = TURN_NAME(unpackhi_pd)(a, b);
+}
+#endif
+#undef TURN_F32
+#undef TURN_F64
+#undef TURN_NAME
+
+#endif

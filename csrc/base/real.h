@@ -43,6 +43,7 @@
 #define v_load KR_V(load)
 #define v_store KR_V(store)
 #define v_load_n KR_V(load_n)
+#define v_load_or KR_V(load_or)
 #define v_store_n KR_V(store_n)
 #define v_add KR_V(add)
 #define v_sub KR_V(sub)
@@ -93,6 +94,8 @@
 #define v_store_u8 KR_V(store_u8)
 #define v_hsum KR_V(hsum)
 #define v_hsums KR_V(hsums)
+#define v_hmaxs KR_V(hmaxs)
+#define v_hmins KR_V(hmins)
 #define v_hmax KR_V(hmax)
 #define v_hmin KR_V(hmin)
 #endif

@@ -7,6 +7,7 @@
  *   zero() set1(x) load(p) store(p, v)      p needs no alignment beyond its element
  *   load_n(p, n) store_n(p, v, n)           the first n lanes, 0 <= n <= lanes; the others load as 0; memory past n is
  *                                           never touched
+ *   load_or(p, n, v)                        likewise, but the others are v's
  *   add sub mul div
  *   fma(a,b,c) = a*b+c  fnma(a,b,c) = c-a*b one rounding where the ISA has the instruction; the scalar dialect rounds
  *                                           twice, so no algorithm may depend on it
@@ -28,6 +29,7 @@
  *                                           n may exceed the lanes
  *   hsum hmax hmin                          across the lanes; hsum in a fixed pairwise order; hmax/hmin keep NaN
  *   hsums(v)                                v: as many vectors as there are lanes; lane l is hsum(v[l]), to the bit
+ *   hmaxs(v) hmins(v)                       likewise; anything where a lane is NaN
  */
 #ifndef KR_SIMD_H
 #define KR_SIMD_H

@@ -26,6 +26,9 @@ KR_SIMD __m256i f64_first(int64_t n) { return _mm256_loadu_si256((const __m256i 
   KR_SIMD V P##_load(const T *p) { return _mm256_loadu_##PS(p); }                                          \
   KR_SIMD void P##_store(T *p, V v) { _mm256_storeu_##PS(p, v); }                                          \
   KR_SIMD V P##_load_n(const T *p, int64_t n) { return _mm256_maskload_##PS(p, P##_first(n)); }            \
+  KR_SIMD V P##_load_or(const T *p, int64_t n, V v) {                                                      \
+    return _mm256_or_##PS(P##_load_n(p, n), _mm256_andnot_##PS(_mm256_castsi256_##PS(P##_first(n)), v));   \
+  }                                                                                                        \
   KR_SIMD void P##_store_n(T *p, V v, int64_t n) { _mm256_maskstore_##PS(p, P##_first(n), v); }            \
   KR_SIMD V P##_add(V a, V b) { return _mm256_add_##PS(a, b); }                                            \
   KR_SIMD V P##_sub(V a, V b) { return _mm256_sub_##PS(a, b); }                                            \
@@ -148,12 +151,13 @@ KR_AVX2_ACROSS_F64(hsum, f64_add)
 KR_AVX2_ACROSS_F64(hmax, f64_max_nan)
 KR_AVX2_ACROSS_F64(hmin, f64_min_nan)
 
-/* The sums of hsum, pair by pair, of several rows in one vector: what a step frees holds another row. */
+/* The sums of hsum, pair by pair, of several rows in one vector: what a step frees holds another row.  One operand of a
+ * step is a blend where it can be, which does not wait for the port of shuffles. */
 KR_SIMD v32f f32_two_sums(v32f a, v32f b) {
-  return f32_add(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+  return f32_add(_mm256_blend_ps(a, b, 0xf0), _mm256_permute2f128_ps(a, b, 0x21));
 }
 KR_SIMD v32f f32_four_sums(v32f a, v32f b) {
-  return f32_add(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(1, 0, 1, 0)), _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
+  return f32_add(_mm256_blend_ps(a, b, 0xcc), _mm256_shuffle_ps(a, b, _MM_SHUFFLE(1, 0, 3, 2)));
 }
 KR_SIMD v32f f32_hsums(const v32f *v) {
   const v32f a = f32_four_sums(f32_two_sums(v[0], v[4]), f32_two_sums(v[1], v[5]));
@@ -161,12 +165,36 @@ KR_SIMD v32f f32_hsums(const v32f *v) {
   return f32_add(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)), _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
 }
 KR_SIMD v64f f64_two_sums(v64f a, v64f b) {
-  return f64_add(_mm256_permute2f128_pd(a, b, 0x20), _mm256_permute2f128_pd(a, b, 0x31));
+  return f64_add(_mm256_blend_pd(a, b, 0xc), _mm256_permute2f128_pd(a, b, 0x21));
 }
 KR_SIMD v64f f64_hsums(const v64f *v) {
   const v64f a = f64_two_sums(v[0], v[2]), b = f64_two_sums(v[1], v[3]);
   return f64_add(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
 }
+
+/* Likewise extremes; lower lanes always come first, since the order decides between zeros of either sign. */
+#define KR_AVX2_EXTREMES(name, op32, op64)                                                                           \
+  KR_SIMD v32f f32_two_##name(v32f a, v32f b) {                                                                      \
+    return op32(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));                             \
+  }                                                                                                                  \
+  KR_SIMD v32f f32_four_##name(v32f a, v32f b) {                                                                     \
+    return op32(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(1, 0, 1, 0)), _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 2, 3, 2))); \
+  }                                                                                                                  \
+  KR_SIMD v32f f32_##name(const v32f *v) {                                                                           \
+    const v32f a = f32_four_##name(f32_two_##name(v[0], v[4]), f32_two_##name(v[1], v[5]));                          \
+    const v32f b = f32_four_##name(f32_two_##name(v[2], v[6]), f32_two_##name(v[3], v[7]));                          \
+    return op32(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)), _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1))); \
+  }                                                                                                                  \
+  KR_SIMD v64f f64_two_##name(v64f a, v64f b) {                                                                      \
+    return op64(_mm256_permute2f128_pd(a, b, 0x20), _mm256_permute2f128_pd(a, b, 0x31));                             \
+  }                                                                                                                  \
+  KR_SIMD v64f f64_##name(const v64f *v) {                                                                           \
+    const v64f a = f64_two_##name(v[0], v[2]), b = f64_two_##name(v[1], v[3]);                                       \
+    return op64(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));                                                 \
+  }
+KR_AVX2_EXTREMES(hmaxs, f32_max, f64_max)
+KR_AVX2_EXTREMES(hmins, f32_min, f64_min)
+#undef KR_AVX2_EXTREMES
 #undef KR_AVX2_ACROSS_F32
 #undef KR_AVX2_ACROSS_F64
 

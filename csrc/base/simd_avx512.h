@@ -22,6 +22,9 @@ typedef __mmask8 v64m;
   KR_SIMD V P##_load_n(const T *p, int64_t n) {                                                                        \
     return _mm512_maskz_loadu_##PS((M)_bzhi_u32(0xffff, (unsigned)n), p);                                              \
   }                                                                                                                    \
+  KR_SIMD V P##_load_or(const T *p, int64_t n, V v) {                                                                  \
+    return _mm512_mask_loadu_##PS(v, (M)_bzhi_u32(0xffff, (unsigned)n), p);                                            \
+  }                                                                                                                    \
   KR_SIMD void P##_store_n(T *p, V v, int64_t n) { _mm512_mask_storeu_##PS(p, (M)_bzhi_u32(0xffff, (unsigned)n), v); } \
   KR_SIMD V P##_add(V a, V b) { return _mm512_add_##PS(a, b); }                                                        \
   KR_SIMD V P##_sub(V a, V b) { return _mm512_sub_##PS(a, b); }                                                        \
@@ -129,28 +132,69 @@ KR_AVX512_ACROSS_F64(hsum, f64_add)
 KR_AVX512_ACROSS_F64(hmax, f64_max_nan)
 KR_AVX512_ACROSS_F64(hmin, f64_min_nan)
 
-/* The sums of hsum, pair by pair, of several rows in one vector: what a step frees holds another row. */
-#define KR_AVX512_STEP(P, select, a, b, lo, hi) P##_add(select(a, b, lo), select(a, b, hi))
-#define KR_AVX512_HALVES(P, select, a, b) \
-  KR_AVX512_STEP(P, select, a, b, _MM_SHUFFLE(1, 0, 1, 0), _MM_SHUFFLE(3, 2, 3, 2))
-#define KR_AVX512_EVEN(P, select, a, b) \
-  KR_AVX512_STEP(P, select, a, b, _MM_SHUFFLE(2, 0, 2, 0), _MM_SHUFFLE(3, 1, 3, 1))
-#define KR_AVX512_FOUR(P, select, v, i, step)                                   \
-  KR_AVX512_EVEN(P, select, KR_AVX512_HALVES(P, select, v[i], v[(i) + (step)]), \
-                 KR_AVX512_HALVES(P, select, v[(i) + 2 * (step)], v[(i) + 3 * (step)]))
+/* The sums of hsum, pair by pair, of several rows in one vector: what a step frees holds another row.  One operand of a
+ * step is a blend where it can be, which does not wait for the port of shuffles. */
+#define KR_AVX512_BLOCKS(P, V, S, op, a, b) \
+  op(_mm512_mask_blend_##S(P##_UPPER, a, b), _mm512_shuffle_##V(a, b, _MM_SHUFFLE(1, 0, 3, 2)))
+#define KR_AVX512_ODD(P, S, op, a, b) op(_mm512_mask_blend_##S(P##_ODD, a, b), _mm512_permutex2var_##S(a, swapped, b))
+#define KR_AVX512_FOUR(P, V, S, op, v, i, step)                                     \
+  KR_AVX512_ODD(P, S, op, KR_AVX512_BLOCKS(P, V, S, op, v[i], v[(i) + 2 * (step)]), \
+                KR_AVX512_BLOCKS(P, V, S, op, v[(i) + (step)], v[(i) + 3 * (step)]))
+#define KR_AVX512_PAIRS(op, a, b) \
+  op(_mm512_mask_blend_ps(0xcccc, a, b), _mm512_shuffle_ps(a, b, _MM_SHUFFLE(1, 0, 3, 2)))
+#define f32_UPPER 0xff00
+#define f32_ODD 0xf0f0
+#define f64_UPPER 0xf0
+#define f64_ODD 0xcc
 KR_SIMD v32f f32_hsums(const v32f *v) {
-  const v32f a = KR_AVX512_FOUR(f32, _mm512_shuffle_f32x4, v, 0, 4),
-             b = KR_AVX512_FOUR(f32, _mm512_shuffle_f32x4, v, 1, 4);
-  const v32f c = KR_AVX512_FOUR(f32, _mm512_shuffle_f32x4, v, 2, 4),
-             d = KR_AVX512_FOUR(f32, _mm512_shuffle_f32x4, v, 3, 4);
-  const v32f ab = KR_AVX512_HALVES(f32, _mm512_shuffle_ps, a, b), cd = KR_AVX512_HALVES(f32, _mm512_shuffle_ps, c, d);
-  return KR_AVX512_EVEN(f32, _mm512_shuffle_ps, ab, cd);
+  const __m512i swapped = _mm512_setr_epi32(4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 24, 25, 26, 27);
+  const v32f a = KR_AVX512_FOUR(f32, f32x4, ps, f32_add, v, 0, 4), b = KR_AVX512_FOUR(f32, f32x4, ps, f32_add, v, 1, 4);
+  const v32f c = KR_AVX512_FOUR(f32, f32x4, ps, f32_add, v, 2, 4), d = KR_AVX512_FOUR(f32, f32x4, ps, f32_add, v, 3, 4);
+  const v32f ab = KR_AVX512_PAIRS(f32_add, a, b), cd = KR_AVX512_PAIRS(f32_add, c, d);
+  return f32_add(_mm512_shuffle_ps(ab, cd, _MM_SHUFFLE(2, 0, 2, 0)),
+                 _mm512_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 1, 3, 1)));
 }
 KR_SIMD v64f f64_hsums(const v64f *v) {
-  const v64f a = KR_AVX512_FOUR(f64, _mm512_shuffle_f64x2, v, 0, 2),
-             b = KR_AVX512_FOUR(f64, _mm512_shuffle_f64x2, v, 1, 2);
+  const __m512i swapped = _mm512_setr_epi64(2, 3, 8, 9, 6, 7, 12, 13);
+  const v64f a = KR_AVX512_FOUR(f64, f64x2, pd, f64_add, v, 0, 2), b = KR_AVX512_FOUR(f64, f64x2, pd, f64_add, v, 1, 2);
   return f64_add(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
 }
+#undef f32_UPPER
+#undef f32_ODD
+#undef f64_UPPER
+#undef f64_ODD
+#undef KR_AVX512_PAIRS
+#undef KR_AVX512_FOUR
+#undef KR_AVX512_ODD
+#undef KR_AVX512_BLOCKS
+
+/* Likewise extremes; lower lanes always come first, since the order decides between zeros of either sign. */
+#define KR_AVX512_STEP(op, select, a, b, lo, hi) op(select(a, b, lo), select(a, b, hi))
+#define KR_AVX512_HALVES(op, select, a, b) \
+  KR_AVX512_STEP(op, select, a, b, _MM_SHUFFLE(1, 0, 1, 0), _MM_SHUFFLE(3, 2, 3, 2))
+#define KR_AVX512_EVEN(op, select, a, b) \
+  KR_AVX512_STEP(op, select, a, b, _MM_SHUFFLE(2, 0, 2, 0), _MM_SHUFFLE(3, 1, 3, 1))
+#define KR_AVX512_FOUR(op, select, v, i, step)                                    \
+  KR_AVX512_EVEN(op, select, KR_AVX512_HALVES(op, select, v[i], v[(i) + (step)]), \
+                 KR_AVX512_HALVES(op, select, v[(i) + 2 * (step)], v[(i) + 3 * (step)]))
+#define KR_AVX512_EXTREMES(name, op32, op64)                            \
+  KR_SIMD v32f f32_##name(const v32f *v) {                              \
+    const v32f a = KR_AVX512_FOUR(op32, _mm512_shuffle_f32x4, v, 0, 4), \
+               b = KR_AVX512_FOUR(op32, _mm512_shuffle_f32x4, v, 1, 4); \
+    const v32f c = KR_AVX512_FOUR(op32, _mm512_shuffle_f32x4, v, 2, 4), \
+               d = KR_AVX512_FOUR(op32, _mm512_shuffle_f32x4, v, 3, 4); \
+    const v32f ab = KR_AVX512_HALVES(op32, _mm512_shuffle_ps, a, b),    \
+               cd = KR_AVX512_HALVES(op32, _mm512_shuffle_ps, c, d);    \
+    return KR_AVX512_EVEN(op32, _mm512_shuffle_ps, ab, cd);             \
+  }                                                                     \
+  KR_SIMD v64f f64_##name(const v64f *v) {                              \
+    const v64f a = KR_AVX512_FOUR(op64, _mm512_shuffle_f64x2, v, 0, 2), \
+               b = KR_AVX512_FOUR(op64, _mm512_shuffle_f64x2, v, 1, 2); \
+    return op64(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));    \
+  }
+KR_AVX512_EXTREMES(hmaxs, f32_max, f64_max)
+KR_AVX512_EXTREMES(hmins, f32_min, f64_min)
+#undef KR_AVX512_EXTREMES
 #undef KR_AVX512_FOUR
 #undef KR_AVX512_EVEN
 #undef KR_AVX512_HALVES

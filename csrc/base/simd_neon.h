@@ -19,11 +19,13 @@ typedef uint64x2_t v64m;
   KR_SIMD V P##_set1(T x) { return vdupq_n_##F(x); }                                                            \
   KR_SIMD V P##_load(const T *p) { return vld1q_##F(p); }                                                       \
   KR_SIMD void P##_store(T *p, V v) { vst1q_##F(p, v); }                                                        \
-  KR_SIMD V P##_load_n(const T *p, int64_t n) {                                                                 \
-    T part[sizeof(V) / sizeof(T)] = {0};                                                                        \
+  KR_SIMD V P##_load_or(const T *p, int64_t n, V v) {                                                           \
+    T part[sizeof(V) / sizeof(T)];                                                                              \
+    vst1q_##F(part, v);                                                                                         \
     for (int64_t i = 0; i < n; ++i) part[i] = p[i];                                                             \
     return vld1q_##F(part);                                                                                     \
   }                                                                                                             \
+  KR_SIMD V P##_load_n(const T *p, int64_t n) { return P##_load_or(p, n, P##_zero()); }                         \
   KR_SIMD void P##_store_n(T *p, V v, int64_t n) {                                                              \
     T part[sizeof(V) / sizeof(T)];                                                                              \
     vst1q_##F(part, v);                                                                                         \
@@ -100,6 +102,10 @@ KR_SIMD float f32_hmin(v32f a) { return vminvq_f32(a); }
 KR_SIMD double f64_hsum(v64f a) { return vaddvq_f64(a); }
 KR_SIMD v32f f32_hsums(const v32f *v) { return vpaddq_f32(vpaddq_f32(v[0], v[1]), vpaddq_f32(v[2], v[3])); }
 KR_SIMD v64f f64_hsums(const v64f *v) { return vpaddq_f64(v[0], v[1]); }
+KR_SIMD v32f f32_hmaxs(const v32f *v) { return vpmaxq_f32(vpmaxq_f32(v[0], v[1]), vpmaxq_f32(v[2], v[3])); }
+KR_SIMD v64f f64_hmaxs(const v64f *v) { return vpmaxq_f64(v[0], v[1]); }
+KR_SIMD v32f f32_hmins(const v32f *v) { return vpminq_f32(vpminq_f32(v[0], v[1]), vpminq_f32(v[2], v[3])); }
+KR_SIMD v64f f64_hmins(const v64f *v) { return vpminq_f64(v[0], v[1]); }
 KR_SIMD double f64_hmax(v64f a) { return vmaxvq_f64(a); }
 KR_SIMD double f64_hmin(v64f a) { return vminvq_f64(a); }
 

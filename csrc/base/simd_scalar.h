@@ -19,6 +19,7 @@ typedef int v64m;
   static inline T P##_load(const T *p) { return *p; }                                       \
   static inline void P##_store(T *p, T v) { *p = v; }                                       \
   static inline T P##_load_n(const T *p, int64_t n) { return n > 0 ? *p : 0; }              \
+  static inline T P##_load_or(const T *p, int64_t n, T v) { return n > 0 ? *p : v; }        \
   static inline void P##_store_n(T *p, T v, int64_t n) {                                    \
     if (n > 0) *p = v;                                                                      \
   }                                                                                         \
@@ -92,5 +93,9 @@ static inline v64i f64_i_high(v64i a) { return (v64i)((uint64_t)a >> 32); }
 static inline void f64_i_store_low(uint32_t *p, v64i a, v64i b) { p[0] = (uint32_t)a, p[1] = (uint32_t)b; }
 static inline float f32_hsums(const float *rows) { return *rows; }
 static inline double f64_hsums(const double *rows) { return *rows; }
+static inline float f32_hmaxs(const float *rows) { return *rows; }
+static inline double f64_hmaxs(const double *rows) { return *rows; }
+static inline float f32_hmins(const float *rows) { return *rows; }
+static inline double f64_hmins(const double *rows) { return *rows; }
 
 #endif

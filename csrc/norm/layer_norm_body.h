@@ -11,17 +11,36 @@ typedef struct {
 } KR_FN(line_job);
 
 /* Mean (0 where not centred) and 1 / sqrt(variance about it + eps) of a row, which stays in cache between the passes.
- */
-KR_INLINE void KR_FN(line_stats)(const real *x, int64_t n, double eps, int centred, real *mean, real *r) {
+ * The next row, and of its gradient where g is given, is fetched meanwhile: a row's first pass would wait for memory, and
+ * the others leave it idle. */
+KR_INLINE void KR_FN(line_stats)(const real *x, const real *g, int64_t n, double eps, int centred, real *mean,
+                                 real *r) {
+  enum { LINE = 64 / sizeof(real) };
   *mean = centred ? KR_FN(row)(OP_SUM, x, n) / (real)n : 0;
-  vreal m = v_set1(*mean), total = v_zero();
+  const vreal m = v_set1(*mean);
+  vreal total = v_zero();
   for (int64_t b = 0; b < n; b += 32 * V_LANES) {
-    vreal part = v_zero();
-    for (int64_t j = b; j < kr_min(n, b + 32 * V_LANES); j += V_LANES) {
-      vreal d = KR_FN(keep)(v_sub(KR_FN(ld)(x + j, n - j), m), n - j);
-      part = v_fma(d, d, part);
+    const int64_t end = kr_min(n, b + 32 * V_LANES);
+    vreal part[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+    int64_t j = b;
+    for (; j + 4 * V_LANES <= end; j += 4 * V_LANES) {
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; ++k) {
+        const vreal d = v_sub(v_load(x + j + k * V_LANES), m);
+        part[k] = v_fma(d, d, part[k]);
+      }
+      for (int64_t k = 0; k < 4 * V_LANES; k += LINE) {
+        __builtin_prefetch(x + n + j + k);
+        if (g) __builtin_prefetch(g + n + j + k);
+      }
     }
-    total = v_add(total, part);
+    for (; j < end; j += V_LANES) {
+      const vreal d = KR_FN(keep)(v_sub(KR_FN(ld)(x + j, n - j), m), n - j);
+      part[0] = v_fma(d, d, part[0]);
+      __builtin_prefetch(x + n + j);
+      if (g) __builtin_prefetch(g + n + j);
+    }
+    total = v_add(total, v_add(v_add(part[0], part[1]), v_add(part[2], part[3])));
   }
   *r = (real)(1 / sqrt((double)v_hsum(total) / (double)n + eps));
 }
@@ -36,7 +55,7 @@ static void KR_FN(forward_task)(void *arg, int64_t task, int worker) {
   for (int64_t row = task * j->s.group; row < kr_min(j->s.rows, (task + 1) * j->s.group); ++row) {
     const real *x = j->x + row * n;
     real *y = j->y + row * n, mean, r;
-    KR_FN(line_stats)(x, n, j->eps, j->centred, &mean, &r);
+    KR_FN(line_stats)(x, NULL, n, j->eps, j->centred, &mean, &r);
     vreal m = v_set1(mean), vr = v_set1(r);
     for (int64_t q = 0; q < n; q += V_LANES) {
       int64_t w = n - q;
@@ -52,7 +71,7 @@ KR_INLINE void KR_FN(backward_row)(const KR_FN(line_job) * j, int64_t row, real 
   int64_t n = j->s.n;
   const real *x = j->x + row * n, *g = j->g + row * n;
   real *dx = j->y + row * n, mean, r;
-  KR_FN(line_stats)(x, n, j->eps, j->centred, &mean, &r);
+  KR_FN(line_stats)(x, g, n, j->eps, j->centred, &mean, &r);
   vreal m = v_set1(mean), vr = v_set1(r), su = v_zero(), sux = v_zero();
   for (int64_t b = 0; b < n; b += 32 * V_LANES) {
     vreal pu = v_zero(), pux = v_zero();

@@ -40,9 +40,8 @@ KR_INLINE vreal KR_FN(fetch)(enum reduce_op op, const real *x) { return KR_FN(ma
 
 /* The first n lanes of x, the identity in the others. */
 KR_INLINE vreal KR_FN(fetch_n)(enum reduce_op op, const real *x, int64_t n) {
-  vreal v = v_load_n(x, n);
-  if (op == OP_SUM || op == OP_SUM_SQUARE) return KR_FN(mapped)(op, v); /* lanes past n are zero already */
-  return v_select(v_lt(v_load(KR_FN(lane)), v_set1((real)n)), v, v_set1(KR_FN(identity)(op)));
+  if (op == OP_SUM || op == OP_SUM_SQUARE) return KR_FN(mapped)(op, v_load_n(x, n)); /* lanes past n are zero already */
+  return v_load_or(x, n, v_set1(KR_FN(identity)(op)));
 }
 
 KR_INLINE real KR_FN(across)(enum reduce_op op, vreal v) {
@@ -97,22 +96,69 @@ KR_INLINE real KR_FN(row)(enum reduce_op op, const real *x, int64_t n) {
   return KR_FN(across)(op, KR_FN(row_lanes)(op, x, n));
 }
 
-/* Short rows spend their time across the lanes, so as many as a vector has lanes are summed there at once. */
-KR_INLINE void KR_FN(rows)(enum reduce_op op, const real *x, int64_t rows, int64_t n, real *acc) {
-  int64_t r = 0;
-  if ((op == OP_SUM || op == OP_SUM_SQUARE) && n < 4 * V_LANES)
-    for (; r + V_LANES <= rows; r += V_LANES) {
-      vreal part[V_LANES];
-      for (int64_t l = 0; l < V_LANES; ++l) {
-        const real *p = x + (r + l) * n;
-        int64_t i = 0;
-        part[l] = v_zero();
-        for (; n - i >= V_LANES; i += V_LANES) part[l] = v_add(part[l], KR_FN(fetch)(op, p + i));
-        if (n > i) part[l] = v_add(part[l], KR_FN(fetch_n)(op, p + i, n - i));
-      }
-      v_store(acc + r, v_hsums(part));
+/* Short rows spend their time across the lanes, so as many as a vector has lanes are folded there at once.  `whole`, a
+ * constant, says how many vectors of a row are whole and not its last.  Sums come to the bits of row(). */
+KR_INLINE void KR_FN(short_sums)(enum reduce_op op, const real *x, int64_t n, int whole, real *acc) {
+  vreal part[V_LANES];
+#pragma GCC unroll 16
+  for (int64_t l = 0; l < V_LANES; ++l, x += n) {
+    part[l] = v_zero();
+#pragma GCC unroll 4
+    for (int k = 0; k < whole; ++k) part[l] = v_add(part[l], KR_FN(fetch)(op, x + k * V_LANES));
+    part[l] = v_add(part[l], KR_FN(fetch_n)(op, x + whole * V_LANES, n - whole * V_LANES));
+  }
+  v_store(acc, v_hsums(part));
+}
+
+/* Extremes of count <= V_LANES rows, without regard for NaN.  Whether there may be one shows in the sum of all elements;
+ * an infinity of each sign, which looks the same there, only costs the time of the search. */
+KR_INLINE void KR_FN(short_extremes)(enum reduce_op op, const real *x, int64_t count, int64_t n, int whole, real *acc) {
+  const vreal none = v_set1(KR_FN(identity)(op));
+  vreal part[V_LANES], sum[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+#pragma GCC unroll 16
+  for (int64_t l = 0; l < count; ++l) {
+    const real *p = x + l * n;
+    part[l] = v_load_or(p + whole * V_LANES, n - whole * V_LANES, none);
+    sum[l & 3] = v_add(sum[l & 3], part[l]);
+#pragma GCC unroll 4
+    for (int k = 0; k < whole; ++k) {
+      const vreal v = v_load(p + k * V_LANES);
+      sum[l & 3] = v_add(sum[l & 3], v);
+      part[l] = op == OP_MAX ? v_max(part[l], v) : v_min(part[l], v);
     }
-  for (; r < rows; ++r) acc[r] = KR_FN(row)(op, x + r * n, n);
+  }
+  for (int64_t l = count; l < V_LANES; ++l) part[l] = none;
+  const vreal best = op == OP_MAX ? v_hmaxs(part) : v_hmins(part);
+  if (count == V_LANES) v_store(acc, best);
+  else v_store_n(acc, best, count);
+  if (m_any(v_isnan(v_add(v_add(sum[0], sum[1]), v_add(sum[2], sum[3])))))
+    for (int64_t l = 0; l < count; ++l)
+      for (int64_t i = 0; i < n; ++i)
+        if (x[l * n + i] != x[l * n + i]) acc[l] = x[l * n + i];
+}
+
+/* Rows of `whole` vectors and a part or all of one more.  Which zero is the larger of two depends on where they stand, so
+ * all rows go the same way. */
+KR_INLINE void KR_FN(short_rows_of)(enum reduce_op op, const real *x, int64_t rows, int64_t n, int whole, real *acc) {
+  const int extreme = op == OP_MAX || op == OP_MIN;
+  int64_t r = 0;
+  for (; r + V_LANES <= rows; r += V_LANES) {
+    if (extreme) KR_FN(short_extremes)(op, x + r * n, V_LANES, n, whole, acc + r);
+    else KR_FN(short_sums)(op, x + r * n, n, whole, acc + r);
+  }
+  if (extreme && r < rows) KR_FN(short_extremes)(op, x + r * n, rows - r, n, whole, acc + r);
+  for (; !extreme && r < rows; ++r) acc[r] = KR_FN(row)(op, x + r * n, n);
+}
+
+KR_INLINE void KR_FN(rows)(enum reduce_op op, const real *x, int64_t rows, int64_t n, real *acc) {
+  switch (op == OP_PROD || n == 0 ? -1 : (n - 1) / V_LANES) {
+    case 0: KR_FN(short_rows_of)(op, x, rows, n, 0, acc); return;
+    case 1: KR_FN(short_rows_of)(op, x, rows, n, 1, acc); return;
+    case 2: KR_FN(short_rows_of)(op, x, rows, n, 2, acc); return;
+    case 3: KR_FN(short_rows_of)(op, x, rows, n, 3, acc); return;
+    default:
+      for (int64_t r = 0; r < rows; ++r) acc[r] = KR_FN(row)(op, x + r * n, n);
+  }
 }
 
 /* Eight rows at a time, combined as a tree before they meet the accumulators, which are thus read and written once for

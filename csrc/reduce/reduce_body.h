@@ -1,11 +1,11 @@
 /* The floating reductions, for one width; included by reduce.c for float and for double. */
 #include "fold_body.h"
 
-/* Products and extremes of rows of two vectors or fewer spend their time across lanes: the rows are transposed, some at
- * a time, and folded as columns (max of rows of 10: twice as fast).  How a row is folded depends on its length alone. */
+/* Products of rows of two vectors or fewer spend their time across lanes: the rows are transposed, some at a time, and
+ * folded as columns.  How a row is folded depends on its length alone. */
 #undef SHORT_ROWS
 #undef SHORT_MOST
-#define SHORT_ROWS(op, n) ((op) >= OP_PROD && V_LANES >= 4 && (n) > 1 && (n) <= SHORT_MOST)
+#define SHORT_ROWS(op, n) ((op) == OP_PROD && V_LANES >= 4 && (n) > 1 && (n) <= SHORT_MOST)
 #define SHORT_MOST (2 * V_LANES)
 
 KR_INLINE void KR_FN(short_rows)(enum reduce_op op, const real *x, int64_t rows, int64_t n, real *acc) {

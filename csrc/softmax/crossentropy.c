@@ -23,7 +23,7 @@
 #include "reduce/op.h"
 
 #define WORK 32768 /* elements of one task */
-#define TILE 128   /* short rows that are done side by side */
+#define TILE 128   /* rows of a few elements that are done side by side */
 
 #define KR_REAL 32
 #include "base/real.h"

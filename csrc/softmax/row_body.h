@@ -1,43 +1,169 @@
-/* What is done along a contiguous row of n elements: loads with a tail, sums, sums of exponentials; for one width of
- * real. */
+/* What is done along contiguous rows, for one width of real.
+ *
+ * Rows go in groups of m: what a row comes to is one vector first, and the lanes of as many as a vector has are crossed
+ * at once.  Then what follows from a maximum or a sum, such as a logarithm, is computed for rows side by side.  Several
+ * times so many rows make a group, since each step waits for the last result of the one before.  A result depends on its
+ * row alone, not on where in a group it stands.
+ *
+ * A function of a group has a constant nv: rows have nv vectors, the last one whole or a part; 0: any number.  It walks
+ * along row l with EACH_VECTOR and ROW_SUM, whose terms are in j, where a vector begins, and `whole`, which is false for
+ * the last one.  Rows of a few elements waste most of a vector: they are transposed, TILE of them, and done as columns. */
 #include "reduce/fold_body.h"
 
-/* Sum of TERM over the row, in blocks of 32 vectors: at most 32 + n / (32 lanes) + log2(lanes) roundings.  TERM is an
- * expression of type vreal in j and w, the number of valid lanes there, and is zero in the lanes past w. */
-#define ROW_SUM(n, total, TERM)                                                \
-  do {                                                                         \
-    vreal sum_ = v_zero();                                                     \
-    for (int64_t b_ = 0; b_ < (n); b_ += 32 * V_LANES) {                       \
-      vreal part_ = v_zero();                                                  \
-      for (int64_t j = b_; j < kr_min((n), b_ + 32 * V_LANES); j += V_LANES) { \
-        int64_t w = (n) - j;                                                   \
-        part_ = v_add(part_, TERM);                                            \
-      }                                                                        \
-      sum_ = v_add(sum_, part_);                                               \
-    }                                                                          \
-    total = v_hsum(sum_);                                                      \
+#undef GROUP
+#undef GROUP_ELEMENTS
+#define GROUP (4 * V_LANES)                            /* most rows */
+#define GROUP_ELEMENTS (12288 / (int64_t)sizeof(real)) /* which stay in L1 with those of other arrays */
+
+/* Rows of a group.  Where a row's elements are only summed and moved memory is the limit, and one long row after the other
+ * suits it best. */
+KR_INLINE int64_t KR_FN(group_rows)(int64_t n, int light) {
+  const int64_t m = light && n > 4 * V_LANES ? 1 : kr_min(GROUP, GROUP_ELEMENTS / kr_max(1, n));
+  return m > V_LANES ? m / V_LANES * V_LANES : kr_max(1, m);
+}
+
+#ifndef ROW_MACROS
+#define ROW_MACROS
+/* Calls f with nv as a constant. */
+#define BY_VECTORS(f, n, ...)                             \
+  do {                                                    \
+    if ((n) > 2 * V_LANES || (n) == 0) f(__VA_ARGS__, 0); \
+    else if ((n) > V_LANES) f(__VA_ARGS__, 2);            \
+    else f(__VA_ARGS__, 1);                               \
   } while (0)
 
-/* exp(x - shift), stored where y is given. */
-KR_INLINE vreal KR_FN(exp_term)(const real *x, vreal shift, real *y, int64_t w) {
-  vreal e = v_exp(v_sub(KR_FN(ld)(x, w), shift));
-  if (y) KR_FN(st)(y, e, w);
-  return KR_FN(keep)(e, w);
+#define EACH_ROW for (int64_t l = 0; l < m; ++l)
+#define EACH_LANES for (int64_t l = 0; l < m; l += V_LANES)
+
+/* to[l] = v_<across>(row), which BODY computes for each row l; writes whole vectors. */
+#define FOLD_ROWS(to, across, BODY)                                   \
+  for (int64_t r_ = 0; r_ < m; r_ += V_LANES) {                       \
+    vreal part_[V_LANES];                                             \
+    const int64_t end_ = kr_min(V_LANES, m - r_);                     \
+    for (int64_t k_ = 0; k_ < end_; ++k_) {                           \
+      const int64_t l = r_ + k_;                                      \
+      vreal row;                                                      \
+      BODY;                                                           \
+      part_[k_] = row;                                                \
+    }                                                                 \
+    for (int64_t k_ = end_; k_ < V_LANES; ++k_) part_[k_] = v_zero(); \
+    v_store((to) + r_, across(part_));                                \
+  }
+
+/* A vector at p + j, with zeros or another value in the lanes past n; and one to there. */
+#define GET(p) (whole ? v_load((p) + j) : v_load_n((p) + j, n - j))
+#define GET_OR(p, other) (whole ? v_load((p) + j) : v_load_or((p) + j, n - j, other))
+#define PUT(p, v) (whole ? v_store((p) + j, v) : v_store_n((p) + j, v, n - j))
+
+/* DO for each vector of a row. */
+#define EACH_VECTOR(DO)                                                                     \
+  do {                                                                                      \
+    const int64_t last_ = nv ? (nv - 1) * V_LANES : (kr_max(1, n) - 1) / V_LANES * V_LANES; \
+    int64_t j = 0;                                                                          \
+    {                                                                                       \
+      enum { whole = 1 };                                                                   \
+      for (; j < last_; j += V_LANES) DO;                                                   \
+    }                                                                                       \
+    enum { whole = 0 };                                                                     \
+    DO;                                                                                     \
+  } while (0)
+
+/* The sum of TERM over a row but for the lanes, in blocks of 32 vectors: with them, at most 33 + n / (32 lanes) +
+ * log2(lanes) roundings.  TERM is 0 in the lanes past n. */
+#define ROW_SUM(to, TERM)                                                                      \
+  do {                                                                                         \
+    const int64_t last_ = nv ? (nv - 1) * V_LANES : (kr_max(1, n) - 1) / V_LANES * V_LANES;    \
+    vreal sum_ = v_zero(), some_ = v_zero();                                                   \
+    int64_t j = 0;                                                                             \
+    {                                                                                          \
+      enum { whole = 1 };                                                                      \
+      if (nv)                                                                                  \
+        for (; j < last_; j += V_LANES) some_ = v_add(some_, TERM);                            \
+      else                                                                                     \
+        while (j < last_) {                                                                    \
+          sum_ = v_add(sum_, some_);                                                           \
+          some_ = v_zero();                                                                    \
+          for (const int64_t stop_ = kr_min(last_, j + 32 * V_LANES); j < stop_; j += V_LANES) \
+            some_ = v_add(some_, TERM);                                                        \
+        }                                                                                      \
+    }                                                                                          \
+    enum { whole = 0 };                                                                        \
+    some_ = v_add(some_, TERM);                                                                \
+    to = nv ? some_ : v_add(sum_, some_);                                                      \
+  } while (0)
+#endif
+
+/* The maxima of m rows; anything where there is a NaN, whose exponential says so. */
+KR_INLINE void KR_FN(group_max)(const real *x, int64_t m, int64_t n, int nv, real *max) {
+  const vreal none = v_set1((real)-INFINITY);
+  FOLD_ROWS(max, v_hmaxs, {
+    const real *p = x + l * n;
+    row = none;
+    EACH_VECTOR(row = v_max(row, GET_OR(p, none)));
+  })
 }
 
-/* Sum of exp(x - max) over a row; gives the maximum and, where y is given, the terms. */
-KR_INLINE real KR_FN(row_stats)(const real *x, int64_t n, real *max, real *y) {
-  *max = KR_FN(row)(OP_MAX, x, n);
-  vreal shift = v_set1(*max);
-  real sum;
-  ROW_SUM(n, sum, KR_FN(exp_term)(x + j, shift, y ? y + j : NULL, w));
-  return sum;
+/* The sums of x, or of x by, of m rows. */
+KR_INLINE void KR_FN(group_sum)(const real *x, const real *by, int64_t m, int64_t n, int nv, real *sum) {
+  FOLD_ROWS(sum, v_hsums, {
+    const real *p = x + l * n;
+    const real *q = by ? by + l * n : NULL;
+    if (by) ROW_SUM(row, v_mul(GET(p), GET(q)));
+    else ROW_SUM(row, GET(p));
+  })
 }
 
-/* Rows of two vectors or fewer spend their time on sums across lanes: TILE of them are transposed and done as columns. */
+/* The terms of a group's rows: those of few vectors as one run, so that what is done to each fills vectors whatever n is.
+ * A row's last vector is written whole and runs into the next row, which comes after it.  (What a masked store wrote is
+ * not forwarded to a load, either.)  Those of more vectors in y, which may be NULL where they are not needed again. */
+typedef struct {
+  real KR_ALIGNED run[(2 * GROUP + 1) * V_LANES];
+  real *at;
+} KR_FN(terms);
+#define TERMS_AT(t, y) ((t)->at = nv ? (t)->run : (y))
+#define PUT_TERM(p, v) (nv || whole ? v_store((p) + j, v) : v_store_n((p) + j, v, n - j))
+#define EACH_OF_RUN for (int64_t i = 0; i < m * n; i += V_LANES)
+
+KR_INLINE vreal KR_FN(put_term)(real *to, int64_t j, int64_t n, int nv, int whole, vreal v) {
+  if (to) PUT_TERM(to, v);
+  return v;
+}
+
+/* The terms exp(x - max) of m rows, and their sums.  exp(-inf) is 0. */
+KR_INLINE void KR_FN(group_exps)(const real *x, int64_t m, int64_t n, int nv, const real *max, real *sum,
+                                 KR_FN(terms) * t) {
+  if (nv) {
+    EACH_ROW {
+      const real *p = x + l * n;
+      real *to = t->run + l * n;
+      const vreal shift = v_set1(max[l]);
+      EACH_VECTOR(PUT_TERM(to, v_sub(GET(p), shift)));
+    }
+    EACH_OF_RUN {
+      __builtin_prefetch(x + m * n + i); /* of the next group, which is not computed upon until this one is done */
+      v_store(t->run + i, v_exp(v_load(t->run + i)));
+    }
+    KR_FN(group_sum)(t->run, NULL, m, n, nv, sum);
+    return;
+  }
+  const vreal none = v_set1((real)-INFINITY);
+  FOLD_ROWS(sum, v_hsums, {
+    const real *p = x + l * n;
+    real *to = t->at ? t->at + l * n : NULL;
+    const vreal shift = v_set1(max[l]);
+    ROW_SUM(row, KR_FN(put_term)(to, j, n, nv, whole, v_exp(v_sub(GET_OR(p, none), shift))));
+  })
+}
+
+/* Both. */
+KR_INLINE void KR_FN(group_stats)(const real *x, int64_t m, int64_t n, int nv, real *max, real *sum, KR_FN(terms) * t) {
+  KR_FN(group_max)(x, m, n, nv, max);
+  KR_FN(group_exps)(x, m, n, nv, max, sum, t);
+}
+
 #undef SHORT_MOST
 #undef SHORT_ROWS
-#define SHORT_MOST (2 * V_LANES)
+#define SHORT_MOST 4
 #define SHORT_ROWS(n) (V_LANES >= 4 && (n) > 1 && (n) <= SHORT_MOST)
 
 /* m <= TILE rows of n elements to n rows, TILE apart. */
@@ -68,3 +194,10 @@ static void KR_FN(turn_back)(const real *columns, int64_t m, int64_t n, real *y)
     }                                                                                 \
     v_store((total) + j, sum_);                                                       \
   }
+
+/* exp(x - shift), stored where y is given. */
+KR_INLINE vreal KR_FN(exp_term)(const real *x, vreal shift, real *y, int64_t w) {
+  vreal e = v_exp(v_sub(KR_FN(ld)(x, w), shift));
+  if (y) KR_FN(st)(y, e, w);
+  return KR_FN(keep)(e, w);
+}

@@ -84,15 +84,6 @@ static void KR_FN(cross_entropy_grad_short)(const KR_FN(short_job) * s) {
   }
 #undef KEPT
 }
-
-static void KR_FN(sparse_cross_entropy_short)(const KR_FN(short_job) * s) {
-  real KR_ALIGNED total[TILE], q[TILE], eps = (real)s->c->f[0];
-  const int64_t n = s->n, m = s->m;
-  COLUMN_SUM(n, m, total, KR_FN(keep)(v_load(X), w))
-  for (int64_t j = 0; j < m; ++j) q[j] = s->x[LABEL(j) * TILE + j];
-  EACH_COLUMN v_store(q + j, v_neg(v_log(KR_FN(clip)(v_div(v_load(q + j), v_load(total + j)), eps))));
-  memcpy(LOSS, q, (size_t)m * sizeof(real));
-}
 #undef EACH_COLUMN
 #undef EACH_ELEMENT
 #undef X

@@ -1,50 +1,72 @@
 /* Softmax and its relatives along a line of n elements, for one width of real; included by softmax.c.
  *
- * A line is either contiguous (a row) or one of m <= TILE neighbouring columns whose elements lie s apart. */
+ * A line is either contiguous (a row; m of them go as a group, row_body.h) or one of m <= TILE neighbouring columns whose
+ * elements lie s apart. */
 #include "row_body.h"
 
-static void KR_FN(softmax_row)(const real *x, const real *unused, int64_t n, real *y) {
+KR_INLINE void KR_FN(softmax_group)(const real *x, const real *unused, int64_t m, int64_t n, real *y, int nv) {
   (void)unused;
-  real max, sum = KR_FN(row_stats)(x, n, &max, y);
-  vreal scale = v_set1(1 / sum);
-  for (int64_t j = 0; j < n; j += V_LANES) KR_FN(st)(y + j, v_mul(KR_FN(ld)(y + j, n - j), scale), n - j);
+  KR_FN(terms) t;
+  real KR_ALIGNED max[GROUP], scale[GROUP];
+  TERMS_AT(&t, y);
+  KR_FN(group_stats)(x, m, n, nv, max, scale, &t);
+  EACH_LANES v_store(scale + l, v_div(v_set1(1), v_load(scale + l)));
+  EACH_ROW {
+    const real *from = t.at + l * n;
+    real *to = y + l * n;
+    const vreal by = v_set1(scale[l]);
+    EACH_VECTOR(PUT(to, v_mul(GET(from), by)));
+  }
 }
 
 /* (x - max) - log(sum): the large parts cancel before the small one is added. */
-static void KR_FN(log_softmax_row)(const real *x, const real *unused, int64_t n, real *y) {
+KR_INLINE void KR_FN(log_softmax_group)(const real *x, const real *unused, int64_t m, int64_t n, real *y, int nv) {
   (void)unused;
-  real max, sum = KR_FN(row_stats)(x, n, &max, NULL);
-  vreal shift = v_set1(max), log_sum = v_log(v_set1(sum));
-  for (int64_t j = 0; j < n; j += V_LANES)
-    KR_FN(st)(y + j, v_sub(v_sub(KR_FN(ld)(x + j, n - j), shift), log_sum), n - j);
+  KR_FN(terms) e;
+  real KR_ALIGNED max[GROUP], log_sum[GROUP];
+  TERMS_AT(&e, NULL);
+  KR_FN(group_stats)(x, m, n, nv, max, log_sum, &e);
+  EACH_LANES v_store(log_sum + l, v_log(v_load(log_sum + l)));
+  EACH_ROW {
+    const real *p = x + l * n;
+    real *to = y + l * n;
+    const vreal shift = v_set1(max[l]), rest = v_set1(log_sum[l]);
+    EACH_VECTOR(PUT(to, v_sub(v_sub(GET(p), shift), rest)));
+  }
 }
 
 /* An infinite maximum is no shift: the sum is then 0 or inf and so its logarithm is right. */
-static void KR_FN(logsumexp_row)(const real *x, const real *unused, int64_t n, real *y) {
+KR_INLINE void KR_FN(logsumexp_group)(const real *x, const real *unused, int64_t m, int64_t n, real *y, int nv) {
   (void)unused;
-  real max = KR_FN(row)(OP_MAX, x, n), sum;
-  if (!isfinite(max)) max = 0;
-  vreal shift = v_set1(max);
-  ROW_SUM(n, sum, KR_FN(exp_term)(x + j, shift, NULL, w));
-  real KR_ALIGNED t[V_LANES];
-  v_store(t, v_log(v_set1(sum)));
-  *y = max + t[0];
+  KR_FN(terms) e;
+  real KR_ALIGNED max[GROUP], sum[GROUP];
+  TERMS_AT(&e, NULL);
+  KR_FN(group_max)(x, m, n, nv, max);
+  EACH_ROW max[l] = isfinite(max[l]) ? max[l] : 0;
+  KR_FN(group_exps)(x, m, n, nv, max, sum, &e);
+  EACH_LANES KR_FN(st)(y + l, v_add(v_load(max + l), v_log(v_load(sum + l))), m - l);
 }
 
-static void KR_FN(softmax_grad_row)(const real *y, const real *g, int64_t n, real *dx) {
-  real s;
-  ROW_SUM(n, s, v_mul(KR_FN(ld)(y + j, w), KR_FN(ld)(g + j, w)));
-  vreal dot = v_set1(s);
-  for (int64_t j = 0; j < n; j += V_LANES)
-    KR_FN(st)(dx + j, v_mul(KR_FN(ld)(y + j, n - j), v_sub(KR_FN(ld)(g + j, n - j), dot)), n - j);
+KR_INLINE void KR_FN(softmax_grad_group)(const real *y, const real *g, int64_t m, int64_t n, real *dx, int nv) {
+  real KR_ALIGNED dot[GROUP];
+  KR_FN(group_sum)(y, g, m, n, nv, dot);
+  EACH_ROW {
+    const real *p = y + l * n, *q = g + l * n;
+    real *to = dx + l * n;
+    const vreal s = v_set1(dot[l]);
+    EACH_VECTOR(PUT(to, v_mul(GET(p), v_sub(GET(q), s))));
+  }
 }
 
-static void KR_FN(log_softmax_grad_row)(const real *y, const real *g, int64_t n, real *dx) {
-  real s;
-  ROW_SUM(n, s, KR_FN(ld)(g + j, w));
-  vreal sum = v_set1(s);
-  for (int64_t j = 0; j < n; j += V_LANES)
-    KR_FN(st)(dx + j, v_fnma(v_exp(KR_FN(ld)(y + j, n - j)), sum, KR_FN(ld)(g + j, n - j)), n - j);
+KR_INLINE void KR_FN(log_softmax_grad_group)(const real *y, const real *g, int64_t m, int64_t n, real *dx, int nv) {
+  real KR_ALIGNED sum[GROUP];
+  KR_FN(group_sum)(g, NULL, m, n, nv, sum);
+  EACH_ROW {
+    const real *p = y + l * n, *q = g + l * n;
+    real *to = dx + l * n;
+    const vreal s = v_set1(sum[l]);
+    EACH_VECTOR(PUT(to, v_fnma(v_exp(GET(p)), s, GET(q))));
+  }
 }
 
 #define EACH(n, m, VALUE, to)                    \
@@ -97,7 +119,8 @@ typedef struct {
   const real *a, *b;
   real *y;
   int64_t outer, n, inner, group, tiles, out_n;
-  void (*row)(const real *a, const real *b, int64_t n, real *y);
+  int light; /* sums only (group_rows) */
+  void (*rows)(const real *a, const real *b, int64_t m, int64_t n, real *y);
   void (*cols)(const real *a, const real *b, int64_t n, int64_t s, int64_t m, real *y);
 } KR_FN(line_job);
 
@@ -122,11 +145,12 @@ static void KR_FN(line_task)(void *arg, int64_t task, int worker) {
     KR_FN(short_lines)(j, o, end);
     return;
   }
+  const int64_t group = KR_FN(group_rows)(j->n, j->light);
+  for (; j->inner == 1 && o < end; o += group)
+    j->rows(j->a + o * j->n, j->b ? j->b + o * j->n : NULL, kr_min(group, end - o), j->n, j->y + o * j->out_n);
   for (; o < end; ++o) {
     const real *a = j->a + o * j->n * j->inner + c, *b = j->b ? j->b + (a - j->a) : NULL;
-    real *y = j->y + o * j->out_n * j->inner + c;
-    if (j->inner == 1) j->row(a, b, j->n, y);
-    else j->cols(a, b, j->n, j->inner, kr_min(TILE, j->inner - c), y);
+    j->cols(a, b, j->n, j->inner, kr_min(TILE, j->inner - c), j->y + o * j->out_n * j->inner + c);
   }
 }
 
@@ -142,17 +166,22 @@ static kr_status KR_FN(lines)(const kr_call *c, KR_FN(line_job) j, int keeps) {
   if (j.outer * j.inner * j.out_n == 0) return KR_OK;
   j.tiles = kr_ceil_div(j.inner, TILE);
   j.group = j.tiles == 1 ? kr_max(1, WORK / kr_max(1, j.n * j.inner)) : 1;
+  if (j.inner == 1) j.group = kr_round_up(j.group, kr_max(TILE, KR_FN(group_rows)(j.n, j.light)));
   kr_parallel(c->threads, kr_ceil_div(j.outer, j.group) * j.tiles, KR_FN(line_task), &j);
   return KR_OK;
 }
 
-#define LINE_KERNEL(name, keeps)                                                                            \
-  static kr_status KR_PASTE(KR_FN(name), _kernel)(const kr_call *c) {                                       \
-    return KR_FN(lines)(c, (KR_FN(line_job)){.row = KR_FN(name##_row), .cols = KR_FN(name##_cols)}, keeps); \
+#define LINE_KERNEL(name, keeps, sums)                                                                           \
+  static void KR_PASTE(KR_FN(name), _rows)(const real *a, const real *b, int64_t m, int64_t n, real *y) {        \
+    BY_VECTORS(KR_FN(name##_group), n, a, b, m, n, y);                                                           \
+  }                                                                                                              \
+  static kr_status KR_PASTE(KR_FN(name), _kernel)(const kr_call *c) {                                            \
+    const KR_FN(line_job) j = {.rows = KR_PASTE(KR_FN(name), _rows), .cols = KR_FN(name##_cols), .light = sums}; \
+    return KR_FN(lines)(c, j, keeps);                                                                            \
   }
-LINE_KERNEL(softmax, 1)
-LINE_KERNEL(log_softmax, 1)
-LINE_KERNEL(logsumexp, 0)
-LINE_KERNEL(softmax_grad, 1)
-LINE_KERNEL(log_softmax_grad, 1)
+LINE_KERNEL(softmax, 1, 0)
+LINE_KERNEL(log_softmax, 1, 0)
+LINE_KERNEL(logsumexp, 0, 0)
+LINE_KERNEL(softmax_grad, 1, 1)
+LINE_KERNEL(log_softmax_grad, 1, 0)
 #undef LINE_KERNEL

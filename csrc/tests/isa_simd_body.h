@@ -153,6 +153,8 @@ static void KR_FN(check_integers)(uint64_t *state) {
     b[k] = (real)(i[k] % 4096);
   }
   EACH(v_hsum(rows[k]), v_hsums(rows));
+  EACH(v_hmax(rows[k]), v_hmaxs(rows));
+  EACH(v_hmin(rows[k]), v_hmins(rows));
   CHECK((double)v_hsum(v_load(b)) == sum, "hsum %.17g, expected %.17g", (double)v_hsum(v_load(b)), sum);
 }
 
@@ -165,6 +167,9 @@ static void KR_FN(check_parts)(char *page, size_t bytes) {
     v_store(got, v_load_n(tail, n));
     for (int k = 0; k < V_LANES; ++k)
       CHECK(got[k] == (k < n ? k + 1 : 0), "load_n %d: lane %d is %g", n, k, (double)got[k]);
+    v_store(got, v_load_or(tail, n, v_set1(-3)));
+    for (int k = 0; k < V_LANES; ++k)
+      CHECK(got[k] == (k < n ? k + 1 : -3), "load_or %d: lane %d is %g", n, k, (double)got[k]);
     v_store_n(tail, v_set1(7), n);
     for (int k = 0; k < n; ++k) CHECK(tail[k] == 7, "store_n %d: element %d is %g", n, k, (double)tail[k]);
     real *head = (real *)page;

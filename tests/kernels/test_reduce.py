@@ -199,3 +199,20 @@ def test_same_bits_at_any_thread_count(isa):
     x = values((3, 90_000), "float32")
     same_bits_at_any_thread_count("argmax", (x,), [((), "int32")], (0, 2), isa=isa)
     same_bits_at_any_thread_count("cumsum", (x,), [(x.shape, "float32")], (1, 0), isa=isa)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_extremes_of_short_rows(name, isa):
+    """NaN and infinities stay in their row, and the sign of a zero does not depend on where its row stands."""
+    rng = np.random.default_rng(0)
+    for dtype in FLOATS:
+        for m, n in ((37, 2), (37, 10), (33, 16), (35, 17), (20, 50)):
+            x = rng.standard_normal((m, n)).astype(dtype)
+            x[::5] = rng.choice(np.array([0.0, -0.0]), (len(x[::5]), n))
+            x[3, n - 1], x[4, 0], x[7, n // 2], x[8, 1] = np.nan, np.nan, np.inf, -np.inf
+            got = run(name, (x,), [((m,), dtype)], (2,), isa=isa)[0]
+            np.testing.assert_array_equal(got, getattr(np, name)(x, 1))
+            for r in range(0, m, 5):
+                alone = run(name, (np.stack([x[r]] * 2),), [((2,), dtype)], (2,), isa=isa)[0]
+                assert (alone.tobytes(), alone[0]) == (got[[r, r]].tobytes(), alone[1])

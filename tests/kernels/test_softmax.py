@@ -15,6 +15,7 @@ SHAPES = [
     ((9, 4), 0, 1), ((3, 5, 2), 1, 2), ((2, 6, 127), 1, 2), ((2, 6, 128), 1, 2), ((2, 40, 129), 1, 2),
     ((2, 3, 5), 1, 3), ((2, 3, 5), 0, 3), ((0, 3), 1, 2), ((700, 70), 1, 2),
     *(((rows, n), 1, 2) for rows, n in ((127, 2), (128, 3), (129, 10), (259, 16), (261, 31), (131, 32), (131, 33))),
+    ((65, 4), 1, 2), ((66, 5), 1, 2),
 ]  # fmt: skip
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
 
@@ -151,6 +152,29 @@ def test_cross_entropy_from_probabilities(dtype, isa):
 
 def dtype_of(name):
     return np.dtype(name).type
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_row_comes_to_the_same_bits_wherever_it_stands(dtype, isa):
+    """The executor cuts arrays into blocks of rows; a group takes many of them at once."""
+    for m, n in ((70, 3), (70, 10), (37, 16), (37, 19), (21, 100), (5, 2100)):
+        x, g = values((m, n), dtype, scale=4), values((m,), dtype, seed=1)
+        t, label = np.abs(values((m, n), dtype, seed=2)), np.random.default_rng(3).integers(0, n, m)
+        x[m // 2], x[0] = np.nan, -np.inf  # neighbours that stay apart
+        calls = [(name, (x,), (1, 2)) for name in ("softmax", "log_softmax")]
+        calls += [(name, (x, t), (1, 2)) for name in ("softmax_grad", "log_softmax_grad")]
+        for name, p in (("softmax_cross_entropy", x), ("cross_entropy", np.abs(x))):
+            for kind, target in (("", t), ("sparse_", label)):
+                calls += [(f"{kind}{name}", (p, target), ()), (f"{kind}{name}_grad", (p, target, g), ())]
+        for name, ins, i in calls:
+            row = () if "cross" in name and "grad" not in name else (n,)
+            whole = run(name, ins, [((m, *row), dtype)], i, f=(1e-7,), isa=isa)[0]
+            for r in (1, m // 3, m - 1):
+                alone = tuple(np.ascontiguousarray(a[r : r + 1]) for a in ins)
+                got = run(name, alone, [((1, *row), dtype)], i, f=(1e-7,), isa=isa)[0]
+                assert got.tobytes() == whole[r : r + 1].tobytes(), (name, m, n, r)
+                assert np.isfinite(got).all()
 
 
 @pytest.mark.parametrize("isa", ISAS)

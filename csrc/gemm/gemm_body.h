@@ -98,6 +98,10 @@ static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real
        .activation = activation};
   if (s->batch.total == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->k.b[0] == 1 && s->n.b[0] == s->k.total)
     g.near = j.x2;
+  if (s->batch.total == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->n.b[0] == 1) {
+    g.rows_b = j.x2;
+    g.ldb = s->k.b[0];
+  }
   KR_FN(gemm)(&g, c->threads, c->scratch);
 }
 

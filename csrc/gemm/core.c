@@ -31,6 +31,7 @@ enum {
   NEAR = 300000,       /* elements of A that stay in L2 from one panel of B to the next */
   PACK_PANELS = 4,     /* panels of A or B that a packing task packs */
   AHEAD = 4 << 20,     /* elements of A or B that are packed ahead for all tasks at a time */
+  PACK_AHEAD = 12,     /* rows of B between the one that a tile packs and the one that it fetches */
   PACK_ALONE = 1 << 14 /* elements that one thread has packed before another one has heard of it */
 };
 

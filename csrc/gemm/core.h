@@ -91,6 +91,8 @@ enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 2048 };
     int activation;  /* an activation_code */                                                                        \
     const T *near;   /* B's columns, k elements behind each other, where they lie so; or NULL */                     \
     const T *packed; /* all of B, packed by gemm_pack with what gemm_packing says; or NULL */                        \
+    const T *rows_b; /* B's rows, ldb elements apart, where columns are neighbours and batch is 1; or NULL */        \
+    int64_t ldb;                                                                                                     \
   } gemm_args_##S;                                                                                                   \
   void gemm_##S(const gemm_args_##S *g, int threads, void *scratch);                                                 \
   void gemm_panel_##S(int64_t m, int64_t k, const T *a, const T *b, int64_t width, T *c, int accumulate);            \

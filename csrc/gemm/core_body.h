@@ -4,10 +4,12 @@
 
 /* c = start + a b for `rows` rows by `nv` vectors; start may be c itself, or one row (start_ld = 0).  Rows of a lie
  * a_row elements apart, columns a_step: all constants, so that the compiler makes displacements of them.  Meanwhile
- * fetch_step bytes from `fetch` on are brought near for each p. */
-KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const int a_step, int64_t kc, const real *a,
-                            const real *b, const real *start, int64_t start_ld, real *c, int64_t ldc, int relu,
-                            const char *fetch, int64_t fetch_step) {
+ * fetch_step bytes from `fetch` on are brought near for each p.  Where it `packs`, a constant too, rows of b come from
+ * `fetch`, fetch_step bytes apart, and are written to b besides: a tile has load and store slots to spare, so that this
+ * costs next to nothing. */
+KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const int a_step, const int packs,
+                            int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c,
+                            int64_t ldc, int relu, const char *fetch, int64_t fetch_step) {
   vreal acc[MR][NV];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
@@ -15,10 +17,20 @@ KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const
     for (int v = 0; v < nv; ++v) acc[r][v] = v_load(start + r * start_ld + v * V_LANES);
   for (int64_t p = 0; p < kc; ++p) {
     vreal bv[NV];
-    __builtin_prefetch(fetch, 0, 2);
-    fetch += fetch_step;
+    if (packs) {
+      const real *row = (const real *)fetch;
 #pragma GCC unroll 8
-    for (int v = 0; v < nv; ++v) bv[v] = v_load(b + v * V_LANES);
+      for (int v = 0; v < nv; ++v) {
+        bv[v] = v_load(row + v * V_LANES);
+        v_store((real *)b + v * V_LANES, bv[v]);
+        __builtin_prefetch(fetch + PACK_AHEAD * fetch_step + v * (int64_t)sizeof(vreal), 0, 3);
+      }
+    } else {
+      __builtin_prefetch(fetch, 0, 2);
+#pragma GCC unroll 8
+      for (int v = 0; v < nv; ++v) bv[v] = v_load(b + v * V_LANES);
+    }
+    fetch += fetch_step;
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
       vreal ar = v_set1(a[r * a_row]);
@@ -45,19 +57,20 @@ static const KR_ALIGNED real KR_FN(zeros)[NR];
 typedef void (*KR_FN(micro_fn))(int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c,
                                 int64_t ldc, int relu, const char *fetch, int64_t fetch_step);
 
-#define MICRO(name, rows, nv, a_row, a_step)                                                                      \
+#define MICRO(name, rows, nv, a_row, a_step, packs)                                                               \
   static void KR_FN(name)(int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c, \
                           int64_t ldc, int relu, const char *fetch, int64_t fetch_step) {                         \
-    KR_FN(micro)(rows, nv, a_row, a_step, kc, a, b, start, start_ld, c, ldc, relu, fetch, fetch_step);            \
+    KR_FN(micro)(rows, nv, a_row, a_step, packs, kc, a, b, start, start_ld, c, ldc, relu, fetch, fetch_step);     \
   }
 /* Of packed panels of A, and of rows that lie half a panel of B or a whole one apart. */
-#define EACH_MICRO(rows)                                        \
-  MICRO(micro_##rows##_half, rows, NV / 2, 1, rows)             \
-  MICRO(micro_##rows##_full, rows, NV, 1, rows)                 \
-  MICRO(micro_##rows##_half_rows_half, rows, NV / 2, NR / 2, 1) \
-  MICRO(micro_##rows##_half_rows_full, rows, NV / 2, NR, 1)     \
-  MICRO(micro_##rows##_full_rows_half, rows, NV, NR / 2, 1)     \
-  MICRO(micro_##rows##_full_rows_full, rows, NV, NR, 1)
+#define EACH_MICRO(rows)                                           \
+  MICRO(micro_##rows##_packing, rows, NV, 1, rows, 1)              \
+  MICRO(micro_##rows##_half, rows, NV / 2, 1, rows, 0)             \
+  MICRO(micro_##rows##_full, rows, NV, 1, rows, 0)                 \
+  MICRO(micro_##rows##_half_rows_half, rows, NV / 2, NR / 2, 1, 0) \
+  MICRO(micro_##rows##_half_rows_full, rows, NV / 2, NR, 1, 0)     \
+  MICRO(micro_##rows##_full_rows_half, rows, NV, NR / 2, 1, 0)     \
+  MICRO(micro_##rows##_full_rows_full, rows, NV, NR, 1, 0)
 EACH_ROWS(EACH_MICRO)
 #undef EACH_MICRO
 #undef MICRO
@@ -67,6 +80,9 @@ EACH_ROWS(EACH_MICRO)
 static const KR_FN(micro_fn) KR_FN(micros)[2][MR + 1] = {{NULL, EACH_ROWS(HALF)}, {NULL, EACH_ROWS(FULL)}};
 #undef HALF
 #undef FULL
+#define PACKING(rows) KR_FN(micro_##rows##_packing),
+static const KR_FN(micro_fn) KR_FN(packing_micros)[MR + 1] = {NULL, EACH_ROWS(PACKING)};
+#undef PACKING
 /* By the distance of the rows of A, then as above. */
 #define HALF_HALF(rows) KR_FN(micro_##rows##_half_rows_half),
 #define FULL_HALF(rows) KR_FN(micro_##rows##_full_rows_half),
@@ -282,10 +298,13 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
       const int64_t kc = KR_FN(block_size)(j, block), ahead = (block - j->block) * p->kb;
       const int starts = block == out->first, relu = out->relu && block == out->last - 1;
       const real *b = j->b_shared + ahead * p->b_width + qa * NR * kc;
+      /* Whole panels whose rows lie in memory are packed by the first tile that multiplies them. */
+      const int packs = !packed && j->g->rows_b;
       if (j->g->packed) {
         b = j->g->packed + block * p->kb * p->b_width + qa * NR * kc;
       } else if (!p->share_b) {
-        KR_FN(pack_b_panels)(j, batch, block, qa, qe, b_own);
+        const int64_t first = packs ? kr_max(qa, kr_min(qe, n / NR)) : qa;
+        KR_FN(pack_b_panels)(j, batch, block, first, qe, b_own + (first - qa) * NR * kc);
         b = b_own;
       }
       for (int64_t pa = p0; pa < p1; pa += p_step) {
@@ -313,6 +332,13 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
               start_ld = 0;
             }
             const real *panel_b = b + (q - qa) * NR * kc;
+            if (packs && panel == p0 && cols == NR) {
+              const char *from = (const char *)(j->g->rows_b + block * p->kb * j->g->ldb + col);
+              KR_FN(packing_micros)
+              [rows](kc, a + (row - row0) *kc, panel_b, start, start_ld, c, out->ldc, relu, from,
+                     j->g->ldb *(int64_t)sizeof(real));
+              continue;
+            }
             const real *fetch = ahead_b ? ahead_b + NR * kc * (panel - pa) / (pe - pa) : panel_b;
             KR_FN(tile)(kc, a + (row - row0) * kc, rows, panel_b, cols, width, start, start_ld, c, out->ldc, relu,
                         fetch, ahead_b ? fetch_step : 0);

@@ -124,6 +124,10 @@ static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real
     g.near = j.x2;
   int64_t form[KR_FORM];
   if (c->packed && KR_FN(product_packing)(s, form)) g.packed = kr_packed(c, form);
+  if (s->batch.total == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->n.b[0] == 1) {
+    g.rows_b = j.x2;
+    g.ldb = s->k.b[0];
+  }
   KR_FN(gemm)(&g, c->threads, c->scratch);
 }
 

@@ -91,6 +91,7 @@
 #define vi_shl KR_V(i_shl)
 #define vi_shr KR_V(i_shr)
 #define v_load_u8 KR_V(load_u8)
+#define v_eq_u8 KR_V(eq_u8)
 #define v_store_u8 KR_V(store_u8)
 #define v_hsum KR_V(hsum)
 #define v_hsums KR_V(hsums)

@@ -27,6 +27,7 @@
  *   i_store_low(p, i, j)                    f64 only: the low halves of i's lanes, then of j's, as uint32
  *   load_u8(p, n) store_u8(p, v, n)         n bytes as the first n lanes, the others load as 0; v holds integers, 0 to 255;
  *                                           n may exceed the lanes
+ *   eq_u8(p, n, b)                          the mask of those of the first n lanes whose bytes are b; n as in load_u8
  *   hsum hmax hmin                          across the lanes; hsum in a fixed pairwise order; hmax/hmin keep NaN
  *   hsums(v)                                v: as many vectors as there are lanes; lane l is hsum(v[l]), to the bit
  *   hmaxs(v) hmins(v)                       likewise; anything where a lane is NaN

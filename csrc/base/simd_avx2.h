@@ -112,6 +112,11 @@ KR_SIMD v32f f32_load_u8(const uint8_t *p, int64_t n) {
   memcpy(&bytes, p, (size_t)(n < 8 ? n : 8));
   return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes)));
 }
+KR_SIMD v32m f32_eq_u8(const uint8_t *p, int64_t n, uint8_t b) {
+  if (n < 8) return _mm256_and_ps(f32_eq(f32_load_u8(p, n), f32_set1(b)), _mm256_castsi256_ps(f32_first(n)));
+  const __m128i same = _mm_cmpeq_epi8(_mm_loadl_epi64((const void *)p), _mm_set1_epi8((char)b));
+  return _mm256_castsi256_ps(_mm256_cvtepi8_epi32(same));
+}
 KR_SIMD void f32_store_u8(uint8_t *p, v32f v, int64_t n) {
   const __m256i words = _mm256_cvtps_epi32(v);
   const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
@@ -122,6 +127,10 @@ KR_SIMD v64f f64_load_u8(const uint8_t *p, int64_t n) {
   int bytes = 0;
   memcpy(&bytes, p, (size_t)(n < 4 ? n : 4));
   return _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(bytes)));
+}
+KR_SIMD v64m f64_eq_u8(const uint8_t *p, int64_t n, uint8_t b) {
+  if (n >= 4) return f64_eq(f64_load_u8(p, n), f64_set1(b));
+  return _mm256_and_pd(f64_eq(f64_load_u8(p, n), f64_set1(b)), _mm256_castsi256_pd(f64_first(n)));
 }
 KR_SIMD void f64_store_u8(uint8_t *p, v64f v, int64_t n) {
   const __m128i words = _mm256_cvtpd_epi32(v), halves = _mm_packs_epi32(words, words);

@@ -108,6 +108,19 @@ KR_SIMD void f64_store_u8(uint8_t *p, v64f v, int64_t n) {
   _mm_mask_storeu_epi8(p, (__mmask16)_bzhi_u32(0xff, (unsigned)(n < 8 ? n : 8)), bytes);
 }
 
+KR_SIMD v32m f32_eq_u8(const uint8_t *p, int64_t n, uint8_t b) {
+  const __m128i value = _mm_set1_epi8((char)b);
+  if (n >= 16) return _mm_cmpeq_epi8_mask(_mm_loadu_si128((const void *)p), value);
+  const __mmask16 first = (__mmask16)_bzhi_u32(0xffff, (unsigned)n);
+  return _mm_mask_cmpeq_epi8_mask(first, _mm_maskz_loadu_epi8(first, p), value);
+}
+KR_SIMD v64m f64_eq_u8(const uint8_t *p, int64_t n, uint8_t b) {
+  const __m128i value = _mm_set1_epi8((char)b);
+  if (n >= 8) return (v64m)_mm_cmpeq_epi8_mask(_mm_loadl_epi64((const void *)p), value);
+  const __mmask16 first = (__mmask16)_bzhi_u32(0xff, (unsigned)n);
+  return (v64m)_mm_mask_cmpeq_epi8_mask(first, _mm_maskz_loadu_epi8(first, p), value);
+}
+
 /* Halves onto each other until one lane is left; `op` is a binary function of the vocabulary, so hmax and hmin keep
  * NaN.  Working at full width costs a little and leaves no second copy of the NaN rule. */
 #define KR_AVX512_ACROSS_F32(name, op)                              \

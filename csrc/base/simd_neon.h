@@ -2,6 +2,7 @@
 #ifndef KR_SIMD_NEON_H
 #define KR_SIMD_NEON_H
 #include <arm_neon.h>
+#include <string.h>
 
 #define KR_F32_LANES 4
 #define KR_F64_LANES 2
@@ -109,19 +110,26 @@ KR_SIMD v64f f64_hmins(const v64f *v) { return vpminq_f64(v[0], v[1]); }
 KR_SIMD double f64_hmax(v64f a) { return vmaxvq_f64(a); }
 KR_SIMD double f64_hmin(v64f a) { return vminvq_f64(a); }
 
-#define KR_NEON_BYTES(P, T, V, F, LANES)                                           \
-  KR_SIMD V P##_load_u8(const uint8_t *p, int64_t n) {                             \
-    T part[LANES] = {0};                                                           \
-    for (int64_t i = 0; i < (n < LANES ? n : LANES); ++i) part[i] = p[i];          \
-    return vld1q_##F(part);                                                        \
-  }                                                                                \
-  KR_SIMD void P##_store_u8(uint8_t *p, V v, int64_t n) {                          \
-    T part[LANES];                                                                 \
-    vst1q_##F(part, v);                                                            \
-    for (int64_t i = 0; i < (n < LANES ? n : LANES); ++i) p[i] = (uint8_t)part[i]; \
+#define KR_NEON_BYTES(P, T, V, M, U, F, LANES)                                         \
+  KR_SIMD M P##_eq_u8(const uint8_t *p, int64_t n, uint8_t b) {                        \
+    U part[LANES] = {0};                                                               \
+    for (int64_t i = 0; i < (n < LANES ? n : LANES); ++i) part[i] = (U) - (p[i] == b); \
+    M m;                                                                               \
+    memcpy(&m, part, sizeof m);                                                        \
+    return m;                                                                          \
+  }                                                                                    \
+  KR_SIMD V P##_load_u8(const uint8_t *p, int64_t n) {                                 \
+    T part[LANES] = {0};                                                               \
+    for (int64_t i = 0; i < (n < LANES ? n : LANES); ++i) part[i] = p[i];              \
+    return vld1q_##F(part);                                                            \
+  }                                                                                    \
+  KR_SIMD void P##_store_u8(uint8_t *p, V v, int64_t n) {                              \
+    T part[LANES];                                                                     \
+    vst1q_##F(part, v);                                                                \
+    for (int64_t i = 0; i < (n < LANES ? n : LANES); ++i) p[i] = (uint8_t)part[i];     \
   }
-KR_NEON_BYTES(f32, float, v32f, f32, 4)
-KR_NEON_BYTES(f64, double, v64f, f64, 2)
+KR_NEON_BYTES(f32, float, v32f, v32m, uint32_t, f32, 4)
+KR_NEON_BYTES(f64, double, v64f, v64m, uint64_t, f64, 2)
 #undef KR_NEON_BYTES
 
 #endif

@@ -13,75 +13,76 @@ typedef double v64f;
 typedef int64_t v64i;
 typedef int v64m;
 
-#define KR_SCALAR(P, T, I, U, SUFFIX)                                                       \
-  static inline T P##_zero(void) { return 0; }                                              \
-  static inline T P##_set1(T x) { return x; }                                               \
-  static inline T P##_load(const T *p) { return *p; }                                       \
-  static inline void P##_store(T *p, T v) { *p = v; }                                       \
-  static inline T P##_load_n(const T *p, int64_t n) { return n > 0 ? *p : 0; }              \
-  static inline T P##_load_or(const T *p, int64_t n, T v) { return n > 0 ? *p : v; }        \
-  static inline void P##_store_n(T *p, T v, int64_t n) {                                    \
-    if (n > 0) *p = v;                                                                      \
-  }                                                                                         \
-  static inline T P##_add(T a, T b) { return a + b; }                                       \
-  static inline T P##_sub(T a, T b) { return a - b; }                                       \
-  static inline T P##_mul(T a, T b) { return a * b; }                                       \
-  static inline T P##_div(T a, T b) { return a / b; }                                       \
-  static inline T P##_fma(T a, T b, T c) { return a * b + c; }                              \
-  static inline T P##_fnma(T a, T b, T c) { return c - a * b; }                             \
-  static inline T P##_min(T a, T b) { return a < b ? a : b; }                               \
-  static inline T P##_max(T a, T b) { return a > b ? a : b; }                               \
-  static inline T P##_min_nan(T a, T b) { return a != a ? a : b != b ? b : a < b ? a : b; } \
-  static inline T P##_max_nan(T a, T b) { return a != a ? a : b != b ? b : a > b ? a : b; } \
-  static inline T P##_sqrt(T a) { return sqrt##SUFFIX(a); }                                 \
-  static inline T P##_abs(T a) { return fabs##SUFFIX(a); }                                  \
-  static inline T P##_neg(T a) { return -a; }                                               \
-  static inline T P##_copysign(T a, T b) { return copysign##SUFFIX(a, b); }                 \
-  static inline T P##_round(T a) { return nearbyint##SUFFIX(a); }                           \
-  static inline T P##_floor(T a) { return floor##SUFFIX(a); }                               \
-  static inline T P##_ceil(T a) { return ceil##SUFFIX(a); }                                 \
-  static inline T P##_trunc(T a) { return trunc##SUFFIX(a); }                               \
-  static inline int P##_lt(T a, T b) { return a < b; }                                      \
-  static inline int P##_le(T a, T b) { return a <= b; }                                     \
-  static inline int P##_gt(T a, T b) { return a > b; }                                      \
-  static inline int P##_ge(T a, T b) { return a >= b; }                                     \
-  static inline int P##_eq(T a, T b) { return a == b; }                                     \
-  static inline int P##_ne(T a, T b) { return a != b; }                                     \
-  static inline int P##_isnan(T a) { return a != a; }                                       \
-  static inline T P##_select(int m, T a, T b) { return m ? a : b; }                         \
-  static inline int P##_m_and(int a, int b) { return a & b; }                               \
-  static inline int P##_m_or(int a, int b) { return a | b; }                                \
-  static inline int P##_m_not(int a) { return !a; }                                         \
-  static inline int P##_m_any(int a) { return a; }                                          \
-  static inline int P##_m_all(int a) { return a; }                                          \
-  static inline I P##_to_int(T a) { return (I)nearbyint##SUFFIX(a); }                       \
-  static inline T P##_i_to_real(I a) { return (T)a; }                                       \
-  static inline I P##_as_int(T a) {                                                         \
-    I i;                                                                                    \
-    memcpy(&i, &a, sizeof i);                                                               \
-    return i;                                                                               \
-  }                                                                                         \
-  static inline T P##_i_as_real(I a) {                                                      \
-    T x;                                                                                    \
-    memcpy(&x, &a, sizeof x);                                                               \
-    return x;                                                                               \
-  }                                                                                         \
-  static inline I P##_i_set1(I a) { return a; }                                             \
-  static inline I P##_i_load(const I *p) { return *p; }                                     \
-  static inline void P##_i_store(I *p, I v) { *p = v; }                                     \
-  static inline I P##_i_add(I a, I b) { return (I)((U)a + (U)b); }                          \
-  static inline I P##_i_sub(I a, I b) { return (I)((U)a - (U)b); }                          \
-  static inline I P##_i_and(I a, I b) { return a & b; }                                     \
-  static inline I P##_i_or(I a, I b) { return a | b; }                                      \
-  static inline I P##_i_xor(I a, I b) { return a ^ b; }                                     \
-  static inline I P##_i_shl(I a, int n) { return (I)((U)a << n); }                          \
-  static inline I P##_i_shr(I a, int n) { return (I)((U)a >> n); }                          \
-  static inline T P##_load_u8(const uint8_t *p, int64_t n) { return n > 0 ? (T) * p : 0; }  \
-  static inline void P##_store_u8(uint8_t *p, T v, int64_t n) {                             \
-    if (n > 0) *p = (uint8_t)v;                                                             \
-  }                                                                                         \
-  static inline T P##_hsum(T a) { return a; }                                               \
-  static inline T P##_hmax(T a) { return a; }                                               \
+#define KR_SCALAR(P, T, I, U, SUFFIX)                                                              \
+  static inline T P##_zero(void) { return 0; }                                                     \
+  static inline T P##_set1(T x) { return x; }                                                      \
+  static inline T P##_load(const T *p) { return *p; }                                              \
+  static inline void P##_store(T *p, T v) { *p = v; }                                              \
+  static inline T P##_load_n(const T *p, int64_t n) { return n > 0 ? *p : 0; }                     \
+  static inline T P##_load_or(const T *p, int64_t n, T v) { return n > 0 ? *p : v; }               \
+  static inline void P##_store_n(T *p, T v, int64_t n) {                                           \
+    if (n > 0) *p = v;                                                                             \
+  }                                                                                                \
+  static inline T P##_add(T a, T b) { return a + b; }                                              \
+  static inline T P##_sub(T a, T b) { return a - b; }                                              \
+  static inline T P##_mul(T a, T b) { return a * b; }                                              \
+  static inline T P##_div(T a, T b) { return a / b; }                                              \
+  static inline T P##_fma(T a, T b, T c) { return a * b + c; }                                     \
+  static inline T P##_fnma(T a, T b, T c) { return c - a * b; }                                    \
+  static inline T P##_min(T a, T b) { return a < b ? a : b; }                                      \
+  static inline T P##_max(T a, T b) { return a > b ? a : b; }                                      \
+  static inline T P##_min_nan(T a, T b) { return a != a ? a : b != b ? b : a < b ? a : b; }        \
+  static inline T P##_max_nan(T a, T b) { return a != a ? a : b != b ? b : a > b ? a : b; }        \
+  static inline T P##_sqrt(T a) { return sqrt##SUFFIX(a); }                                        \
+  static inline T P##_abs(T a) { return fabs##SUFFIX(a); }                                         \
+  static inline T P##_neg(T a) { return -a; }                                                      \
+  static inline T P##_copysign(T a, T b) { return copysign##SUFFIX(a, b); }                        \
+  static inline T P##_round(T a) { return nearbyint##SUFFIX(a); }                                  \
+  static inline T P##_floor(T a) { return floor##SUFFIX(a); }                                      \
+  static inline T P##_ceil(T a) { return ceil##SUFFIX(a); }                                        \
+  static inline T P##_trunc(T a) { return trunc##SUFFIX(a); }                                      \
+  static inline int P##_lt(T a, T b) { return a < b; }                                             \
+  static inline int P##_le(T a, T b) { return a <= b; }                                            \
+  static inline int P##_gt(T a, T b) { return a > b; }                                             \
+  static inline int P##_ge(T a, T b) { return a >= b; }                                            \
+  static inline int P##_eq(T a, T b) { return a == b; }                                            \
+  static inline int P##_ne(T a, T b) { return a != b; }                                            \
+  static inline int P##_isnan(T a) { return a != a; }                                              \
+  static inline T P##_select(int m, T a, T b) { return m ? a : b; }                                \
+  static inline int P##_m_and(int a, int b) { return a & b; }                                      \
+  static inline int P##_m_or(int a, int b) { return a | b; }                                       \
+  static inline int P##_m_not(int a) { return !a; }                                                \
+  static inline int P##_m_any(int a) { return a; }                                                 \
+  static inline int P##_m_all(int a) { return a; }                                                 \
+  static inline I P##_to_int(T a) { return (I)nearbyint##SUFFIX(a); }                              \
+  static inline T P##_i_to_real(I a) { return (T)a; }                                              \
+  static inline I P##_as_int(T a) {                                                                \
+    I i;                                                                                           \
+    memcpy(&i, &a, sizeof i);                                                                      \
+    return i;                                                                                      \
+  }                                                                                                \
+  static inline T P##_i_as_real(I a) {                                                             \
+    T x;                                                                                           \
+    memcpy(&x, &a, sizeof x);                                                                      \
+    return x;                                                                                      \
+  }                                                                                                \
+  static inline I P##_i_set1(I a) { return a; }                                                    \
+  static inline I P##_i_load(const I *p) { return *p; }                                            \
+  static inline void P##_i_store(I *p, I v) { *p = v; }                                            \
+  static inline I P##_i_add(I a, I b) { return (I)((U)a + (U)b); }                                 \
+  static inline I P##_i_sub(I a, I b) { return (I)((U)a - (U)b); }                                 \
+  static inline I P##_i_and(I a, I b) { return a & b; }                                            \
+  static inline I P##_i_or(I a, I b) { return a | b; }                                             \
+  static inline I P##_i_xor(I a, I b) { return a ^ b; }                                            \
+  static inline I P##_i_shl(I a, int n) { return (I)((U)a << n); }                                 \
+  static inline I P##_i_shr(I a, int n) { return (I)((U)a >> n); }                                 \
+  static inline T P##_load_u8(const uint8_t *p, int64_t n) { return n > 0 ? (T) * p : 0; }         \
+  static inline int P##_eq_u8(const uint8_t *p, int64_t n, uint8_t b) { return n > 0 && *p == b; } \
+  static inline void P##_store_u8(uint8_t *p, T v, int64_t n) {                                    \
+    if (n > 0) *p = (uint8_t)v;                                                                    \
+  }                                                                                                \
+  static inline T P##_hsum(T a) { return a; }                                                      \
+  static inline T P##_hmax(T a) { return a; }                                                      \
   static inline T P##_hmin(T a) { return a; }
 
 KR_SCALAR(f32, float, int32_t, uint32_t, f)

@@ -1,4 +1,4 @@
-/* Average pooling and its gradient for one floating type; pool.c says what each computes. */
+/* Average pooling for one floating type; pool.c says what it computes. */
 
 /* ---- forward: a task is `grain` rows of y; `nv` vectors of channels, the last of them with `lanes` channels --------- */
 
@@ -62,45 +62,4 @@ static kr_status KR_FN(pool)(const kr_call *call, const kr_array *x, pool_job *j
 static kr_status KR_FN(avg_pool)(const kr_call *c) {
   pool_job job = {0};
   return KR_FN(pool)(c, &c->in[0], &job, KR_FN(avg_task));
-}
-
-/* ---- gradient: a task is `grain` rows of dx ---------------------------------------------------------------------- */
-
-static void KR_FN(avg_grad_task)(void *arg, int64_t task, KR_UNUSED int worker) {
-  const pool_job *job = arg;
-  const window *w = &job->w;
-  const int64_t c = job->c, last = kr_min((task + 1) * job->grain, w->n * w->in[0] * w->in[1]);
-  for (int64_t row = task * job->grain; row < last; ++row) {
-    const row_place i = window_row(w->in, row);
-    const span od = window_outputs(w, 0, i.d, i.d + 1), oh = window_outputs(w, 1, i.h, i.h + 1);
-    real *dx = (real *)job->y + row * w->in[2] * c;
-    memset(dx, 0, (size_t)(w->in[2] * c) * sizeof(real));
-    for (int64_t d = od.from; d < od.to; ++d)
-      for (int64_t h = oh.from; h < oh.to; ++h) {
-        const span at_d = window_cells(w, 0, d), at_h = window_cells(w, 1, h);
-        const int64_t cells = (at_d.to - at_d.from) * (at_h.to - at_h.from);
-        const real *g = (const real *)job->g + ((i.n * w->out[0] + d) * w->out[1] + h) * w->out[2] * c;
-        for (int64_t ow = 0; ow < w->out[2]; ++ow, g += c) {
-          const span at = window_cells(w, 2, ow);
-          const vreal scale = v_set1(1 / (real)(cells * (at.to - at.from)));
-          for (int64_t j = 0; j < c; j += V_LANES) {
-            const int64_t lanes = kr_min(V_LANES, c - j);
-            const vreal share = v_mul(KR_FN(load)(g + j, lanes), scale);
-            for (real *p = dx + at.from * c + j; p < dx + at.to * c; p += c)
-              KR_FN(store)(p, v_add(KR_FN(load)(p, lanes), share), lanes);
-          }
-        }
-      }
-  }
-}
-
-static kr_status KR_FN(avg_pool_grad)(const kr_call *call) {
-  const kr_array *g = &call->in[0], *dx = &call->out[0];
-  if (kr_size(dx) == 0) return KR_OK;
-  pool_job job = {.w = pool_window(call, dx, g), .g = g->data, .y = dx->data, .c = dx->shape[dx->ndim - 1]};
-  const window *w = &job.w;
-  const int64_t rows = w->n * w->in[0] * w->in[1];
-  job.grain = window_grain(rows, w->in[2] * job.c * 4);
-  kr_parallel(call->threads, kr_ceil_div(rows, job.grain), KR_FN(avg_grad_task), &job);
-  return KR_OK;
 }

@@ -65,17 +65,22 @@ static span whole_windows(const window *w, int d) {
   return (span){from, room < 0 ? from : kr_max(from, kr_min(room / w->stride[d] + 1, w->out[d]))};
 }
 
+enum { GRAD_AVERAGE, GRAD_BYTES, GRAD_WIDE }; /* what a window gives; for maxima how places are stored */
+enum { GRAD_ROWS = 4 };                       /* rows of windows that a pass over a row of dx takes */
+
 #define KR_REAL 32
 #include "base/real.h"
 #include "conv/lanes.h"
 #include "avg_body.h"
 #include "max_body.h"
+#include "grad_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
 #include "conv/lanes.h"
 #include "avg_body.h"
 #include "max_body.h"
+#include "grad_body.h"
 
 #define POOL_ENTRIES(DTYPE, SUFFIX)                                                                         \
   {"max_pool", DTYPE, max_pool_##SUFFIX, NULL}, {"max_pool_grad", DTYPE, max_pool_grad_##SUFFIX, NULL},     \

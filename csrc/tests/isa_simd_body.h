@@ -181,6 +181,13 @@ static void KR_FN(check_parts)(char *page, size_t bytes) {
     v_store(got, v_load_u8(end, n));
     for (int k = 0; k < V_LANES; ++k)
       CHECK(got[k] == (k < n ? 255 - k : 0), "load_u8 %d: lane %d is %g", n, k, (double)got[k]);
+    for (int b = 255; b > 253; --b) { /* the lane that has it; the bytes of lanes past n do not count */
+      v_store(got, v_select(v_eq_u8(end, n, (uint8_t)b), v_set1(1), v_zero()));
+      for (int k = 0; k < V_LANES; ++k)
+        CHECK(got[k] == (k < n && k == 255 - b), "eq_u8 %d: lane %d is %g", n, k, (double)got[k]);
+    }
+    v_store(got, v_select(v_eq_u8(end, n, 0), v_set1(1), v_zero()));
+    for (int k = 0; k < V_LANES; ++k) CHECK(got[k] == 0, "eq_u8 %d of 0: lane %d is %g", n, k, (double)got[k]);
     v_store_u8(end, v_set1(200), n);
     for (int k = 0; k < n; ++k) CHECK(end[k] == 200, "store_u8 %d: byte %d is %d", n, k, end[k]);
     memset(page, 5, 2 * V_LANES);

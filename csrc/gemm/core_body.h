@@ -332,8 +332,8 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
             if (packs && panel == p0 && cols == NR) {
               const char *from = (const char *)(j->g->rows_b + block * p->kb * j->g->ldb + col);
               KR_FN(packing_micros)
-              [rows](kc, a + (row - row0) * kc, panel_b, start, start_ld, c, out->ldc, relu, from,
-                     j->g->ldb * (int64_t)sizeof(real));
+              [rows](kc, a + (row - row0) *kc, panel_b, start, start_ld, c, out->ldc, relu, from,
+                     j->g->ldb *(int64_t)sizeof(real));
               continue;
             }
             const real *fetch = ahead_b ? ahead_b + NR * kc * (panel - pa) / (pe - pa) : panel_b;

@@ -12,6 +12,7 @@ enum {
   NARROW_COLUMNS_MOST = 64,
   NARROW_MOST_K = 4096,
   NARROW_LEAST_M = 8,
+  NARROW_FLAT = 64,     /* columns from which on a few rows are left to core.h */
   NARROW_WORK = 600000, /* flops that make a task: 4 to 8 us, to 1 or 2 for waking somebody */
   NARROW_CELLS = 64,    /* k of a chunk by columns: its part of x2 stays in L1 */
   NARROW_LEAST_K = 128, /* k of a part by columns at least */
@@ -39,6 +40,9 @@ static int plan_narrow(const product_shape *s, narrow_plan *p) {
     p->batch_tasks = kr_max(1, kr_min(p->batch, (int64_t)fmin((double)p->batch * work, 256)));
     p->tasks = 1;
   }
+  /* Packing few rows costs less than packing x2, which core.h's first tile does on the way. */
+  const int flat = p->batch == 1 && s->n.b[0] == 1 && p->n >= NARROW_FLAT && p->m <= 8 + p->n / 4;
+  if (s->k.a[0] == 1 && flat) return 0;
   if (s->k.a[0] == 1 && p->n <= NARROW_ROWS_MOST && p->k <= NARROW_MOST_K) {
     p->kind = NARROW_BY_ROWS;
     p->x1_step = s->m.a[0];

@@ -89,7 +89,8 @@ def test_transposes_and_blocks(isa, dtype, transpose):
     ta, tb = transpose
     shapes = (
         (33, 70, 40), (61, 37, 511), (40, 40, 513), (150, 140, 1030), (150, 600, 65), (700, 90, 64),
-        (17, 19, 4200), (9, 10, 4096), (30, 140, 1100), (70, 60, 2100),
+        (17, 19, 4200), (9, 10, 4096), (30, 140, 1100), (70, 60, 2100), (24, 64, 300),
+        (25, 64, 300),
     )  # fmt: skip
     for m, n, k in shapes:
         (x1, x2), a, b = operands(m, n, k, dtype, ta=ta, tb=tb)

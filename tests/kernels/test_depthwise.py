@@ -19,6 +19,7 @@ CASES = [
     case((9, 12), (2, 3), (2, 4), (3, 2), ((1, 2), (2, 2))),  # stride and dilation with and without a common factor
     case((5, 5), (1, 1), (3, 2)),  # cells that no output reads
     case((3, 2), (5, 5), pads=((2, 2), (2, 2))),  # a window larger than the input
+    case((2, 6), (3, 3), (1, 1), (1, 4), ((1, 1), (4, 4))),  # three taps of which no cell meets all
     case((1, 1), (1, 1)),
     case((12,), (3,), (2,), pads=((1, 0),)),
     case((8,), (3,), (1,), (2,), ((4, 0),)),  # causal

@@ -1,7 +1,7 @@
 /* Writing rows by index: the gradients of gather, scatter_nd, scatter_update and the segment reductions.
  *
  * Several indices may name the same row.  They meet in the order they stand in the index array, whatever the number of
- * threads: a task owns a range of destination rows, chosen by the shape, and walks all indices.
+ * threads: a task owns a range of destination rows, chosen by the shape, and walks the indices that name them.
  */
 #include "index.h"
 
@@ -14,7 +14,23 @@ typedef struct {
   const int64_t *at; /* row of each of the count updates, -1: none */
   int64_t count, rows, inner, parts, size;
   int mode, clear; /* clear: the rows start from the operation's neutral element, not from what y holds */
+  int64_t *order;  /* the updates of each part, in order */
+  int64_t from[SCATTER_TASKS + 1]; /* where in `order` a part's begin */
 } scatter_job;
+
+/* First row of a part: row r belongs to part r parts / rows. */
+KR_INLINE int64_t part_start(const scatter_job *j, int64_t part) { return kr_ceil_div(j->rows * part, j->parts); }
+
+/* Deals the updates out to the parts, so that each walks its own only. */
+static void scatter_deal(scatter_job *j) {
+  int64_t next[SCATTER_TASKS + 1] = {0};
+  for (int64_t k = 0; k < j->count; ++k)
+    if (j->at[k] >= 0) ++next[j->at[k] * j->parts / j->rows + 1];
+  for (int64_t p = 0; p < j->parts; ++p) next[p + 1] += next[p];
+  memcpy(j->from, next, sizeof next);
+  for (int64_t k = 0; k < j->count; ++k)
+    if (j->at[k] >= 0) j->order[next[j->at[k] * j->parts / j->rows]++] = k;
+}
 
 #define T float
 #define NAME(x) x##_f32
@@ -45,13 +61,15 @@ typedef struct {
 static void set_task(void *arg, int64_t task, int worker) {
   (void)worker;
   const scatter_job *j = arg;
-  const int64_t lo = j->rows * task / j->parts, hi = j->rows * (task + 1) / j->parts, bytes = j->inner * j->size;
-  for (int64_t k = 0; k < j->count; ++k)
-    if (j->at[k] >= lo && j->at[k] < hi) kr_copy(j->y + j->at[k] * bytes, j->u + k * bytes, bytes);
+  const int64_t bytes = j->inner * j->size;
+  for (int64_t q = j->from[task]; q < j->from[task + 1]; ++q) {
+    const int64_t k = j->order[q];
+    kr_copy(j->y + j->at[k] * bytes, j->u + k * bytes, bytes);
+  }
 }
 
-/* How many tasks share the rows of one outer step: enough work in each, and rows long enough that walking the indices
- * once per task costs less than it gains. */
+/* How many tasks share the rows of one outer step: enough work in each, and rows long enough that dealing the indices out
+ * costs less than it gains. */
 static int64_t scatter_parts(int64_t count, int64_t rows, int64_t inner) {
   const int64_t work = (count + rows) * inner / INDEX_GRAIN;
   return kr_max(1, kr_min(kr_min(work, SCATTER_TASKS), kr_min(rows, inner / 4)));
@@ -69,6 +87,7 @@ static kr_status scatter_run(const kr_call *c, scatter_job *j, int64_t outer, in
     case KR_I64: task = scatter_task_i64; break;
     default: return KR_EINTERNAL;
   }
+  scatter_deal(j);
   kr_parallel(c->threads, outer * j->parts, task, j);
   return KR_OK;
 }
@@ -84,6 +103,7 @@ static kr_status gather_grad(const kr_call *c) {
   scatter_job j = {.y = dx->data,
                    .u = c->in[0].data,
                    .at = at,
+                   .order = at + kr_size(&c->in[1]),
                    .count = kr_size(&c->in[1]),
                    .rows = dx->shape[axis],
                    .inner = kr_span(dx, axis + 1, dx->ndim),
@@ -92,11 +112,14 @@ static kr_status gather_grad(const kr_call *c) {
   return scatter_run(c, &j, kr_span(dx, 0, axis), dx->dtype);
 }
 
-static size_t scratch_in1(const kr_call *c) { return (size_t)kr_size(&c->in[1]) * sizeof(int64_t); }
+/* Of each index its row, and the order in which they are dealt out. */
+static size_t scratch_in1(const kr_call *c) { return 2 * (size_t)kr_size(&c->in[1]) * sizeof(int64_t); }
+
+static size_t scratch_along(const kr_call *c) { return (size_t)kr_size(&c->in[1]) * sizeof(int64_t); }
 
 static size_t scratch_tuples(const kr_call *c, int input) {
   const kr_array *index = &c->in[input];
-  return (size_t)kr_span(index, 0, index->ndim - 1) * sizeof(int64_t);
+  return 2 * (size_t)kr_span(index, 0, index->ndim - 1) * sizeof(int64_t);
 }
 static size_t scratch_nd_in0(const kr_call *c) { return scratch_tuples(c, 0); }
 static size_t scratch_nd_in1(const kr_call *c) { return scratch_tuples(c, 1); }
@@ -110,6 +133,7 @@ static kr_status tuples(const kr_call *c, int input, int negative, int32_t dtype
   j->y = y->data;
   j->at = at;
   j->count = kr_span(index, 0, index->ndim - 1);
+  j->order = at + j->count;
   j->rows = kr_span(y, 0, k);
   j->inner = kr_span(y, k, y->ndim);
   j->size = kr_itemsize(dtype);
@@ -149,6 +173,7 @@ static kr_status scatter_set(const kr_call *c) {
   copy_base(c);
   if (j.inner * j.rows == 0) return KR_OK;
   j.parts = scatter_parts(j.count, j.rows, j.inner);
+  scatter_deal(&j);
   kr_parallel(c->threads, j.parts, set_task, &j);
   return KR_OK;
 }
@@ -164,6 +189,7 @@ static kr_status segment_reduce(const kr_call *c) {
   scatter_job j = {.y = y->data,
                    .u = c->in[0].data,
                    .at = at,
+                   .order = at + kr_size(&c->in[1]),
                    .count = kr_size(&c->in[1]),
                    .rows = y->shape[0],
                    .inner = kr_span(y, 1, y->ndim),
@@ -235,7 +261,7 @@ static kr_status take_along_axis_grad(const kr_call *c) {
 
 KR_TABLE(scatter) = {
     NUMERIC("gather_grad", gather_grad, scratch_in1),
-    NUMERIC("take_along_axis_grad", take_along_axis_grad, scratch_in1),
+    NUMERIC("take_along_axis_grad", take_along_axis_grad, scratch_along),
     NUMERIC("scatter_nd", scatter_nd, scratch_nd_in0),
     NUMERIC("scatter_update", scatter_update, scratch_nd_in1),
     NUMERIC("segment_reduce", segment_reduce, scratch_in1),

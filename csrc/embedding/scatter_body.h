@@ -14,18 +14,17 @@ static void NAME(scatter_task)(void *arg, int64_t task, int worker) {
   (void)worker;
   const scatter_job *j = arg;
   const int64_t a = task / j->parts, part = task % j->parts, n = j->inner;
-  const int64_t lo = j->rows * part / j->parts, hi = j->rows * (part + 1) / j->parts;
+  const int64_t lo = part_start(j, part), hi = part_start(j, part + 1);
   T *y = (T *)j->y + a * j->rows * n;
-  const T *u = (const T *)j->u + a * j->count * n;
   if (j->clear) {
     const T start = j->mode == MAX ? LOWEST : j->mode == MIN ? HIGHEST : j->mode == MUL ? (T)1 : (T)0;
     if (start == 0) memset(y + lo * n, 0, (size_t)((hi - lo) * n) * sizeof(T)); /* writes without reading first */
     else
       for (int64_t k = lo * n; k < hi * n; ++k) y[k] = start;
   }
-  for (int64_t k = 0; k < j->count; ++k, u += n) {
-    if (j->at[k] < lo || j->at[k] >= hi) continue;
-    T *restrict row = y + j->at[k] * n;
+  for (int64_t q = j->from[part]; q < j->from[part + 1]; ++q) {
+    const T *u = (const T *)j->u + (a * j->count + j->order[q]) * n;
+    T *restrict row = y + j->at[j->order[q]] * n;
     switch (j->mode) {
       case ADD:
         for (int64_t b = 0; b < n; ++b) row[b] = COMBINE(+, row[b], u[b]);

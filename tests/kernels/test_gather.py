@@ -107,6 +107,20 @@ def test_sums_have_the_same_bits_at_any_thread_count():
     assert len(set(results)) == 1
 
 
+@pytest.mark.parametrize(("rows", "inner", "count"), [(17, 1000, 300), (1001, 64, 4000), (5, 9000, 7)])
+def test_indices_dealt_out_to_tasks_meet_in_their_order(rows, inner, count):
+    """Ranges of rows that do not come out even, and indices of no row."""
+    index, g = np.random.default_rng(4).integers(-2, rows + 2, count), numbers((count, inner), "float32")
+    want, last = np.zeros((rows, inner), "float32"), np.zeros((rows, inner), "float32")
+    for k, row in enumerate(index):
+        if 0 <= row < rows:
+            want[row] += g[k]
+        last[np.clip(row, 0, rows - 1)] = g[k]
+    assert run("gather_grad", "float32", (g, index), (rows, inner), (0, 2)).tobytes() == want.tobytes()
+    tuples, base = np.clip(index, 0, rows - 1)[:, None], np.zeros((rows, inner), "float32")
+    assert run("scatter_set", "float32", (base, tuples, g), (rows, inner), (0,)).tobytes() == last.tobytes()
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_gather_nd(dtype):
     x = numbers((4, 5, 6), dtype)

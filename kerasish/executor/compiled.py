@@ -296,9 +296,30 @@ class CompiledFunction:
         return key, arrays
 
     def _find(self, key: Any, args: tuple, kwargs: dict, warm: bool = False) -> Compiled | None:
-        found = self._programs.get(key)
         version = None if self._version is None else self._version()
         flags = None if self._flags is None else self._flags()
+        compiled = self._made(key, version, flags)
+        if compiled is not None:
+            return compiled
+        with self._lock:
+            compiled = self._made(key, version, flags)  # by a thread that had the lock before
+            if compiled is not None:
+                return compiled
+            found = self._programs.get(key)
+            seen = self._warmup if found.__class__ is list else found or 0
+            if seen < self._warmup and not warm:
+                self._put(key, seen + 1)
+                return None
+            compiled = self._compile(key, args, kwargs, version, flags)
+            if compiled is not None:
+                old = self._programs.get(key)
+                kept = [c for c in old if c.version == version] if isinstance(old, list) else []
+                self._put(key, [compiled, *[c for c in kept if c.generation == _Generation.number]][:FLAVOURS])
+            return compiled
+
+    def _made(self, key: Any, version: Any, flags: Any) -> Compiled | None:
+        """The program that is there already."""
+        found = self._programs.get(key)
         if found.__class__ is list:
             for compiled in found:
                 if (
@@ -310,17 +331,7 @@ class CompiledFunction:
                     if len(self._programs) > 1:
                         self._use(key)
                     return compiled
-        with self._lock:
-            seen = self._warmup if found.__class__ is list else found or 0
-            if seen < self._warmup and not warm:
-                self._put(key, seen + 1)
-                return None
-            compiled = self._compile(key, args, kwargs, version, flags)
-            if compiled is not None:
-                old = self._programs.get(key)
-                kept = [c for c in old if c.version == version] if isinstance(old, list) else []
-                self._put(key, [compiled, *[c for c in kept if c.generation == _Generation.number]][:FLAVOURS])
-            return compiled
+        return None
 
     def _use(self, key: Any) -> None:
         with contextlib.suppress(KeyError):  # another thread has put it out

@@ -1,6 +1,7 @@
 """keras.function: custom loops, what cannot be compiled, branches, arguments, and the programs that are kept."""
 
 import gc
+import sys
 import threading
 import weakref
 
@@ -268,7 +269,16 @@ def test_another_instruction_set_makes_programs_anew():
     assert_same_bits(function(x), ops.sum(ops.exp(x) * 3))
 
 
-def test_threads_make_and_run_programs_of_one_function():
+@pytest.fixture
+def switching():
+    """Threads take turns so often that they meet while one of them compiles."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_make_and_run_programs_of_one_function(switching):
     w = keras.Variable(f32(8, 8))
     function = keras.function(lambda x: ops.tanh(ops.matmul(x, w)))
     wanted = {n: ops.tanh(ops.matmul(f32(n, 8), w)).numpy() for n in range(1, 7)}

@@ -22,6 +22,7 @@ bench: build
 	$(PYTHON) benchmarks/roofline.py
 	$(PYTHON) benchmarks/rnn.py
 	$(PYTHON) benchmarks/attention.py
+	$(PYTHON) benchmarks/kept_weights.py
 
 # The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a
 # copy of the tree, so that the extension in use stays as it is.

@@ -231,8 +231,9 @@ static int few_filters(const conv_job *j, int64_t groups) {
   return groups == 1 && j->filters <= 8 && product(j->size) * j->kernel_c >= 32;
 }
 
-/* Forms of a packed kernel: {one of these, groups, blocks of so many k}; to the input also the window. */
-enum { CONV_FORM_TILES = 1, CONV_FORM_OVERLAP, CONV_FORM_DIRECT, CONV_FORM_PRODUCT };
+/* What is chosen; and forms of a packed kernel: {one of these, groups, blocks of so many k}, to the input also the
+ * window. */
+typedef enum { CONV_TILES = 1, CONV_OVERLAP, CONV_DIRECT, CONV_PRODUCT } conv_choice;
 
 /* Strides, dilation and padding in three numbers, if they are small and every residue has a cell. */
 static int window_to_form(const window *w, int64_t form[3]) {

@@ -64,39 +64,43 @@ static direct_job KR_FN(conv_directly)(const kr_call *call, const conv_job *j) {
                       .relu = call->n_i > 9 && call->i[9] == ACTIVATION_RELU};
 }
 
+static conv_choice KR_FN(choose)(const kr_call *c, conv_job *j, KR_FN(gemm_args) * g, overlap *o) {
+  *g = KR_FN(conv_product)(c, j);
+  if (wino_pays(j, j->filters, V_LANES)) return CONV_TILES;
+  if (KR_FN(conv_overlaps)(c, g, j, o)) return CONV_OVERLAP;
+  return runs_directly(j) ? CONV_DIRECT : CONV_PRODUCT;
+}
+
 static size_t KR_FN(conv_scratch)(const kr_call *c) {
   conv_job j;
   overlap o;
-  const KR_FN(gemm_args) g = KR_FN(conv_product)(c, &j);
+  KR_FN(gemm_args) g;
   if (kr_size(&c->out[0]) == 0) return 0;
+  const conv_choice choice = KR_FN(choose)(c, &j, &g, &o);
   direct_job d = KR_FN(conv_directly)(c, &j);
   wino_job t;
-  if (wino_pays(&j, j.filters, V_LANES)) return KR_FN(wino_plan)(&t, &d, c->threads, NULL);
-  if (KR_FN(conv_overlaps)(c, &g, &j, &o)) return KR_FN(overlap_scratch)(&o);
-  if (!runs_directly(&j)) return KR_FN(scratch_of)(&g, c->threads);
-  return KR_FN(direct_plan)(&d, c->threads, NULL);
+  switch (choice) {
+    case CONV_TILES: return KR_FN(wino_plan)(&t, &d, c->threads, NULL);
+    case CONV_OVERLAP: return KR_FN(overlap_scratch)(&o);
+    case CONV_DIRECT: return KR_FN(direct_plan)(&d, c->threads, NULL);
+    default: return KR_FN(scratch_of)(&g, c->threads);
+  }
 }
 
 static size_t KR_FN(conv_packing)(const kr_call *c, int64_t form[KR_FORM]) {
   conv_job j;
   overlap o;
-  const KR_FN(gemm_args) g = KR_FN(conv_product)(c, &j);
+  KR_FN(gemm_args) g;
+  size_t bytes;
   memset(form, 0, KR_FORM * sizeof *form);
   if (kr_size(&c->out[0]) == 0) return 0;
-  size_t bytes;
+  form[0] = KR_FN(choose)(c, &j, &g, &o);
   form[1] = g.batch;
-  if (wino_pays(&j, j.filters, V_LANES)) {
-    form[0] = CONV_FORM_TILES;
-    bytes = (size_t)KR_FN(wino_packed)(j.p.c, j.filters);
-  } else if (KR_FN(conv_overlaps)(c, &g, &j, &o)) {
-    form[0] = CONV_FORM_OVERLAP;
-    bytes = KR_FN(overlap_packing)(&o, &form[2]);
-  } else if (runs_directly(&j)) {
-    form[0] = CONV_FORM_DIRECT;
-    bytes = (size_t)(g.batch * KR_FN(direct_packed)(g.k, g.n));
-  } else {
-    form[0] = CONV_FORM_PRODUCT;
-    bytes = KR_FN(gemm_packing)(g.batch, g.m, g.n, g.k, &form[2]);
+  switch (form[0]) {
+    case CONV_TILES: bytes = (size_t)KR_FN(wino_packed)(j.p.c, j.filters); break;
+    case CONV_OVERLAP: bytes = KR_FN(overlap_packing)(&o, &form[2]); break;
+    case CONV_DIRECT: bytes = (size_t)(g.batch * KR_FN(direct_packed)(g.k, g.n)); break;
+    default: bytes = KR_FN(gemm_packing)(g.batch, g.m, g.n, g.k, &form[2]);
   }
   return bytes ? KR_PACKED_AT + bytes : 0;
 }
@@ -113,10 +117,10 @@ static kr_status KR_FN(conv_pack)(const kr_call *c) {
                 .kernel_c = channels,
                 .tap_step = {-1, -1, -1}};
   for (int d = 0; d < 3; ++d) j.size[d] = d + k->ndim >= 5 ? k->shape[d + k->ndim - 5] : 1;
-  if (c->i[0] == CONV_FORM_TILES) {
+  if (c->i[0] == CONV_TILES) {
     wino_job w = {.j = j, .columns = f, .u = to};
     KR_FN(wino_pack)(&w, c->threads);
-  } else if (c->i[0] == CONV_FORM_DIRECT) {
+  } else if (c->i[0] == CONV_DIRECT) {
     direct_job d = {.j = j,
                     .groups = groups,
                     .columns = j.group_filters,
@@ -126,7 +130,7 @@ static kr_status KR_FN(conv_pack)(const kr_call *c) {
     KR_FN(direct_pack)(&d, c->threads);
   } else {
     const overlap o = {.kernel = k->data, .k = channels, .filters = f};
-    const int overlaps = c->i[0] == CONV_FORM_OVERLAP;
+    const int overlaps = c->i[0] == CONV_OVERLAP;
     const KR_FN(gemm_args) g = {.n = overlaps ? taps * f : f,
                                 .k = overlaps ? channels : taps * channels,
                                 .pack_b = overlaps ? KR_FN(columns_of_filters) : KR_FN(rows_of_filters),
@@ -139,26 +143,22 @@ static kr_status KR_FN(conv_pack)(const kr_call *c) {
 static kr_status KR_FN(conv)(const kr_call *c) {
   conv_job j;
   overlap o;
-  KR_FN(gemm_args) g = KR_FN(conv_product)(c, &j);
+  KR_FN(gemm_args) g;
   int64_t form[KR_FORM];
   if (kr_size(&c->out[0]) == 0) return KR_OK;
+  const conv_choice choice = KR_FN(choose)(c, &j, &g, &o);
   const void *ready = c->packed && KR_FN(conv_packing)(c, form) ? kr_packed(c, form) : NULL;
-  if (wino_pays(&j, j.filters, V_LANES)) {
-    direct_job d = KR_FN(conv_directly)(c, &j);
-    d.ready = ready;
-    KR_FN(wino)(&d, c->threads, c->scratch);
-  } else if (KR_FN(conv_overlaps)(c, &g, &j, &o)) {
-    const overlap_cells cells = all_cells(&j);
-    o.packed = ready;
-    for (int64_t image = 0; image < o.images; image += o.chunk)
-      KR_FN(overlap_add)(&o, &cells, image, KR_FN(overlap_multiply)(&o, image, 0));
-  } else if (runs_directly(&j)) {
-    direct_job d = KR_FN(conv_directly)(c, &j);
-    d.ready = ready;
-    KR_FN(direct)(&d, c->threads, c->scratch);
-  } else {
-    g.packed = ready;
-    KR_FN(gemm)(&g, c->threads, c->scratch);
+  direct_job d = KR_FN(conv_directly)(c, &j);
+  const overlap_cells cells = all_cells(&j);
+  d.ready = o.packed = g.packed = ready;
+  switch (choice) {
+    case CONV_TILES: KR_FN(wino)(&d, c->threads, c->scratch); break;
+    case CONV_OVERLAP:
+      for (int64_t image = 0; image < o.images; image += o.chunk)
+        KR_FN(overlap_add)(&o, &cells, image, KR_FN(overlap_multiply)(&o, image, 0));
+      break;
+    case CONV_DIRECT: KR_FN(direct)(&d, c->threads, c->scratch); break;
+    default: KR_FN(gemm)(&g, c->threads, c->scratch);
   }
   return KR_OK;
 }
@@ -367,23 +367,32 @@ static int KR_FN(grad_input_by_tiles)(const window *w, const conv_job *j) {
   return phase_count(w) == 1 && wino_pays(j, j->kernel_c, V_LANES);
 }
 
+static conv_choice KR_FN(choose_to_input)(const kr_call *call, const window *w, conv_job *j, KR_FN(gemm_args) * a,
+                                          overlap *o) {
+  *a = KR_FN(grad_input_product)(call, w, j);
+  if (KR_FN(grad_input_by_tiles)(w, j)) return CONV_TILES;
+  if (KR_FN(grad_input_overlaps)(call, w, o)) return CONV_OVERLAP;
+  return phase_count(w) == 1 && !runs_directly(j) ? CONV_PRODUCT : CONV_DIRECT;
+}
+
 static size_t KR_FN(conv_grad_input_scratch)(const kr_call *call) {
   const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
   const window w = conv_window(call->i, dx, k, g);
+  conv_job j;
   overlap o;
+  KR_FN(gemm_args) a;
+  direct_job d;
+  wino_job t;
   size_t most = 0;
   if (kr_size(dx) == 0) return 0;
-  conv_job j;
-  const KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
-  if (KR_FN(grad_input_by_tiles)(&w, &j)) {
-    const direct_job d = KR_FN(phase_directly)(call, &w, 0);
-    wino_job t;
-    return KR_FN(wino_plan)(&t, &d, call->threads, NULL);
+  switch (KR_FN(choose_to_input)(call, &w, &j, &a, &o)) {
+    case CONV_TILES: d = KR_FN(phase_directly)(call, &w, 0); return KR_FN(wino_plan)(&t, &d, call->threads, NULL);
+    case CONV_OVERLAP: return KR_FN(overlap_scratch)(&o);
+    case CONV_PRODUCT: return KR_FN(scratch_of)(&a, call->threads);
+    default: break;
   }
-  if (KR_FN(grad_input_overlaps)(call, &w, &o)) return KR_FN(overlap_scratch)(&o);
-  if (phase_count(&w) == 1 && !runs_directly(&j)) return KR_FN(scratch_of)(&a, call->threads);
   for (int64_t phase = 0; phase < phase_count(&w); phase += 1 + KR_FN(pairs_columns)(call, &w)) {
-    direct_job d = KR_FN(phase_directly)(call, &w, phase);
+    d = KR_FN(phase_directly)(call, &w, phase);
     const size_t bytes = KR_FN(direct_plan)(&d, call->threads, NULL);
     if (bytes > most) most = bytes;
   }
@@ -395,26 +404,22 @@ static size_t KR_FN(conv_grad_input_packing)(const kr_call *call, int64_t form[K
   const window w = conv_window(call->i, dx, k, g);
   conv_job j;
   overlap o;
-  const KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
+  KR_FN(gemm_args) a;
+  size_t bytes = 0;
   memset(form, 0, KR_FORM * sizeof *form);
   if (kr_size(dx) == 0 || !window_to_form(&w, form + 3)) return 0;
-  size_t bytes = 0;
+  form[0] = KR_FN(choose_to_input)(call, &w, &j, &a, &o);
   form[1] = a.batch;
-  if (KR_FN(grad_input_by_tiles)(&w, &j)) {
-    form[0] = CONV_FORM_TILES;
-    bytes = (size_t)KR_FN(wino_packed)(j.p.c, j.kernel_c);
-  } else if (KR_FN(grad_input_overlaps)(call, &w, &o)) {
-    form[0] = CONV_FORM_OVERLAP;
-    bytes = KR_FN(overlap_packing)(&o, &form[2]);
-  } else if (phase_count(&w) == 1 && !runs_directly(&j)) {
-    form[0] = CONV_FORM_PRODUCT;
-    bytes = KR_FN(gemm_packing)(a.batch, a.m, a.n, a.k, &form[2]);
-  } else if (!KR_FN(pairs_columns)(call, &w)) {
-    form[0] = CONV_FORM_DIRECT;
-    for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
-      const direct_job d = KR_FN(phase_directly)(call, &w, phase);
-      bytes += (size_t)KR_FN(phase_packed)(&d);
-    }
+  switch (form[0]) {
+    case CONV_TILES: bytes = (size_t)KR_FN(wino_packed)(j.p.c, j.kernel_c); break;
+    case CONV_OVERLAP: bytes = KR_FN(overlap_packing)(&o, &form[2]); break;
+    case CONV_PRODUCT: bytes = KR_FN(gemm_packing)(a.batch, a.m, a.n, a.k, &form[2]); break;
+    default:
+      if (KR_FN(pairs_columns)(call, &w)) return 0;
+      for (int64_t phase = 0; phase < phase_count(&w); ++phase) {
+        const direct_job d = KR_FN(phase_directly)(call, &w, phase);
+        bytes += (size_t)KR_FN(phase_packed)(&d);
+      }
   }
   return bytes ? KR_PACKED_AT + bytes : 0;
 }
@@ -437,16 +442,16 @@ static kr_status KR_FN(conv_grad_input_pack)(const kr_call *c) {
   const kr_call like = {.in = in, .out = &dx, .i = i, .n_in = 2, .n_out = 1, .threads = c->threads};
   const window w = conv_window(i, &dx, k, &in[0]);
   char *to = kr_pack_to(c);
-  if (c->i[0] == CONV_FORM_TILES) {
+  if (c->i[0] == CONV_TILES) {
     const direct_job d = KR_FN(phase_directly)(&like, &w, 0);
     wino_job t = {.j = d.j, .columns = d.columns, .turned = 1, .u = to};
     KR_FN(wino_pack)(&t, c->threads);
-  } else if (c->i[0] == CONV_FORM_OVERLAP) {
+  } else if (c->i[0] == CONV_OVERLAP) {
     const overlap o = {.kernel = k->data, .k = filters, .filters = filters};
     const KR_FN(gemm_args)
         g = {.n = product(w.size) * channels, .k = filters, .pack_b = KR_FN(columns_of_channels), .ctx = &o};
     KR_FN(gemm_pack)(&g, c->i[2], c->threads, (real *)to);
-  } else if (c->i[0] == CONV_FORM_PRODUCT) {
+  } else if (c->i[0] == CONV_PRODUCT) {
     conv_job j;
     const KR_FN(gemm_args) g = KR_FN(grad_input_product)(&like, &w, &j);
     KR_FN(gemm_pack)(&g, c->i[2], c->threads, (real *)to);
@@ -467,29 +472,31 @@ static kr_status KR_FN(conv_grad_input)(const kr_call *call) {
   const kr_array *g = &call->in[0], *k = &call->in[1], *dx = &call->out[0];
   if (kr_size(dx) == 0) return KR_OK;
   const window w = conv_window(call->i, dx, k, g);
-  overlap o;
   conv_job j;
-  KR_FN(gemm_args) a = KR_FN(grad_input_product)(call, &w, &j);
+  overlap o;
+  KR_FN(gemm_args) a;
+  direct_job d;
   int64_t form[KR_FORM];
+  const conv_choice choice = KR_FN(choose_to_input)(call, &w, &j, &a, &o);
   const char *ready = call->packed && KR_FN(conv_grad_input_packing)(call, form) ? kr_packed(call, form) : NULL;
-  if (KR_FN(grad_input_by_tiles)(&w, &j)) {
-    direct_job d = KR_FN(phase_directly)(call, &w, 0);
-    d.ready = ready;
-    KR_FN(wino)(&d, call->threads, call->scratch);
-    return KR_OK;
-  }
-  if (KR_FN(grad_input_overlaps)(call, &w, &o)) {
-    o.packed = ready;
-    KR_FN(grad_input_by_overlap)(call, &w, &o);
-    return KR_OK;
-  }
-  if (phase_count(&w) == 1 && !runs_directly(&j)) {
-    a.packed = (const real *)ready;
-    KR_FN(gemm)(&a, call->threads, call->scratch);
-    return KR_OK;
+  switch (choice) {
+    case CONV_TILES:
+      d = KR_FN(phase_directly)(call, &w, 0);
+      d.ready = ready;
+      KR_FN(wino)(&d, call->threads, call->scratch);
+      return KR_OK;
+    case CONV_OVERLAP:
+      o.packed = ready;
+      KR_FN(grad_input_by_overlap)(call, &w, &o);
+      return KR_OK;
+    case CONV_PRODUCT:
+      a.packed = (const real *)ready;
+      KR_FN(gemm)(&a, call->threads, call->scratch);
+      return KR_OK;
+    default: break;
   }
   for (int64_t phase = 0; phase < phase_count(&w); phase += 1 + KR_FN(pairs_columns)(call, &w)) {
-    direct_job d = KR_FN(phase_directly)(call, &w, phase);
+    d = KR_FN(phase_directly)(call, &w, phase);
     d.ready = ready;
     if (ready) ready += KR_FN(phase_packed)(&d);
     KR_FN(direct)(&d, call->threads, call->scratch);

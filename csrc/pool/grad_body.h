@@ -4,13 +4,12 @@
  * average its share of g, of a maximum g where the window chose this cell, which its place tells; nothing of x is read.
  * dx is written once. */
 
-/* A row of windows over a row of dx. */
+/* A row of windows over a row of dx: its first element of g and places; the number of the row's first cell in a window
+ * (of column i and window o it is first + i - o * stride); the cells of a window in depth and height; what an average
+ * divides by, for windows that are whole in width. */
 typedef struct {
-  int64_t at; /* its first element of g and places */
-  int64_t
-      first; /* the number of the row's first cell in a window; of column i and window o it is first + i - o * stride */
-  int64_t cells; /* of a window, in depth and height */
-  real whole;    /* what an average divides by, for windows that are whole in width */
+  int64_t at, first, cells;
+  real whole;
 } KR_FN(over);
 
 /* What is known of a window and a cell of it, for all channels. */

@@ -100,6 +100,19 @@ class Call:
         return f"<Call {self.name}>"
 
 
+def own_op(name: str, kind: str, kernel: Any, **fields: Any) -> Op:
+    """An op of the executor's own: passes make calls of it, and nobody else knows it."""
+    op = Op()
+    for field in Op.__slots__:
+        setattr(op, field, None)
+    op.name, op.kind, op.kernel = name, kind, kernel
+    op.inplace = op.epilogue = op.whole = ()
+    op.traits = {}
+    for field, value in fields.items():
+        setattr(op, field, value)
+    return op
+
+
 def call_of(op: Op, inputs: list[Value], attrs: dict, layer: str = "") -> Call:
     """A call of an op that a pass adds to a graph."""
     return Call(op, inputs, attrs, plan_for(op, [x.spec for x in inputs], attrs), layer)

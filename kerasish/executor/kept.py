@@ -29,10 +29,12 @@ def _own_counts() -> tuple[int, int]:
     Pythons count an argument less often."""
     array = np.empty(0)
     held, buffers = [Tensor(array)], [array]
-    variable = held[0]  # noqa: F841
+    variable = held[0]
     del array
     array = buffers[0]
-    return getrefcount(held[0]), getrefcount(array)
+    counts = getrefcount(held[0]), getrefcount(array)
+    del variable  # has had the tensor until now
+    return counts
 
 
 OWN_TENSOR, OWN_ARRAY = _own_counts()

@@ -119,7 +119,10 @@ def test_programs_for_other_batch_sizes_share_it():
 def test_what_depends_on_weights_alone_is_computed_once():
     v = keras.Variable(f32(40, 50))
     x = f32(8, 50)
-    fn = lambda x: ops.tanh(x) * ops.sum(ops.square(ops.exp(v)))  # noqa: E731
+
+    def fn(x):
+        return ops.tanh(x) * ops.sum(ops.square(ops.exp(v)))
+
     run = executable(fn, x)
     times = np.zeros(run.program.n_steps + 1, "int64")
     for k in range(3):

@@ -11,9 +11,8 @@ from __future__ import annotations
 from fractions import Fraction
 from math import prod
 
-from ...engine.op import Op
 from ...engine.spec import Spec
-from ..graph import Call, Graph, Value
+from ..graph import Call, Graph, Value, own_op
 
 MOST_CALLS = 24
 FEWEST_ROWS, SMALL = 16, 1 << 15  # a large array in few rows would not share out over the cores
@@ -24,12 +23,8 @@ FEWEST_ROWS, SMALL = 16, 1 << 15  # a large array in few rows would not share ou
 ANCHOR_ROWS = 8  # samples of a block at most
 ANCHOR_TIMES, ANCHOR_FEWEST = 16, 1 << 18  # its output, as a multiple of what it reads whole, and in bytes
 ANCHOR_TASKS, ANCHOR_BYTES = 16, 1 << 20  # fewer blocks do not share out over the cores; a sample that leaves the cache
-BLOCK = Op()  # what a block has in place of a declaration
-BLOCK.name, BLOCK.kind, BLOCK.kernel = "block", "block", "block"
-BLOCK.inplace = BLOCK.epilogue = ()
-BLOCK.scratch = BLOCK.grad = BLOCK.lead = BLOCK.simplify = BLOCK.compose = BLOCK.recompute = None
-BLOCK.traits = {}
-BLOCK.flops = lambda specs, outs, attrs: sum(o.size or 0 for o in outs)
+# What a block has in place of a declaration.
+BLOCK = own_op("block", "block", "block", flops=lambda specs, outs, attrs: sum(o.size or 0 for o in outs))
 
 
 def make_block(parts: list[tuple[int, list[Call]]], inputs: list[Value], outputs: list[Value]) -> Call:

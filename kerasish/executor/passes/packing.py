@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...engine.op import C, Op, plan_for
+from ...engine.op import C, Op
 from ...engine.spec import Spec
-from ..graph import Call, Graph, Value
+from ..graph import Call, Graph, Value, call_of, own_op
 from .blocks import ANCHOR_ROWS, samples
 from .schedule import may_fail
 
@@ -28,14 +28,13 @@ _ops: dict[str, Op] = {}
 def _packing_op(name: str) -> Op:
     """The op of a packing kernel; passes alone make calls of it."""
     if name not in _ops:
-        op = _ops[name] = Op()
-        op.name, op.kind = name, "opaque"
-        op.kernel = C(name, i=lambda specs, attrs: attrs["form"])
-        op.infer = lambda x, bytes, form: Spec((bytes,), "uint8")
-        op.inplace = op.epilogue = op.whole = ()
-        op.scratch = op.grad = op.lead = op.simplify = op.compose = op.recompute = None
-        op.traits = {}
-        op.flops = lambda specs, outs, attrs: 0
+        _ops[name] = own_op(
+            name,
+            "opaque",
+            C(name, i=lambda specs, attrs: attrs["form"]),
+            infer=lambda x, bytes, form: Spec((bytes,), "uint8"),
+            flops=lambda specs, outs, attrs: 0,
+        )
     return _ops[name]
 
 
@@ -82,8 +81,7 @@ def pack_weights(graph: Graph) -> None:
             op = _packing_op(f"{inner.plan.kernel.name}_pack")
             key = (id(weights), op.name, form)
             if key not in made:
-                attrs = {"bytes": bytes, "form": form}
-                pack = Call(op, [weights], attrs, plan_for(op, [weights.spec], attrs), inner.layer)
+                pack = call_of(op, [weights], {"bytes": bytes, "form": form}, inner.layer)
                 made[key] = pack.outputs[0]
                 calls.append(pack)
             inner.packed = made[key]

@@ -367,9 +367,26 @@ static int KR_FN(grad_input_by_tiles)(const window *w, const conv_job *j) {
   return phase_count(w) == 1 && wino_pays(j, j->kernel_c, V_LANES);
 }
 
+static int KR_FN(grad_input_spreads)(const window *w, const conv_job *j) {
+  const int64_t group = WINO_POINTS * WINO_MR * j->p.c * (int64_t)sizeof(real);
+  return phase_count(w) == 1 && wino_spreads(j, j->kernel_c, V_LANES, group, WINO_MR);
+}
+
+/* Tiles of g, each with the kernel as it is. */
+static direct_job KR_FN(spread_directly)(const kr_call *call, const window *w) {
+  direct_job d = KR_FN(phase_directly)(call, w, 0);
+  d.spread = 1;
+  for (int k = 0; k < 3; ++k) {
+    d.j.p.first[k] = d.j.last_tap[k] = 0;
+    d.j.tap_step[k] = -1;
+  }
+  return d;
+}
+
 static conv_choice KR_FN(choose_to_input)(const kr_call *call, const window *w, conv_job *j, KR_FN(gemm_args) * a,
                                           overlap *o) {
   *a = KR_FN(grad_input_product)(call, w, j);
+  if (KR_FN(grad_input_spreads)(w, j)) return CONV_SPREAD;
   if (KR_FN(grad_input_by_tiles)(w, j)) return CONV_TILES;
   if (KR_FN(grad_input_overlaps)(call, w, o)) return CONV_OVERLAP;
   return phase_count(w) == 1 && !runs_directly(j) ? CONV_PRODUCT : CONV_DIRECT;
@@ -387,6 +404,7 @@ static size_t KR_FN(conv_grad_input_scratch)(const kr_call *call) {
   if (kr_size(dx) == 0) return 0;
   switch (KR_FN(choose_to_input)(call, &w, &j, &a, &o)) {
     case CONV_TILES: d = KR_FN(phase_directly)(call, &w, 0); return KR_FN(wino_plan)(&t, &d, call->threads, NULL);
+    case CONV_SPREAD: d = KR_FN(spread_directly)(call, &w); return KR_FN(wino_plan)(&t, &d, call->threads, NULL);
     case CONV_OVERLAP: return KR_FN(overlap_scratch)(&o);
     case CONV_PRODUCT: return KR_FN(scratch_of)(&a, call->threads);
     default: break;
@@ -411,7 +429,8 @@ static size_t KR_FN(conv_grad_input_packing)(const kr_call *call, int64_t form[K
   form[0] = KR_FN(choose_to_input)(call, &w, &j, &a, &o);
   form[1] = a.batch;
   switch (form[0]) {
-    case CONV_TILES: bytes = (size_t)KR_FN(wino_packed)(j.p.c, j.kernel_c); break;
+    case CONV_TILES:
+    case CONV_SPREAD: bytes = (size_t)KR_FN(wino_packed)(j.p.c, j.kernel_c); break;
     case CONV_OVERLAP: bytes = KR_FN(overlap_packing)(&o, &form[2]); break;
     case CONV_PRODUCT: bytes = KR_FN(gemm_packing)(a.batch, a.m, a.n, a.k, &form[2]); break;
     default:
@@ -442,8 +461,9 @@ static kr_status KR_FN(conv_grad_input_pack)(const kr_call *c) {
   const kr_call like = {.in = in, .out = &dx, .i = i, .n_in = 2, .n_out = 1, .threads = c->threads};
   const window w = conv_window(i, &dx, k, &in[0]);
   char *to = kr_pack_to(c);
-  if (c->i[0] == CONV_TILES) {
-    const direct_job d = KR_FN(phase_directly)(&like, &w, 0);
+  if (c->i[0] == CONV_TILES || c->i[0] == CONV_SPREAD) {
+    const direct_job d =
+        c->i[0] == CONV_SPREAD ? KR_FN(spread_directly)(&like, &w) : KR_FN(phase_directly)(&like, &w, 0);
     wino_job t = {.j = d.j, .columns = d.columns, .turned = 1, .u = to};
     KR_FN(wino_pack)(&t, c->threads);
   } else if (c->i[0] == CONV_OVERLAP) {
@@ -481,7 +501,8 @@ static kr_status KR_FN(conv_grad_input)(const kr_call *call) {
   const char *ready = call->packed && KR_FN(conv_grad_input_packing)(call, form) ? kr_packed(call, form) : NULL;
   switch (choice) {
     case CONV_TILES:
-      d = KR_FN(phase_directly)(call, &w, 0);
+    case CONV_SPREAD:
+      d = choice == CONV_SPREAD ? KR_FN(spread_directly)(call, &w) : KR_FN(phase_directly)(call, &w, 0);
       d.ready = ready;
       KR_FN(wino)(&d, call->threads, call->scratch);
       return KR_OK;

@@ -49,6 +49,17 @@ KR_INLINE KR_FN(wino_line) KR_FN(wino_result)(KR_FN(wino_line) m, const int outs
   return y;
 }
 
+/* B, the transpose of B'. */
+KR_INLINE KR_FN(wino_line) KR_FN(wino_spread_line)(KR_FN(wino_line) u) {
+  const vreal s = v_set1((real)WINO_S), a = v_set1((real)WINO_A), b = v_set1((real)WINO_B);
+  const vreal a2 = v_set1((real)WINO_A2), b2 = v_set1((real)WINO_B2);
+  const vreal sa = v_add(u.at[1], u.at[2]), da = v_sub(u.at[1], u.at[2]);
+  const vreal sb = v_add(u.at[3], u.at[4]), db = v_sub(u.at[3], u.at[4]);
+  return (KR_FN(wino_line)){{u.at[0], v_fnma(b, da, v_fnma(a, db, u.at[5])),
+                             v_sub(v_zero(), v_fma(s, u.at[0], v_fma(b2, sa, v_mul(a2, sb)))),
+                             v_fma(a, da, v_fnma(s, u.at[5], v_mul(b, db))), v_add(u.at[0], v_add(sa, sb)), u.at[5]}};
+}
+
 /* ---- reading tiles ------------------------------------------------------------------------------------------------ */
 
 /* A square of cells: its lines (zeros where they lie outside), and which of its columns lie inside. */
@@ -236,6 +247,37 @@ KR_INLINE void KR_FN(wino_back)(const real *m, int64_t step, vreal bias, int rel
   }
 }
 
+/* Adds a tile of dx, `high` by `wide` cells of it, to what tiles above and on the left have left in its first two lines
+ * (`below`) and columns (`right`); the other cells it is the first to write. */
+KR_INLINE void KR_FN(wino_spread)(const real *m, int64_t step, real *y, int64_t line, int64_t cell, int below,
+                                  int right, int64_t high, int64_t wide) {
+  vreal t[WINO_SIDE][WINO_SIDE];
+#pragma GCC unroll 6
+  for (int j = 0; j < WINO_SIDE; ++j) {
+    KR_FN(wino_line) x;
+#pragma GCC unroll 6
+    for (int i = 0; i < WINO_SIDE; ++i) x.at[i] = v_load(m + (i * WINO_SIDE + j) * step);
+    x = KR_FN(wino_spread_line)(x);
+#pragma GCC unroll 6
+    for (int i = 0; i < WINO_SIDE; ++i) t[i][j] = x.at[i];
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < WINO_SIDE; ++i) {
+    KR_FN(wino_line) x;
+    if (i >= high) break;
+#pragma GCC unroll 6
+    for (int j = 0; j < WINO_SIDE; ++j) x.at[j] = t[i][j];
+    x = KR_FN(wino_spread_line)(x);
+#pragma GCC unroll 6
+    for (int j = 0; j < WINO_SIDE; ++j) {
+      if (j >= wide) break;
+      real *to = y + i * line + j * cell;
+      const int met = (i < WINO_SIDE - WINO_OUT && below) || (j < WINO_SIDE - WINO_OUT && right);
+      v_store(to, met ? v_add(v_load(to), x.at[j]) : x.at[j]);
+    }
+  }
+}
+
 /* ---- tasks -------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -250,19 +292,21 @@ KR_INLINE KR_FN(wino_place) KR_FN(wino_place_of)(int64_t tile, int64_t ty, int64
 static void KR_FN(wino_task)(void *arg, int64_t task, int worker) {
   const wino_job *w = arg;
   const patches *p = &w->j.p;
-  const int64_t group = WINO_MR * V_LANES, tile0 = task * w->groups * WINO_MR;
-  const int64_t tiles = kr_min(w->groups * WINO_MR, w->tiles - tile0), groups = kr_ceil_div(tiles, WINO_MR);
+  const int64_t group = WINO_MR * V_LANES, tile0 = task * w->each;
+  const int64_t tiles = kr_min(w->each, w->tiles - tile0), groups = kr_ceil_div(tiles, WINO_MR);
   real *const source = (real *)((char *)w->own + worker * w->own_bytes), *const m = source + w->v_bytes / sizeof(real);
-  int64_t first[WINO_GROUPS + 1]; /* of a group; all have about as many */
+  int64_t first[WINO_SPREAD / WINO_MR + 2]; /* of a group; all have about as many */
   for (int64_t g = 0; g <= groups; ++g) first[g] = g * tiles / groups;
   for (int64_t g = 0; g < groups; ++g)
     for (int64_t t = first[g]; t < first[g + 1]; ++t) {
       const KR_FN(wino_place) at = KR_FN(wino_place_of)(tile0 + t, w->ty, w->tx);
       const KR_FN(wino_square) s =
-          KR_FN(wino_square_at)(p->src, p->in, p->c, at.n, at.y + p->first[1], at.x + p->first[2], WINO_SIDE, w->zeros);
+          KR_FN(wino_square_at)(p->src, p->in, p->c, at.n, at.y + p->first[1], at.x + p->first[2],
+                                w->spread ? WINO_OUT : WINO_SIDE, w->zeros);
       real *dst = source + g * w->blocks * WINO_POINTS * group + (t - first[g]) * V_LANES;
       for (int64_t b = 0; b < w->blocks; ++b, dst += WINO_POINTS * group)
-        KR_FN(wino_transform)(&s, b * V_LANES, p->c, 1, dst, group);
+        if (w->spread) KR_FN(wino_transform)(&s, b * V_LANES, p->c, 0, dst, group);
+        else KR_FN(wino_transform)(&s, b * V_LANES, p->c, 1, dst, group);
     }
   for (int64_t q = 0; q < w->panels; ++q) {
     const int64_t col = q * WINO_W, width = kr_min(WINO_W, w->columns - col), size = WINO_MR * width;
@@ -277,7 +321,10 @@ static void KR_FN(wino_task)(void *arg, int64_t task, int worker) {
         const KR_FN(wino_place) at = KR_FN(wino_place_of)(tile0 + t, w->ty, w->tx);
         const real *from = m + g * WINO_POINTS * size + (t - first[g]) * width;
         real *y = (real *)w->y + at.n * w->y_image + at.y * w->y_step[1] + at.x * w->y_step[2] + col;
-        for (int64_t v = 0; v < width; v += V_LANES)
+        for (int64_t v = 0; v < width && w->spread; v += V_LANES)
+          KR_FN(wino_spread)(from + v, size, y + v, w->y_step[1], w->y_step[2], at.y > 0, at.x > 0, p->cells[1] - at.y,
+                             p->cells[2] - at.x);
+        for (int64_t v = 0; v < width && !w->spread; v += V_LANES)
           KR_FN(wino_back)(from + v, size, w->bias ? v_load((const real *)w->bias + col + v) : v_zero(), w->relu, y + v,
                            w->y_step[1], w->y_step[2], p->cells[1] - at.y, p->cells[2] - at.x);
       }
@@ -304,15 +351,22 @@ static size_t KR_FN(wino_plan)(wino_job *w, const direct_job *d, int threads, vo
                   .y_image = d->y_image,
                   .y_step = {d->y_step[0], d->y_step[1], d->y_step[2]},
                   .relu = d->relu,
-                  .turned = d->turned};
-  w->ty = kr_ceil_div(p->cells[1], WINO_OUT);
-  w->tx = kr_ceil_div(p->cells[2], WINO_OUT);
-  w->tiles = w->images * w->ty * w->tx;
+                  .turned = d->turned,
+                  .spread = d->spread};
+  w->ty = kr_ceil_div(d->spread ? p->in[1] : p->cells[1], WINO_OUT);
+  w->tx = kr_ceil_div(d->spread ? p->in[2] : p->cells[2], WINO_OUT);
+  const int64_t image = w->ty * w->tx;
+  w->tiles = w->images * image;
   w->blocks = p->c / V_LANES;
   w->panels = kr_ceil_div(w->columns, WINO_W);
   const int64_t group = WINO_POINTS * WINO_MR * p->c * (int64_t)sizeof(real), all = kr_ceil_div(w->tiles, WINO_MR);
   w->groups = kr_max(1, kr_min(kr_min(WINO_GROUPS, WINO_V / group), all / WINO_TASKS));
-  w->tasks = kr_ceil_div(all, w->groups);
+  w->each = w->groups * WINO_MR;
+  if (d->spread) {
+    w->each = kr_max(1, w->each / image) * image;
+    w->groups = kr_ceil_div(w->each, WINO_MR);
+  }
+  w->tasks = kr_ceil_div(w->tiles, w->each);
   w->v_bytes = w->groups * group;
   w->own_bytes = w->v_bytes + w->groups * WINO_POINTS * WINO_MR * WINO_W * (int64_t)sizeof(real);
   size_t used = 0;

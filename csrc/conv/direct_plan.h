@@ -31,6 +31,7 @@ typedef struct {
   int64_t y_image, y_step[3];      /* elements from one image, one cell to the next */
   const void *bias;
   int biased, relu, turned; /* turned: the kernel is packed with its channels as columns */
+  int spread;               /* Winograd's tiles of g are spread over dx */
   const void *ready;        /* the kernel, packed or transformed once for many calls; or NULL */
 
   int64_t rows, k, tiles, panels, row_tasks, col_tasks, together, block;

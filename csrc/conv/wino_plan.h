@@ -6,8 +6,14 @@
  *
  *   Y = A' [ (G k G') .* (B' x B) ] A        x 6 x 6, k 3 x 3, Y 4 x 4; .* sums over channels: 36 matrix products
  *
- * and the gradient to the kernel is the same with g, 4 x 4, in the place of k, and 3 x 3 outputs.  A transform goes
- * through lines and columns; for points 0, a, -a, b, -b and infinity a line of each is
+ * and the gradient to the kernel is the same with g, 4 x 4, in the place of k, and 3 x 3 outputs.  The gradient to the
+ * input is either a convolution of g with the turned kernel, tile by tile of dx, or the same sums the other way round,
+ *
+ *   X = B [ (G k G') .* (A g A') ] B'        g 4 x 4, X 6 x 6, .* sums over filters
+ *
+ * where neighbouring X overlap by two cells and are added: tiles of g instead of dx, of which there are fewer where dx is
+ * larger ("spread").  A transform goes through lines and columns; for points 0, a, -a, b, -b and infinity a line of each
+ * is
  *
  *   B'   t0 = a^2 b^2 x0 - (a^2 + b^2) x2 + x4       t(+-a) = x4 - b^2 x2 +- a (x3 - b^2 x1)
  *        t5 = a^2 b^2 x1 - (a^2 + b^2) x3 + x5       t(+-b) = x4 - a^2 x2 +- b (x3 - a^2 x1)
@@ -41,6 +47,7 @@ enum {
   WINO_KERNEL = 8192, /* and one for so many elements (channel, filter), */
   WINO_CLIPPED = 60,  /* of whose cells so many in a hundred are wanted */
   WINO_ROWS = 16,     /* rows of the kernel that a task transforms */
+  WINO_SPREAD = 64,   /* tiles of an image at most that are spread: a task has whole images */
 
   WINO_GK_V = 768 << 10,  /* gradient to the kernel: bytes of transformed x and g of a block, */
   WINO_GK_TILES = 63,     /* tiles of it at most, odd, so that its 36 planes fall into different sets of the caches */
@@ -66,10 +73,11 @@ typedef struct {
   int64_t ty, tx, tiles;   /* tiles of an image by lines and columns; of all images */
   int64_t blocks, panels;  /* vectors of channels; panels of columns */
   int64_t groups, tasks;   /* register tiles of a task */
+  int64_t each;            /* tiles of a task */
   const void *bias;
   void *y;
   int64_t y_image, y_step[3];
-  int relu, turned;
+  int relu, turned, spread;
   const void *u;     /* transformed kernel */
   void *zeros, *own; /* a line of zeros; of each worker: transformed source, products */
   int64_t v_bytes, own_bytes;
@@ -99,6 +107,20 @@ static int wino_pays(const conv_job *j, int64_t columns, int64_t lanes) {
   const int64_t *cells = j->p.cells, tiles = kr_ceil_div(cells[1], WINO_OUT) * kr_ceil_div(cells[2], WINO_OUT);
   return tiles >= WINO_LEAST && tiles * WINO_KERNEL >= j->p.c * columns &&
          cells[1] * cells[2] * 100 >= tiles * WINO_OUT * WINO_OUT * WINO_CLIPPED;
+}
+
+/* Whether to spread tiles of g over dx, which has two lines and columns more: by stride 1 of a window that nowhere reaches
+ * beyond dx.  `group` are the bytes of a register tile of transformed g, `rows` its tiles. */
+static int wino_spreads(const conv_job *j, int64_t columns, int64_t lanes, int64_t group, int64_t rows) {
+  const patches *p = &j->p;
+  int spreads = wino_fits(j, columns, lanes);
+  for (int d = 1; d < 3; ++d) spreads &= p->cells[d] == p->in[d] + 2 && p->first[d] == -2;
+  if (!spreads) return 0;
+  const int64_t tiles = kr_ceil_div(p->in[1], WINO_OUT) * kr_ceil_div(p->in[2], WINO_OUT);
+  const int64_t turned = kr_ceil_div(p->cells[1], WINO_OUT) * kr_ceil_div(p->cells[2], WINO_OUT);
+  return tiles >= WINO_LEAST && tiles <= WINO_SPREAD && kr_ceil_div(tiles, rows) * group <= WINO_V &&
+         tiles * 5 <= turned * 4 && tiles * WINO_KERNEL >= p->c * columns &&
+         p->in[1] * p->in[2] * 100 >= tiles * WINO_OUT * WINO_OUT * WINO_CLIPPED;
 }
 
 /* A power of two near so many parts: nine, on two threads, would take as long as ten. */

@@ -187,11 +187,33 @@ def test_winograd_tiles(g, sizes, isa):
         check(g, *sizes, "float64", isa)
 
 
-def test_the_error_of_winograd_tiles():
+# The gradient to the input by tiles of g: whole and clipped ones, a task of many images and of one, as many tiles as an
+# image may have, more than it may, a window that reaches beyond dx.
+SPREAD = [
+    (case((10, 10), (3, 3)), (21, 16, 32, 1)),
+    (case((13, 13), (3, 3)), (7, 48, 16, 1)),
+    (case((9, 14), (3, 3)), (2, 32, 48, 1)),
+    (case((6, 18), (3, 3)), (3, 16, 16, 1)),
+    (case((34, 34), (3, 3)), (2, 16, 16, 1)),
+    (case((38, 33), (3, 3)), (1, 16, 16, 1)),
+    (case((13, 13), (3, 3), pads=((0, 1), (0, 0))), (2, 16, 16, 1)),
+]
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize(("g", "sizes"), SPREAD, ids=str)
+def test_winograd_tiles_that_are_spread(g, sizes, isa):
+    check(g, *sizes, "float32", isa)
+    check(g, *sizes, "float64", isa)
+
+
+@pytest.mark.parametrize("pad", [1, 0])
+def test_the_error_of_winograd_tiles(pad):
     # conv/wino_plan.h states it: the root mean square error is below twice that of a direct sum, for all three passes.
-    g, (n, c, f, _) = case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (4, 64, 64, 1)
+    g, (n, c, f, _) = case((16, 16), (3, 3), pads=((pad, pad), (pad, pad))), (4, 64, 64, 1)
     rng = np.random.default_rng(0)
-    x, y = (rng.standard_normal((n, 16, 16, c)).astype("float32") for _ in range(2))
+    x = rng.standard_normal((n, 16, 16, c)).astype("float32")
+    y = rng.standard_normal((n, 14 + 2 * pad, 14 + 2 * pad, f)).astype("float32")
     k = rng.standard_normal((3, 3, c, f)).astype("float32")
     x64, y64, k64 = (a.astype("float64") for a in (x, y, k))
     for name, ins, want in (
@@ -204,14 +226,16 @@ def test_the_error_of_winograd_tiles():
         assert np.sqrt((error**2).mean()) < 1.2e-6 and np.abs(error).max() < 1e-5, name
 
 
-def test_an_image_has_the_same_bits_in_any_batch():
-    g = case((9, 8), (3, 3), pads=((1, 1), (1, 1)))
+@pytest.mark.parametrize("pad", [1, 0])
+def test_an_image_has_the_same_bits_in_any_batch(pad):
+    g = case((10, 10), (3, 3), pads=((pad, pad), (pad, pad)))
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((7, 9, 8, 32)).astype("float32")
+    x, y = (rng.standard_normal((7, side, side, 32)).astype("float32") for side in (10, 8 + 2 * pad))
     k = rng.standard_normal((3, 3, 32, 32)).astype("float32")
-    for name in ("conv", "conv_grad_input"):
-        all_of_them = run(name, None, (x, k), x.shape, g)
-        assert run(name, None, (x[3:4].copy(), k), (1, 9, 8, 32), g).tobytes() == all_of_them[3:4].tobytes(), name
+    for name, source, shape in (("conv", x, y.shape), ("conv_grad_input", y, x.shape)):
+        all_of_them = run(name, None, (source, k), shape, g)
+        alone = run(name, None, (source[3:4].copy(), k), (1, *shape[1:]), g)
+        assert alone.tobytes() == all_of_them[3:4].tobytes(), name
 
 
 # groups; overlap; packed; Winograd's tiles

@@ -23,6 +23,7 @@ bench: build
 	$(PYTHON) benchmarks/rnn.py
 	$(PYTHON) benchmarks/attention.py
 	$(PYTHON) benchmarks/kept_weights.py
+	$(PYTHON) benchmarks/balance.py
 
 # The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a
 # copy of the tree, so that the extension in use stays as it is.

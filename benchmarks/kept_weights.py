@@ -12,10 +12,10 @@ import argparse
 import time
 from collections.abc import Callable
 
+import models
 import numpy as np
 
 import kerasish as keras
-from kerasish import layers
 from kerasish._core import core
 from kerasish.engine.spec import Spec
 from kerasish.executor import Executable, capture, passes
@@ -23,49 +23,9 @@ from kerasish.executor import Executable, capture, passes
 PACKING = ("pack_weights", "keep_what_stays")
 
 
-def mlp() -> keras.Model:
-    dense = [layers.Dense(512, "relu"), layers.Dense(512, "relu"), layers.Dense(10)]
-    return keras.Sequential([keras.Input((784,)), *dense])
-
-
-def convnet() -> keras.Model:
-    body = [layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D()]
-    body += [layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten()]
-    return keras.Sequential([keras.Input((28, 28, 1)), *body, layers.Dense(10, "softmax")])
-
-
-def _normalized(x, filters: int, size: int, stride: int = 1):
-    x = layers.Conv2D(filters, size, stride, padding="same", use_bias=False)(x)
-    return layers.BatchNormalization()(x)
-
-
-def resnet20() -> keras.Model:
-    inputs = keras.Input((32, 32, 3))
-    x = layers.Activation("relu")(_normalized(inputs, 16, 3))
-    for filters in (16, 32, 64):
-        for k in range(3):
-            stride = 2 if k == 0 and filters > 16 else 1
-            y = layers.Activation("relu")(_normalized(x, filters, 3, stride))
-            y = _normalized(y, filters, 3)
-            x = x if stride == 1 else _normalized(x, filters, 1, stride)
-            x = layers.Activation("relu")(layers.Add()([x, y]))
-    return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
-
-
-def vgg() -> keras.Model:
-    body: list = []
-    for filters in (64, 128, 256):
-        body += [layers.Conv2D(filters, 3, padding="same", activation="relu") for _ in range(2)]
-        body.append(layers.MaxPooling2D())
-    tail = [layers.Flatten(), layers.Dense(256, "relu"), layers.Dense(10)]
-    return keras.Sequential([keras.Input((32, 32, 3)), *body, *tail])
-
-
-def lstm() -> keras.Model:
-    return keras.Sequential([keras.Input((10, 64)), layers.LSTM(256), layers.Dense(10)])
-
-
-MODELS: dict[str, Callable[[], keras.Model]] = {f.__name__: f for f in (mlp, convnet, resnet20, vgg, lstm)}
+MODELS: dict[str, Callable[[], keras.Model]] = {
+    f.__name__: f for f in (models.mlp, models.convnet, models.resnet20, models.vgg, models.lstm)
+}
 
 
 def program(model: keras.Model, shape: tuple, kept: bool) -> Executable:
@@ -78,9 +38,8 @@ def program(model: keras.Model, shape: tuple, kept: bool) -> Executable:
 
 
 def compare(model: keras.Model, batch: int, seconds: float) -> str:
-    shape = (batch, *model.inputs[0].shape[1:])
-    x = np.random.default_rng(0).standard_normal(shape).astype("float32")
-    with_kept, without = program(model, shape, True), program(model, shape, False)
+    x = models.inputs(model, batch)
+    with_kept, without = program(model, x.shape, True), program(model, x.shape, False)
     assert np.array_equal(with_kept.run([x])[0], without.run([x])[0])
     times: tuple[list[float], list[float]] = ([], [])
     end = time.perf_counter() + seconds

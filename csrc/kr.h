@@ -149,7 +149,7 @@ typedef struct {
 
 typedef struct {
   kr_fn fn;
-  kr_scratch_fn scratch; /* asked once, for a full block */
+  kr_scratch_fn scratch; /* asked once, for blocks of any number of rows up to a full one */
   const kr_local *locals;
   const int64_t *i;
   const double *f;
@@ -162,6 +162,7 @@ typedef struct {
   int64_t first_task, tasks;
   const kr_inner *inner;
   int32_t n_inner;
+  int32_t fixed; /* its blocks must not be divided: a reduction makes something of each */
 } kr_part;
 
 typedef struct {
@@ -170,7 +171,7 @@ typedef struct {
   size_t scratch;     /* bytes for each worker: temporaries, then what kernels ask for */
   size_t temporaries; /* bytes, a multiple of 64 */
   int32_t n_parts;
-  int32_t small; /* not worth waking a worker */
+  int64_t most; /* tasks that there is work for: blocks are divided into up to so many where threads would be idle */
 } kr_blocks;
 
 typedef struct {

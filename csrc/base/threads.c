@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
 #include <linux/futex.h>
@@ -26,6 +27,7 @@
 #include "../kr.h"
 #include "background.h"
 #include "limits.h"
+#include "watch.h"
 
 /* About 20 to 50 microseconds: the gap between two kernels of an eager step.  A worker on a CPU that somebody else
  * wants must not spin at all. */
@@ -243,13 +245,47 @@ static void run_job(int width, int64_t tasks, kr_task_fn fn, void *arg) {
   wait_for_workers(pool.spins);
 }
 
+/* ---- watching -------------------------------------------------------------------------------------------------- */
+
+static _Thread_local kr_task_times *watched;
+
+void kr_watch_tasks(kr_task_times *times) { watched = times; }
+
+static int64_t nanoseconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static void note(kr_task_times *to, int64_t value) {
+  if (to->used < to->capacity) to->record[to->used] = value;
+  ++to->used;
+}
+
+static void run_watched(int64_t tasks, kr_task_fn fn, void *arg) {
+  kr_task_times *to = watched;
+  watched = NULL; /* calls within tasks belong to them */
+  int64_t now = nanoseconds();
+  note(to, tasks);
+  note(to, now);
+  for (int64_t task = 0; task < tasks; ++task) {
+    const int64_t began = now;
+    fn(arg, task, 0);
+    now = nanoseconds();
+    note(to, now - began);
+  }
+  watched = to;
+}
+
 void kr_parallel(int threads, int64_t tasks, kr_task_fn fn, void *arg) {
   if (tasks <= 0) return;
   int width = threads < KR_MAX_THREADS ? threads : KR_MAX_THREADS;
   if (width > tasks) width = (int)tasks;
   uint64_t ftz = kr_ftz_enable();
   if (width > 1) pthread_once(&fork_once, watch_fork);
-  if (width > 1 && !atomic_exchange(&pool.busy, 1)) {
+  if (width > 1 && watched) {
+    run_watched(tasks, fn, arg);
+  } else if (width > 1 && !atomic_exchange(&pool.busy, 1)) {
     run_job(width, tasks, fn, arg);
     atomic_store(&pool.busy, 0);
   } else {

@@ -192,7 +192,7 @@ static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
   d->tiles = kr_ceil_div(d->rows, DIRECT_ROWS);
   d->panels = kr_ceil_div(d->columns, DIRECT_WIDTH);
   const int64_t panel_bytes = kr_max(1, d->k * DIRECT_WIDTH * (int64_t)sizeof(real));
-  direct_partition(d, panel_bytes, d->images * product(p->in) * p->c * (int64_t)sizeof(real));
+  direct_partition(d, panel_bytes, d->images * product(p->in) * p->c * (int64_t)sizeof(real), threads);
   d->together = kr_max(1, DIRECT_PANELS / panel_bytes);
   d->block = d->panels * panel_bytes <= DIRECT_L1 ? 1 : kr_max(1, kr_min(DIRECT_BLOCK, DIRECT_L1 / panel_bytes));
 

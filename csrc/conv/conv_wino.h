@@ -360,9 +360,11 @@ static size_t KR_FN(wino_plan)(wino_job *w, const direct_job *d, int threads, vo
   w->blocks = p->c / V_LANES;
   w->panels = kr_ceil_div(w->columns, WINO_W);
   const int64_t group = WINO_POINTS * WINO_MR * p->c * (int64_t)sizeof(real), all = kr_ceil_div(w->tiles, WINO_MR);
-  const int64_t unit = d->spread ? image : 1, wanted = threads == 1 ? 1 : WINO_TASKS;
+  const int64_t unit = d->spread ? image : 1, wanted = threads == 1 ? 1 : kr_max(WINO_TASKS, WINO_EACH * threads);
   w->groups = kr_max(1, kr_min(kr_min(WINO_GROUPS, WINO_V / group), all / wanted));
-  w->each = kr_max(1, w->groups * WINO_MR / unit);
+  w->each = w->groups * WINO_MR;
+  if (w->each * threads > w->tiles) w->each = kr_max(WINO_MR / 2, kr_ceil_div(w->tiles, threads)); /* one for each */
+  w->each = kr_max(1, w->each / unit);
   w->each = kr_ceil_div(w->tiles / unit, kr_ceil_div(w->tiles / unit, w->each)) * unit; /* even ones */
   w->groups = kr_ceil_div(w->each, WINO_MR);
   w->tasks = kr_ceil_div(w->tiles, w->each);

@@ -5,7 +5,10 @@
 #include "lines_plan.h"
 
 enum {
-  DIRECT_WORK = 4000000,     /* flops that make a task */
+  DIRECT_WORK = 4000000, /* flops that make a task, */
+  DIRECT_LEAST = 500000, /* and at least where there are fewer of those than threads want, */
+  DIRECT_EACH = 4,       /* so many each */
+  DIRECT_TASKS = 256,
   DIRECT_PANELS = 768 << 10, /* bytes of packed kernel that a task works through at a time: they stay in L2 */
   DIRECT_BLOCK = 8,          /* tiles of cells at most that a panel of it meets at a time */
   DIRECT_L1 = 32 << 10, /* bytes of packed kernel that stay in L1: a tile meets all of it, or blocks of tiles a panel */
@@ -57,9 +60,10 @@ static int64_t count_runs(const patches *p, int line) {
 
 /* Tasks of one group.  Each reads its rows of the source and its columns of the kernel: cells are shared out first,
  * since a task's own part of x is small, unless the kernel does not stay in L2 and is read anew by each. */
-static void direct_partition(direct_job *d, int64_t panel_bytes, int64_t source_bytes) {
-  const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns / DIRECT_WORK;
-  const int64_t tasks = (int64_t)fmin(fmax(work, 1), 64), rows = kr_min(tasks, kr_max(1, d->tiles));
+static void direct_partition(direct_job *d, int64_t panel_bytes, int64_t source_bytes, int threads) {
+  const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns;
+  const double wanted = fmax(fmin(work / DIRECT_WORK, 64), fmin(work / DIRECT_LEAST, DIRECT_EACH * threads));
+  const int64_t tasks = (int64_t)fmin(fmax(wanted, 1), DIRECT_TASKS), rows = kr_min(tasks, kr_max(1, d->tiles));
   const int64_t cols = kr_min(tasks, kr_max(1, d->panels)), kernel_bytes = d->panels * panel_bytes;
   if (kernel_bytes > DIRECT_PANELS && (double)rows * (double)kernel_bytes > (double)cols * (double)source_bytes) {
     d->col_tasks = cols;

@@ -38,11 +38,12 @@
 enum {
   WINO_SIDE = 6, /* of a tile of the source */
   WINO_POINTS = 36,
-  WINO_OUT = 4,       /* cells of a side of a tile of the output */
-  WINO_MR = GEMM_MR,  /* tiles that a register tile multiplies */
-  WINO_V = 1 << 20,   /* bytes of transformed source of a task: they stay in L2 with a panel of products, */
-  WINO_GROUPS = 4,    /* at most so many register tiles */
-  WINO_TASKS = 24,    /* tasks that there should be */
+  WINO_OUT = 4,      /* cells of a side of a tile of the output */
+  WINO_MR = GEMM_MR, /* tiles that a register tile multiplies */
+  WINO_V = 1 << 20,  /* bytes of transformed source of a task: they stay in L2 with a panel of products, */
+  WINO_GROUPS = 4,   /* at most so many register tiles */
+  WINO_TASKS = 24,   /* tasks that there should be, and of each thread */
+  WINO_EACH = 4,
   WINO_LEAST = 4,     /* tiles of an image at least, */
   WINO_KERNEL = 8192, /* and one for so many elements (channel, filter), */
   WINO_CLIPPED = 60,  /* of whose cells so many in a hundred are wanted */

@@ -29,6 +29,8 @@ static int64_t nanoseconds(void) {
 
 /* ---- blocks ---------------------------------------------------------------------------------------------------- */
 
+enum { TASKS_EACH = 4 }; /* of each thread, so that they come out even */
+
 typedef struct {
   const kr_blocks *blocks;
   const kr_array *arrays;
@@ -36,6 +38,7 @@ typedef struct {
   kr_failure *failure;
   kr_status status;
   int64_t failed;   /* the first task that failed */
+  int64_t finer;    /* tasks that a block is divided into */
   atomic_flag lock; /* guards the two above and *failure */
 } blocks_run;
 
@@ -76,18 +79,31 @@ size_t kr_blocks_scratch(const kr_blocks *b) {
       const kr_inner *inner = &b->parts[p].inner[k];
       if (!inner->scratch) continue;
       kr_call call = inner_call(inner, arrays, &error);
-      size_t need = inner->scratch(&call);
-      if (need > most) most = need;
+      for (int64_t rows = b->parts[p].block; rows > 0; --rows) { /* fewer may need more */
+        for (int32_t j = 0; j < inner->n_in + inner->n_out; ++j)
+          if (inner->locals[j].row_bytes > 0) arrays[j].shape[0] = rows;
+        size_t need = inner->scratch(&call);
+        if (need > most) most = need;
+      }
     }
   return most;
 }
 
-static void run_block(void *arg, int64_t task, int worker) {
+static void run_block(void *arg, int64_t piece, int worker) {
   blocks_run *r = arg;
+  const int64_t task = piece / r->finer, number = piece % r->finer;
   int32_t which = 0;
   while (task >= r->blocks->parts[which].first_task + r->blocks->parts[which].tasks) ++which;
   const kr_part *part = &r->blocks->parts[which];
   int64_t lo = (task - part->first_task) * part->block, rows = min64(part->block, part->rows - lo);
+  if (part->fixed) {
+    if (number > 0) return;
+  } else {
+    const int64_t step = (rows + r->finer - 1) / r->finer, first = number * step;
+    if (first >= rows) return;
+    lo += first;
+    rows = min64(step, rows - first);
+  }
   char *scratch = r->scratch + (size_t)worker * r->blocks->scratch;
   kr_array arrays[KR_BLOCK_ARRAYS];
   for (int32_t k = 0; k < part->n_inner; ++k) {
@@ -112,16 +128,17 @@ static void run_block(void *arg, int64_t task, int worker) {
       int64_t per_row = 1;
       for (int d = 1; d < bad->ndim; ++d) per_row *= bad->shape[d];
       if (inner->locals[f.error.input].row_bytes > 0) f.error.position += lo * per_row;
-      keep_failure(r, task, status, &f);
+      keep_failure(r, piece, status, &f);
       return;
     }
   }
 }
 
 static kr_status run_blocks(const kr_blocks *b, const kr_array *arrays, void *scratch, int threads, kr_failure *f) {
-  blocks_run r = {b, arrays, scratch, f, KR_OK, 0, ATOMIC_FLAG_INIT};
-  if (b->tasks == 1 || b->small) threads = 1;
-  kr_parallel(threads, b->tasks, run_block, &r);
+  blocks_run r = {b, arrays, scratch, f, KR_OK, 0, 1, ATOMIC_FLAG_INIT};
+  if (b->most == 1) threads = 1;
+  while (threads > 1 && r.finer * b->tasks < TASKS_EACH * threads && 2 * r.finer * b->tasks <= b->most) r.finer *= 2;
+  kr_parallel(threads, r.finer * b->tasks, run_block, &r);
   return r.status;
 }
 

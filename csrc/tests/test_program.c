@@ -132,8 +132,8 @@ static kr_local local(int32_t array, int64_t row_bytes, int64_t offset, kr_array
 
 enum { BLOCK = 8 };
 
-/* Runs y = refuse_negative(2 (x + v)) in blocks of 8 rows; returns the status. */
-static kr_status run_chain(float *x, float *v, float *y, int threads, kr_failure *failure) {
+/* Runs y = refuse_negative(2 (x + v)) in blocks of 8 rows, which may be divided into `most` tasks; returns the status. */
+static kr_status run_chain(float *x, float *v, float *y, int threads, int64_t most, kr_failure *failure) {
   const int64_t row = WIDTH * sizeof(float);
   double two[] = {2};
   kr_array block = floats(2, BLOCK, WIDTH);
@@ -145,7 +145,7 @@ static kr_status run_chain(float *x, float *v, float *y, int threads, kr_failure
       {.fn = scale, .scratch = scale_scratch, .locals = scale_locals, .f = two, .n_in = 1, .n_out = 1, .n_f = 1},
       {.fn = refuse_negative, .locals = last_locals, .n_in = 1, .n_out = 1}};
   kr_part part = {.rows = ROWS, .block = BLOCK, .tasks = (ROWS + BLOCK - 1) / BLOCK, .inner = inner, .n_inner = 3};
-  kr_blocks blocks = {.parts = &part, .n_parts = 1, .tasks = part.tasks, .temporaries = 384};
+  kr_blocks blocks = {.parts = &part, .n_parts = 1, .tasks = part.tasks, .temporaries = 384, .most = most};
   CHECK(kr_blocks_scratch(&blocks) == BLOCK * row, "scratch within blocks is for one block");
   blocks.scratch = blocks.temporaries + 192;
   kr_step step = {.blocks = &blocks, .n_in = 2, .n_out = 1};
@@ -164,15 +164,17 @@ static void check_blocks(void) {
   float *x = malloc(ROWS * WIDTH * sizeof(float)), *y = malloc(ROWS * WIDTH * sizeof(float));
   float v[WIDTH] = {1, 2, 3, 4, 5};
   kr_failure f;
-  for (int threads = 1; threads <= 3; ++threads) {
+  static const int64_t most[] = {0, 1, 11, 64, 1000};
+  for (int n = 0; n < 20; ++n) {
+    const int threads = n % 4 + 1;
     for (int k = 0; k < ROWS * WIDTH; ++k) x[k] = (float)k;
     memset(y, 0, ROWS * WIDTH * sizeof(float));
-    CHECK(run_chain(x, v, y, threads, &f) == KR_OK, "a chain in blocks");
+    CHECK(run_chain(x, v, y, threads, most[n / 4], &f) == KR_OK, "a chain in blocks");
     for (int k = 0; k < ROWS * WIDTH; ++k) CHECK(y[k] == 2 * ((float)k + v[k % WIDTH]), "y[%d]", k);
     /* Two blocks fail; the earlier one is reported, at its place in the whole array. */
     x[11 * WIDTH + 2] = -50;
     x[30 * WIDTH] = -60;
-    CHECK(run_chain(x, v, y, threads, &f) == KR_EINDEX, "a failure within blocks");
+    CHECK(run_chain(x, v, y, threads, most[n / 4], &f) == KR_EINDEX, "a failure within blocks");
     CHECK(f.step == 0 && f.part == 0 && f.inner == 2, "where: %d %d %d", f.step, f.part, f.inner);
     CHECK(f.error.value == -94 && f.error.position == 11 * WIDTH + 2, "what: %d", (int)f.error.value);
   }
@@ -210,8 +212,8 @@ static void check_reduction(void) {
   kr_inner inner[] = {
       {.fn = scale, .scratch = scale_scratch, .locals = scale_locals, .f = third, .n_in = 1, .n_out = 1, .n_f = 1},
       {.fn = sum->fn, .scratch = sum->scratch, .locals = sum_locals, .i = axes, .n_in = 1, .n_out = 1, .n_i = 2}};
-  kr_part parts = {.rows = N, .block = rows, .tasks = chunks, .inner = inner, .n_inner = 2};
-  kr_blocks blocks = {.parts = &parts, .n_parts = 1, .tasks = chunks};
+  kr_part parts = {.rows = N, .block = rows, .tasks = chunks, .inner = inner, .n_inner = 2, .fixed = 1};
+  kr_blocks blocks = {.parts = &parts, .n_parts = 1, .tasks = chunks, .most = 1000};
   blocks.temporaries = (size_t)(rows * row + 63) / 64 * 64;
   blocks.scratch = (blocks.temporaries + kr_blocks_scratch(&blocks) + 63) / 64 * 64;
   kr_step steps[] = {{.blocks = &blocks, .n_in = 1, .n_out = 1},

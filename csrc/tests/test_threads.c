@@ -9,6 +9,7 @@
 
 #include "base/background.h"
 #include "base/limits.h"
+#include "base/watch.h"
 #include "check.h"
 #include "kr.h"
 
@@ -219,11 +220,30 @@ static void check_cgroups(void) {
   CHECK(system(command) == 0, "%s", command);
 }
 
+/* Jobs that are watched run in order on one thread, and leave how many tasks they have and how long each takes. */
+static void check_watch(void) {
+  int64_t record[64];
+  kr_task_times times = {.record = record, .capacity = 64};
+  CHECK(run_and_count(4, 3) == 0, "before");
+  kr_watch_tasks(&times);
+  CHECK(run_and_count(4, 7) == 0, "every task runs once");
+  CHECK(run_and_count(1, 5) == 0 && times.used == 9, "a job of one thread is not noted");
+  atomic_int wrong = 0;
+  kr_parallel(2, 2, nested_task, &wrong);
+  CHECK(wrong == 0 && times.used == 13, "what tasks call belongs to them");
+  CHECK(record[0] == 7 && record[9] == 2 && record[1] > 0 && record[10] >= record[1], "tasks, and when it began");
+  for (int k = 0; k < 7; ++k) CHECK(record[2 + k] >= 0, "task %d", k);
+  CHECK(run_and_count(4, 100) == 0 && times.used == 115, "it counts on beyond the capacity");
+  kr_watch_tasks(NULL);
+  CHECK(run_and_count(4, 7) == 0 && times.used == 115, "after");
+}
+
 int main(void) {
   check_counts();
   check_widths();
   check_concurrent();
   check_background();
+  check_watch();
   check_ftz();
   check_fork();
   check_cgroups();

@@ -15,6 +15,14 @@ cdef extern from "reduce/chunk.h" nogil:
     int64_t kr_reduce_chunk(int64_t, int64_t, int64_t)
 
 
+cdef extern from "base/watch.h" nogil:
+    ctypedef struct kr_task_times:
+        int64_t *record
+        int64_t capacity
+        int64_t used
+    void kr_watch_tasks(kr_task_times *)
+
+
 cdef extern from "kr.h" nogil:
     enum: KR_MAX_NDIM
     enum: KR_NUM_DTYPES
@@ -271,6 +279,27 @@ def num_threads():
 def set_num_threads(int n):
     """Sets how many threads kernels may use (n < 1 restores the default) and returns the number in force."""
     return kr_set_num_threads(n)
+
+
+def task_times(call, *args):
+    """Calls `call(*args)` on this thread alone and returns how its work would be divided among `num_threads()`: a list of
+    (ns at which a job began, int64 array of the ns that each of its tasks took), in order."""
+    cdef kr_task_times times
+    cdef cnp.ndarray record = empty((1 << 20,), "int64")
+    cdef int64_t at = 0
+    times.record, times.capacity, times.used = <int64_t *>cnp.PyArray_DATA(record), record.shape[0], 0
+    kr_watch_tasks(&times)
+    try:
+        call(*args)
+    finally:
+        kr_watch_tasks(NULL)
+    if times.used > times.capacity:
+        raise MemoryError(f"task_times: there are more than {times.capacity} tasks")
+    jobs = []
+    while at < times.used:
+        jobs.append((times.record[at + 1], record[at + 2 : at + 2 + times.record[at]].copy()))
+        at += 2 + times.record[at]
+    return jobs
 
 
 def reduce_chunk(int64_t n, int64_t inner, int64_t unit):

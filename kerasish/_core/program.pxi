@@ -15,13 +15,15 @@ cdef extern from "kr.h" nogil:
         int32_t n_in, n_out, n_i, n_f, packed
     ctypedef struct kr_part:
         int64_t rows, block, first_task, tasks
+        int32_t fixed
         const kr_inner *inner
         int32_t n_inner
     ctypedef struct kr_blocks:
         const kr_part *parts
         int64_t tasks
         size_t scratch, temporaries
-        int32_t n_parts, small
+        int32_t n_parts
+        int64_t most
     ctypedef struct kr_step:
         kr_fn fn
         const kr_blocks *blocks
@@ -130,9 +132,10 @@ cdef class Program:
         arrays: (dtype, shape) of every operand of every step, in the order of the steps, inputs before outputs.
         places: (slot, offset in bytes) of each of them. Slot 0 is the arena, slot k the buffer k - 1 of a run.
         steps: ("kernel", Kernel, inputs, outputs, i, f, packed), ("host", inputs, outputs), or
-            ("blocks", inputs, outputs, parts, scratch bytes per worker, small); a part is (rows, rows of a block,
+            ("blocks", inputs, outputs, parts, scratch bytes per worker, most); a part is (rows, rows of a block,
             [(Kernel, locals, inputs, outputs, i, f, packed)]), a local is (array of the step or -1, bytes between rows,
             bytes between blocks, offset, dtype, shape). Kernels within blocks get scratch of their own besides.
+            `most` is how many tasks there is work for.
             `packed` is 0, or within blocks 1 + which of the step's arrays is input 1 packed; of a kernel, 1 where the
             step has such an array behind its outputs.
         n_buffers: how many buffers a run brings.
@@ -231,11 +234,11 @@ cdef class Program:
         elif given[0] == "host":
             _, s.n_in, s.n_out = given
         else:
-            _, s.n_in, s.n_out, parts, scratch, small = given
-            s.blocks = self._blocks(parts, scratch, small, s.n_in + s.n_out)
+            _, s.n_in, s.n_out, parts, scratch, most = given
+            s.blocks = self._blocks(parts, scratch, most, s.n_in + s.n_out)
         return 0
 
-    cdef const kr_blocks *_blocks(self, list parts, size_t scratch, bint small, int n_arrays) except NULL:
+    cdef const kr_blocks *_blocks(self, list parts, size_t scratch, int64_t most, int n_arrays) except NULL:
         cdef kr_blocks *b = <kr_blocks *>self._take(sizeof(kr_blocks))
         cdef kr_part *part = <kr_part *>self._take(len(parts) * sizeof(kr_part))
         cdef kr_inner *inner
@@ -258,6 +261,7 @@ cdef class Program:
                 local = <kr_local *>self._take(len(locals_) * sizeof(kr_local))
                 for m in range(len(locals_)):
                     local[m].array, local[m].row_bytes, local[m].block_bytes, local[m].offset, dtype, shape = locals_[m]
+                    part[k].fixed |= local[m].block_bytes > 0
                     if local[m].array >= n_arrays:
                         raise ValueError(f"the step has no array {local[m].array}")
                     self._shape(&local[m].view, dtype, shape)
@@ -265,7 +269,7 @@ cdef class Program:
                 inner[n].i, inner[n].f = self._ints(i), self._floats(f)
                 inner[n].n_i, inner[n].n_f = <int32_t>len(i), <int32_t>len(f)
             part[k].inner, part[k].n_inner = inner, <int32_t>len(calls)
-        b.parts, b.n_parts, b.tasks, b.small = part, <int32_t>len(parts), tasks, small
+        b.parts, b.n_parts, b.tasks, b.most = part, <int32_t>len(parts), tasks, most
         b.temporaries = (scratch + 63) & ~<size_t>63
         b.scratch = (b.temporaries + kr_blocks_scratch(b) + 63) & ~<size_t>63
         return b

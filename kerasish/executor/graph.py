@@ -86,6 +86,14 @@ class Call:
         return self.inputs if self.packed is None else [*self.inputs, self.packed]
 
     @property
+    def flops(self) -> int:
+        """Floating-point operations, by the ops' declarations."""
+        return sum(
+            c.op.flops(tuple(x.spec for x in c.inputs), tuple(x.spec for x in c.outputs), c.attrs)
+            for c in self.body or [self]
+        )
+
+    @property
     def is_view(self) -> bool:
         """Whether the output is the input's memory."""
         return self.parts is None and self.op.kernel is None

@@ -68,14 +68,6 @@ class Row:
         self.calls += 1
 
 
-def step_flops(call: Call) -> int:
-    """Floating-point operations of a step, by the ops' declarations."""
-    return sum(
-        c.op.flops(tuple(x.spec for x in c.inputs), tuple(x.spec for x in c.outputs), c.attrs)
-        for c in (call.body or [call])
-    )
-
-
 def step_bytes(call: Call) -> int:
     """Bytes that a step reads and writes, each array once."""
     values: dict[int, Value] = {id(x.root): x for x in (*call.inputs, *call.outputs)}
@@ -106,7 +98,7 @@ class Profile:
         self.steps = []
         for call, seconds in zip(executable.steps, durations):
             row = Row(call.name, call.layer)
-            row.add(float(seconds), step_flops(call), step_bytes(call))
+            row.add(float(seconds), call.flops, step_bytes(call))
             self.steps.append(row)
 
     def _by(self, key: str) -> list[Row]:

@@ -21,6 +21,7 @@ from .plan import ALIGN, MemoryPlan
 
 BLOCK_BYTES = 1 << 17  # what a block of rows may take in all: a share of L2, which every core has to itself
 SMALL_BYTES = 1 << 17  # a step that touches less is not worth waking a worker
+TASK_BYTES, TASK_FLOPS = 1 << 15, 1 << 20  # blocks are not divided into tasks that do less
 
 
 class Executable:
@@ -237,7 +238,7 @@ class _Unseen:
 
 
 def _block_parts(call: Call) -> tuple[list, int, bool]:
-    """A block's parts as the core wants them, its scratch in bytes for each worker, and whether it is small."""
+    """A block's parts as the core wants them, its scratch in bytes for each worker, and tasks that it has work for."""
     number = {id(x): k for k, x in enumerate([*call.inputs, *call.outputs])}
     parts, scratch, touched = [], 0, 0
     for rows, body in call.parts:
@@ -268,7 +269,8 @@ def _block_parts(call: Call) -> tuple[list, int, bool]:
             packed = 0 if c.packed is None else number[id(c.packed)] + 1
             calls.append((c.plan.kernel, locals_, len(c.inputs), len(c.outputs), c.plan.i, c.plan.f, packed))
         parts.append((rows, block, calls))
-    return parts, scratch, touched <= SMALL_BYTES
+    work = max(touched // TASK_BYTES, call.flops // TASK_FLOPS)
+    return parts, scratch, 1 if touched <= SMALL_BYTES else max(2, work)
 
 
 def _row_bytes(spec: Any, rows: int) -> int:

@@ -404,3 +404,41 @@ def test_capture_spec_and_run_agree_on_a_scalar():
 
 def test_complex_values_pass_through_host_kernels():
     check_step(lambda x: ops.fft((x, x * 2)), (f32(4, 8),))
+
+
+# How work divides.
+
+
+@pytest.fixture
+def threads():
+    yield core.set_num_threads
+    core.set_num_threads(0)
+
+
+def test_blocks_divide_among_many_threads(threads):
+    rng = np.random.default_rng(0)
+    x, k = (rng.standard_normal(shape).astype("float32") for shape in ((16, 14, 14, 16), (3, 3, 16, 32)))
+    step = executable(lambda x, k: ops.max_pool(ops.conv(x, k, padding="valid"), 2), x, k)
+    assert any(c.parts is not None for c in step.steps)
+    results, most = [], []
+    for n in (1, 2, 5, 40):
+        threads(n)
+        results.append(step.run([x, k])[0].tobytes())
+        most.append(max((len(tasks) for _, tasks in core.task_times(step.run, [x, k])), default=1))
+    assert len(set(results)) == 1
+    assert most[0] == 1 and most[1] < 16 <= most[3]
+
+
+def test_small_blocks_stay_on_one_thread(threads):
+    threads(40)
+    x = np.ones((64, 32), "float32")
+    step = executable(lambda x: ops.exp(x) * 2 + 1, x)
+    assert core.task_times(step.run, [x]) == []
+
+
+def test_task_times_end_with_an_error(threads):
+    threads(4)
+    with pytest.raises(ZeroDivisionError):
+        core.task_times(lambda: 1 / 0)
+    x = ops.ones((512, 512))
+    assert core.task_times(ops.matmul, x, x) and np.all(ops.matmul(x, x).numpy() == 512)

@@ -75,7 +75,7 @@ def pack_weights(graph: Graph) -> None:
             if call.parts is not None:
                 pays = stays or bytes * _blocks(call, inner) >= SHARED_BYTES
             else:  # of weights that change, the kernel packs what it needs just before it is used
-                pays = stays and bytes * KEPT_FLOPS >= _flops(inner)
+                pays = stays and bytes * KEPT_FLOPS >= inner.flops
             if not pays:
                 continue
             op = _packing_op(f"{inner.plan.kernel.name}_pack")
@@ -95,11 +95,6 @@ def _blocks(block: Call, call: Call) -> int:
     """Of about how many blocks a call in one runs."""
     rows, body = next(part for part in block.parts if any(c is call for c in part[1]))
     return -(-rows // (samples(body[0]) or ANCHOR_ROWS))
-
-
-def _flops(call: Call) -> int:
-    specs = [[x.spec for x in xs] for xs in (call.inputs, call.outputs)]
-    return call.op.flops(*specs, call.attrs)
 
 
 def keep_what_stays(graph: Graph) -> None:

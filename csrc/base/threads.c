@@ -2,7 +2,8 @@
  *
  * One thread at a time owns the pool (`busy`); everybody else, a nested call included, runs its tasks inline.  The
  * owner writes the job, opens the gate and rings the bell.  A worker that hears the bell enters through the gate (it is
- * counted there), takes tasks until none are left and leaves.  The owner works too, then closes the gate and waits for
+ * counted there), takes tasks until none are left and leaves.  Each begins with its own share of the tasks, in order, and
+ * then helps others with theirs: what one job has left in a core's cache, the next one, divided alike, finds there.  The owner works too, then closes the gate and waits for
  * those inside; a worker that was still asleep finds the gate closed and nobody waits for it, so that a short job on a
  * loaded machine costs no more than running it inline.
  *
@@ -42,17 +43,21 @@ enum { SPINS = 1000 };
 static struct {
   kr_task_fn fn;
   void *arg;
-  int64_t tasks;
-  _Alignas(64) atomic_int_fast64_t next; /* first task that nobody took */
-  _Alignas(64) atomic_uint gate;         /* OPEN, OWNER_SLEEPS, width of the job, number of workers inside */
-  _Alignas(64) atomic_uint bell;         /* number of jobs so far: what idle workers watch */
-  _Alignas(64) atomic_int sleepers;      /* workers that are asleep, or about to be */
-  atomic_int busy;                       /* somebody owns the pool */
+  int width;
+  _Alignas(64) atomic_uint gate;    /* OPEN, OWNER_SLEEPS, width of the job, number of workers inside */
+  _Alignas(64) atomic_uint bell;    /* number of jobs so far: what idle workers watch */
+  _Alignas(64) atomic_int sleepers; /* workers that are asleep, or about to be */
+  atomic_int busy;                  /* somebody owns the pool */
   atomic_int stopping;
   int workers; /* threads started; guarded by `busy` */
   int spins;   /* guarded by `busy`, read by workers while inside */
   pthread_t thread[KR_MAX_THREADS];
 } pool;
+
+static struct {
+  _Alignas(64) atomic_int_fast64_t next; /* first task of a worker's share that nobody took */
+  int64_t end;
+} shares[KR_MAX_THREADS];
 
 static struct {
   kr_task_fn fn;
@@ -104,10 +109,12 @@ enum { EVERYBODY = ~0 };
 /* ---- workers --------------------------------------------------------------------------------------------------- */
 
 static void take_tasks(int worker) {
-  for (;;) {
-    int64_t task = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed);
-    if (task >= pool.tasks) return;
-    pool.fn(pool.arg, task, worker);
+  for (int k = 0, share = worker; k < pool.width; ++k, share = share + 1 < pool.width ? share + 1 : 0) {
+    const int64_t end = shares[share].end;
+    while (atomic_load_explicit(&shares[share].next, memory_order_relaxed) < end) {
+      int64_t task = atomic_fetch_add_explicit(&shares[share].next, 1, memory_order_relaxed);
+      if (task < end) pool.fn(pool.arg, task, worker);
+    }
   }
 }
 
@@ -235,9 +242,12 @@ static void run_job(int width, int64_t tasks, kr_task_fn fn, void *arg) {
   if (pool.workers < width - 1) start_workers(width - 1);
   pool.fn = fn;
   pool.arg = arg;
-  pool.tasks = tasks;
+  pool.width = width;
+  for (int k = 0; k < width; ++k) {
+    atomic_store_explicit(&shares[k].next, tasks * k / width, memory_order_relaxed);
+    shares[k].end = tasks * (k + 1) / width;
+  }
   pool.spins = width <= kr_get_thread_limits().automatic ? SPINS : 0;
-  atomic_store(&pool.next, 0);
   atomic_store(&pool.gate, OPEN | (unsigned)width << WIDTH_SHIFT);
   atomic_fetch_add(&pool.bell, 1);
   if (atomic_load(&pool.sleepers) > 0) wake(&pool.bell, narrower(width));

@@ -46,7 +46,6 @@ typedef struct {
   int64_t kb, blocks;
   int64_t batch_tasks;                               /* > 0: each task computes whole products */
   int64_t row_tiles, col_tiles, chunks;              /* otherwise each task computes a tile of C, over one chunk of k */
-  int64_t workers;                                   /* threads, in whose turns tasks are likely to be taken */
   int share_a, share_b;                              /* that operand serves several times, so it is packed ahead */
   int64_t a_step, b_step;                            /* panels that a task goes through at a time */
   int64_t ahead;                                     /* blocks that are packed ahead at a time */

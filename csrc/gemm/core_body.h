@@ -162,12 +162,7 @@ static void KR_FN(cut_tiles)(gemm_plan *p, int64_t m, int64_t n, int64_t most, i
 }
 
 static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t threads) {
-  gemm_plan p = {.row_tiles = 1,
-                 .col_tiles = 1,
-                 .chunks = 1,
-                 .workers = threads,
-                 .a_step = A_PANELS,
-                 .b_step = kr_ceil_div(B_COLUMNS, NR)};
+  gemm_plan p = {.row_tiles = 1, .col_tiles = 1, .chunks = 1, .a_step = A_PANELS, .b_step = kr_ceil_div(B_COLUMNS, NR)};
   p.row_panels = kr_ceil_div(m, MR);
   p.col_panels = kr_ceil_div(n, NR);
   p.b_width = n ? kr_round_up(n, NR / 2) : 0;
@@ -317,7 +312,7 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
         const int64_t fetch_step = kr_ceil_div(NR * (int64_t)sizeof(real), pe - pa); /* a share of a panel a tile */
         for (int64_t q = qa; q < qe; ++q) {
           /* What this worker will need next: a packed panel, or what it will pack in this task or the one after. */
-          const int64_t next = q + (q + q_step < q1 ? q_step : (q1 - q0) * p->workers);
+          const int64_t next = q + (q + q_step < q1 ? q_step : q1 - q0);
           const real *ahead_b = NULL;
           if (packed) ahead_b = q + 1 < qe ? b + (q + 1 - qa) * NR * kc : NULL;
           else if (j->g->near && p->blocks == 1 && next < p->col_panels) ahead_b = j->g->near + next * NR * kc;

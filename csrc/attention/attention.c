@@ -24,27 +24,30 @@
  * gradient takes p = 1 / S and dl = 0 from that.  With S = 0, y is 0.  A row whose logits are all -inf is NaN.
  *
  * T. Dao, D. Fu, S. Ermon, A. Rudra, C. Re, FlashAttention (2022); M. Milakov, N. Gimelshein, Online normalizer
- * calculation for softmax (2018).  A task of the forward pass is a block of at most QUERIES queries of one head.  Scores
- * are made KEYS keys by one panel of queries at a time, queries in the lanes: so maxima and sums go from vector to
- * vector, and the panel is as the second product wants to read it.  In the backward pass keys are in the lanes, since
- * two of the three products sum over queries; the third reads the panel by rows.  There a task is a key head and a part
- * of its queries; parts are summed in order.  What is cut, and how, follows from the shape alone. */
+ * calculation for softmax (2018).  A panel of scores, some queries with a block of keys, stays in L1 from the product that
+ * makes it to those that use it; up to KEYS keys are one block, whose softmax is a plain one.  Keys are in the
+ * lanes: so all products but the scores' read their operands where they lie (tile_body.h).  A task of the forward pass
+ * is some blocks of queries; of the backward pass a key head and a part of its queries, and parts are summed in order.
+ * What is cut, and how, follows from the shape alone. */
 #include "elementwise/vmath.h"
 #include "gemm/core.h"
 #include "random/philox.h"
 
 enum {
-  QUERIES = 128,       /* queries of a block; a multiple of every panel's width */
-  CAUSAL_QUERIES = 64, /* of the backward pass, where half of the pairs on the diagonal of a block are in vain */
-  KEYS = 128,          /* keys of a block; a multiple of that and of philox.h's 64 words */
-  TASK_WORK = 500000,  /* multiply-adds that make a task */
-  PARTS = 32           /* tasks of the backward pass that are wanted at least */
+  QUERIES = 128,       /* queries of a block of the backward pass, whose blocks make parts */
+  CAUSAL_QUERIES = 64, /* where half of the pairs on the diagonal of a block are in vain */
+  FORWARD_QUERIES = 256,
+  KEYS = 128,         /* keys of a block at most */
+  PANEL = 32 << 10,   /* bytes of a panel of scores at most, but for one tile */
+  TASK_WORK = 500000, /* multiply-adds that make a task */
+  PARTS = 32          /* tasks of the backward pass that are wanted at least */
 };
 
 typedef struct {
   int64_t batch, queries, keys, heads, groups, share, width, value_width; /* share: query heads of a key head */
   int64_t block, blocks;                                                  /* queries of a block; blocks of a head */
-  int64_t bias_step[4], mask_step[4];                                     /* 0 where they broadcast */
+  int64_t step;                       /* keys of a block: whole groups of random words, or all of them */
+  int64_t bias_step[4], mask_step[4]; /* 0 where they broadcast */
   const kr_array *bias, *mask, *seed;
   int causal;
 } attention_shape;
@@ -70,15 +73,25 @@ static attention_shape shape_of(const kr_call *c, int extra, int64_t most) {
                        .causal = c->i[0] != 0};
   s.share = s.groups ? s.heads / s.groups : 0;
   s.blocks = kr_ceil_div(s.queries, most);
-  s.block = s.blocks ? kr_round_up(kr_ceil_div(s.queries, s.blocks), GEMM_MAX_NR) : 0;
+  s.block = s.blocks ? kr_ceil_div(s.queries, s.blocks) : 0;
   s.blocks = s.block ? kr_ceil_div(s.queries, s.block) : 0;
+  s.step = s.keys <= KEYS ? kr_max(1, s.keys) : kr_round_up(kr_ceil_div(s.keys, kr_ceil_div(s.keys, KEYS)), WORDS);
   if (c->i[1]) steps_of(s.bias = &c->in[extra++], s.bias_step);
   if (c->i[2]) steps_of(s.mask = &c->in[extra++], s.mask_step);
   if (c->i[3]) s.seed = &c->in[extra++];
   return s;
 }
 
-/* Whether each of `queries` x `keys` weights is kept, as bytes [query][KEYS]: dropout's decisions. */
+static attention_shape forward_shape(const kr_call *c) { return shape_of(c, 3, FORWARD_QUERIES); }
+static attention_shape backward_shape(const kr_call *c) { return shape_of(c, 7, c->i[0] ? CAUSAL_QUERIES : QUERIES); }
+
+/* How many of a block's queries make a panel, of `bytes` for each: tiles of equal height where it can be. */
+static int64_t panel_rows(int64_t block, int64_t bytes) {
+  const int64_t most = kr_max(GEMM_MR, PANEL / bytes);
+  return kr_max(1, kr_ceil_div(block, kr_max(1, kr_ceil_div(block, most))));
+}
+
+/* Whether each of `queries` x `keys` weights is kept, as bytes, rows `step` apart: dropout's decisions. */
 typedef struct {
   philox p;
   uint32_t limit; /* a word up to it keeps its element */
@@ -93,31 +106,35 @@ static dropout dropout_of(const kr_call *c, const attention_shape *s) {
 }
 
 static void decide(const dropout *d, const attention_shape *s, int64_t b, int64_t head, int64_t query, int64_t queries,
-                   int64_t key, int64_t keys, uint8_t *keep) {
+                   int64_t key, int64_t keys, int64_t step, uint8_t *keep) {
   const int64_t groups = kr_ceil_div(s->keys, WORDS);
   for (int64_t i = 0; i < queries; ++i) {
     const int64_t first = ((b * s->heads + head) * s->queries + query + i) * groups + key / WORDS;
     for (int64_t g = 0; g * WORDS < keys; ++g) {
       uint32_t word[WORDS];
       philox_group(&d->p, first + g, word);
-      for (int w = 0; w < WORDS; ++w) keep[i * KEYS + g * WORDS + w] = !d->none && word[w] <= d->limit;
+      for (int w = 0; w < WORDS; ++w) keep[i * step + g * WORDS + w] = !d->none && word[w] <= d->limit;
     }
   }
 }
 
+static int64_t keep_step(const attention_shape *s) { return s->seed ? kr_round_up(s->step, WORDS) : 0; }
+
 /* Takes `count` elements from a worker's scratch. */
 #define TAKE(at, count) (at += kr_round_up(count, 16), at - kr_round_up(count, 16))
 
+#include "gemm/turn.h"
+
 #define KR_REAL 32
 #include "base/real.h"
-#include "gemm/pack.h"
+#include "tile_body.h"
 #include "score_body.h"
 #include "forward_body.h"
 #include "backward_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
-#include "gemm/pack.h"
+#include "tile_body.h"
 #include "score_body.h"
 #include "forward_body.h"
 #include "backward_body.h"

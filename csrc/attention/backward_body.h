@@ -3,12 +3,9 @@
 typedef struct {
   KR_FN(scores) j;
   const real *y, *lse, *g, *glse;
-  real *dq, *dk, *dv, *dlogits, *scratch, *sums; /* sums: of each part, or of each worker where there is one part */
+  real *dq, *dk, *dv, *dlogits, *scratch, *sums; /* sums: of dv and dk of each part, where there are several */
   int64_t own, sums_size, parts, per_task;
 } KR_FN(backward);
-
-/* Queries of a block at most. */
-static int64_t KR_FN(most)(const kr_call *c) { return c->i[0] ? CAUSAL_QUERIES : QUERIES; }
 
 /* Into how many parts the queries of a key head are cut. */
 static int64_t KR_FN(parts)(const attention_shape *s) {
@@ -26,83 +23,68 @@ static int64_t KR_FN(backward_tasks)(const attention_shape *s) {
   return kr_ceil_div(s->batch * s->groups * KR_FN(parts)(s), KR_FN(backward_group)(s));
 }
 
-/* Of dk and dv of one key head, transposed: for each panel of keys dv (value width, panel), then dk (width, panel). */
+/* Of dv (keys, value width), then dk (keys, width) of one key head. */
 static int64_t KR_FN(sums_size)(const attention_shape *s) {
-  return kr_round_up(s->keys, GEMM_NR) * (s->width + s->value_width);
+  return kr_round_up(s->keys * (s->width + s->value_width), 16);
+}
+
+/* Queries of a panel: its weights and gradients with a block of keys stay in L1. */
+static int64_t KR_FN(backward_rows)(const attention_shape *s) {
+  return panel_rows(s->block, 2 * PANEL_ROW * (int64_t)sizeof(real));
 }
 
 static int64_t KR_FN(backward_own)(const attention_shape *s) {
-  const int64_t both = s->width + s->value_width, columns = kr_round_up(s->width, GEMM_NR);
-  return kr_round_up(16 * 16 + s->block * (2 * both + columns + 2) + KR_FN(sums_size)(s) +
-                         kr_round_up(s->keys, GEMM_NR) * columns + 4 * QUERIES * GEMM_NR +
-                         (s->seed ? kr_ceil_div(QUERIES * KEYS, (int64_t)sizeof(real)) : 0),
+  const int64_t rows = KR_FN(backward_rows)(s);
+  return kr_round_up(8 * 16 + kr_round_up(s->keys, GEMM_NR) * (s->width + s->value_width) + 3 * rows * PANEL_ROW +
+                         3 * kr_round_up(rows, V_LANES) + kr_ceil_div(rows * keep_step(s), (int64_t)sizeof(real)),
                      16);
 }
 
-/* All keys and values of a key head, packed: the right operands of the first two products, laid out as the sums are, and
- * keys as they lie in memory, in panels of `step` keys, for the product that makes dq. */
+/* What a task works with: keys and values of a key head, turned; where its sums are, and the rows' distances; and a panel
+ * of weights and one of gradients. */
 typedef struct {
-  real *right, *rows;
-  int64_t step;
-} KR_FN(key_block);
+  real *keys, *values;
+  real *dv, *dk;
+  int64_t dv_row, dk_row, fresh; /* from `fresh` on, nothing has been added to the sums of keys */
+  real *weights, *gradients, *copy;
+  real *delta, *lse, *scale; /* of the rows of a panel: g . y - glse, lse, f[0] */
+  uint8_t *keep;
+} KR_FN(backward_work);
 
-static void KR_FN(pack_keys)(const KR_FN(backward) * f, int64_t b, int64_t group, const KR_FN(key_block) * to) {
+/* Whether a query may attend to no key. */
+static int KR_FN(take_rows)(const KR_FN(backward) * f, const KR_FN(panel) * p, const KR_FN(backward_work) * w) {
   const attention_shape *s = &f->j.s;
-  const int64_t h = s->width, depth = s->value_width, k_row = s->groups * h, v_row = s->groups * depth;
-  const real *k = f->j.key + b * s->keys * k_row + group * h, *v = f->j.value + b * s->keys * v_row + group * depth;
-  for (int64_t key = 0; key < s->keys; key += GEMM_NR) {
-    const int64_t cols = kr_min(GEMM_NR, s->keys - key), width = KR_FN(panel_width)(cols);
-    real *right = to->right + key * (h + depth);
-    KR_FN(pack_right)(k + key * k_row, k_row, cols, width, h, right);
-    KR_FN(pack_right)(v + key * v_row, v_row, cols, width, depth, right + h * width);
-  }
-  for (int64_t i = 0; i < h; i += GEMM_NR) {
-    const int64_t cols = kr_min(GEMM_NR, h - i);
-    KR_FN(pack_copy)(k + i, k_row, cols, KR_FN(panel_width)(cols), s->keys, to->rows + i * to->step);
-  }
-}
-
-/* A block of queries of one head, packed. */
-typedef struct {
-  int64_t b, head, first, n;
-  real *q, *g, *q_turned, *g_turned; /* left operands (queries, width), (queries, value width) and their transposes */
-  real *delta, *lse;                 /* g . y - glse, lse */
-  int dead;                          /* a query may attend to no key */
-} KR_FN(query_block);
-
-static void KR_FN(pack_queries)(const KR_FN(backward) * f, KR_FN(query_block) * a) {
-  const attention_shape *s = &f->j.s;
-  const int64_t h = s->width, depth = s->value_width, q_row = s->heads * h, g_row = s->heads * depth;
-  const int64_t at = a->b * s->queries + a->first, line = (a->b * s->heads + a->head) * s->queries + a->first;
-  const real *q = f->j.query + at * q_row + a->head * h;
-  const real *g = f->g + at * g_row + a->head * depth, *y = f->y + at * g_row + a->head * depth;
-  KR_FN(pack_left)(q, q_row, a->n, h, a->q);
-  KR_FN(pack_left)(g, g_row, a->n, depth, a->g);
-  KR_FN(pack_left_turned)(q, q_row, h, a->n, a->q_turned);
-  KR_FN(pack_left_turned)(g, g_row, depth, a->n, a->g_turned);
-  KR_FN(times)(a->q, a->n * h, f->j.scale);
-  KR_FN(times)(a->q_turned, a->n * h, f->j.scale);
-  a->dead = 0;
-  for (int64_t i = 0; i < a->n; ++i) {
-    vreal dot = v_zero();
-    for (int64_t d = 0; d < depth; d += V_LANES) {
-      const int64_t lanes = kr_min(V_LANES, depth - d);
-      dot = v_fma(v_load_n(g + i * g_row + d, lanes), v_load_n(y + i * g_row + d, lanes), dot);
+  const int64_t depth = s->value_width, row = s->heads * depth;
+  const int64_t at = ((p->b * s->queries + p->query) * s->heads + p->head) * depth;
+  const int64_t line = (p->b * s->heads + p->head) * s->queries + p->query;
+  int dead = 0;
+  for (int64_t i = 0; i < p->rows; i += V_LANES) {
+    const int64_t n = kr_min(V_LANES, p->rows - i);
+    vreal dot[V_LANES];
+    for (int64_t r = 0; r < V_LANES; ++r) {
+      const real *g = f->g + at + (i + kr_min(r, n - 1)) * row, *y = f->y + at + (i + kr_min(r, n - 1)) * row;
+      dot[r] = v_zero();
+      for (int64_t d = 0; d < depth; d += V_LANES) {
+        const int64_t lanes = kr_min(V_LANES, depth - d);
+        dot[r] = v_fma(v_load_n(g + d, lanes), v_load_n(y + d, lanes), dot[r]);
+      }
     }
-    a->delta[i] = v_hsum(dot) - f->glse[line + i];
-    a->lse[i] = f->lse[line + i];
-    a->dead |= a->lse[i] == (real)-INFINITY;
+    const vreal lse = v_load_n(f->lse + line + i, n);
+    v_store(w->delta + i, v_sub(v_hsums(dot), v_load_n(f->glse + line + i, n)));
+    v_store(w->lse + i, lse);
+    dead |= m_any(v_eq(lse, v_set1((real)-INFINITY)));
   }
+  return dead;
 }
 
-/* One row of logits and of dp becomes weights and dl.  f: factors of dropout, or NULL. */
-KR_INLINE void KR_FN(gradient_row)(real *logits, real *dp, const real *f, real kept, int64_t width, real lse,
+/* One row of logits and of dp becomes weights and dl.  keep: bytes, or NULL. */
+KR_INLINE void KR_FN(gradient_row)(real *logits, real *dp, const uint8_t *keep, real kept, int64_t cols, real lse,
                                    real delta) {
-  for (int64_t c = 0; c < width; c += V_LANES) {
-    const vreal weight = v_exp(v_sub(v_load(logits + c), v_set1(lse)));
+  for (int64_t c = 0; c < cols; c += V_LANES) {
+    const vreal weight = KR_FN(weight)(v_sub(v_load(logits + c), v_set1(lse)));
     vreal d = v_load(dp + c), used = weight;
-    if (f) {
-      const vreal factor = v_mul(v_load(f + c), v_set1(kept));
+    if (keep) {
+      const vreal factor = v_mul(v_load_u8(keep + c, cols - c), v_set1(kept));
       d = v_mul(d, factor);
       used = v_mul(weight, factor);
     }
@@ -112,136 +94,181 @@ KR_INLINE void KR_FN(gradient_row)(real *logits, real *dp, const real *f, real k
 }
 
 /* The row of a query that may attend to nothing: equal weights, which no logit changes. */
-static void KR_FN(dead_row)(real *logits, real *dp, const real *f, real kept, int64_t width, real weight) {
-  for (int64_t c = 0; c < width; ++c) {
-    logits[c] = f ? weight * f[c] * kept : weight;
+static void KR_FN(dead_row)(real *logits, real *dp, const uint8_t *keep, real kept, int64_t cols, real weight) {
+  for (int64_t c = 0; c < cols; ++c) {
+    logits[c] = !keep ? weight : keep[c] ? weight * kept : 0;
     dp[c] = 0;
   }
 }
 
-/* Logits in p->s and dp become weights and dl.  keep: bytes [query][KEYS] from the panel's first key, or NULL. */
-static void KR_FN(weights_and_gradient)(const KR_FN(backward) * f, const KR_FN(panel) * p, const KR_FN(query_block) * a,
-                                        const uint8_t *keep, real *dp) {
-  const int64_t w = p->width;
+/* Logits in weights and dp in gradients become weights and dl. */
+static void KR_FN(weights_and_gradients)(const KR_FN(backward) * f, const KR_FN(panel) * p,
+                                         const KR_FN(backward_work) * w) {
   const real kept = f->j.kept;
-  if (keep) KR_FN(spread)(p, keep, 1, KEYS, 1);
   for (int64_t i = 0; i < p->rows; ++i) {
-    real *const logits = p->s + i * w, *const d = dp + i * w;
-    const real *factors = keep ? p->tile + i * w : NULL, lse = a->lse[i], delta = a->delta[i];
-    if (lse == (real)-INFINITY) KR_FN(dead_row)(logits, d, factors, kept, w, 1 / (real)f->j.s.keys);
-    else if (keep) KR_FN(gradient_row)(logits, d, factors, kept, w, lse, delta);
-    else if (w == GEMM_NR) KR_FN(gradient_row)(logits, d, NULL, 1, GEMM_NR, lse, delta);
-    else KR_FN(gradient_row)(logits, d, NULL, 1, w, lse, delta);
+    real *const logits = w->weights + i * PANEL_ROW, *const d = w->gradients + i * PANEL_ROW, lse = w->lse[i];
+    const uint8_t *keep = w->keep ? w->keep + i * keep_step(&f->j.s) : NULL;
+    if (lse == (real)-INFINITY) KR_FN(dead_row)(logits, d, keep, kept, p->cols, 1 / (real)f->j.s.keys);
+    else if (keep) KR_FN(gradient_row)(logits, d, keep, kept, p->cols, lse, w->delta[i]);
+    else KR_FN(gradient_row)(logits, d, NULL, 1, p->cols, lse, w->delta[i]);
   }
 }
 
-/* One block of queries against all keys: adds to `sums` and writes dq. */
-static void KR_FN(backward_block)(const KR_FN(backward) * f, int64_t b, int64_t head, int64_t q0,
-                                  const KR_FN(key_block) * keys, real *sums, real *scratch) {
+static void KR_FN(clear_rows)(real *x, int64_t row, int64_t rows, int64_t size) {
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < size; j += V_LANES) v_store_n(x + i * row + j, v_zero(), kr_min(V_LANES, size - j));
+}
+
+/* Sums of keys [from, to) become zeros. */
+static void KR_FN(clear_sums)(const KR_FN(backward_work) * w, int64_t from, int64_t to, int64_t width,
+                              int64_t value_width) {
+  KR_FN(clear_rows)(w->dv + from * w->dv_row, w->dv_row, to - from, value_width);
+  KR_FN(clear_rows)(w->dk + from * w->dk_row, w->dk_row, to - from, width);
+}
+
+/* Some queries of one head against all keys: adds to dv and dk and writes dq. */
+static void KR_FN(backward_panel)(const KR_FN(backward) * f, KR_FN(panel) * p, KR_FN(backward_work) * w) {
   const KR_FN(scores) *j = &f->j;
   const attention_shape *s = &j->s;
-  const int64_t h = s->width, depth = s->value_width, block = s->block;
-  KR_FN(query_block) a = {.b = b, .head = head, .first = q0, .n = kr_min(block, s->queries - q0)};
-  a.q = TAKE(scratch, block * h), a.q_turned = TAKE(scratch, block * h);
-  a.g = TAKE(scratch, block * depth), a.g_turned = TAKE(scratch, block * depth);
-  a.delta = TAKE(scratch, block), a.lse = TAKE(scratch, block);
-  real *const dq = TAKE(scratch, block * kr_round_up(h, GEMM_NR)), *const dp = TAKE(scratch, QUERIES * GEMM_NR);
-  KR_FN(panel) p = {.b = b, .head = head, .query = q0, .rows = a.n};
-  p.s = TAKE(scratch, QUERIES * GEMM_NR);
-  p.tile = TAKE(scratch, QUERIES * GEMM_NR);
-  p.spare = TAKE(scratch, QUERIES * GEMM_NR);
-  uint8_t *const keep = s->seed ? (uint8_t *)scratch : NULL;
-  real *const dlogits = f->dlogits ? f->dlogits + ((b * s->heads + head) * s->queries + q0) * s->keys : NULL;
-
-  KR_FN(pack_queries)(f, &a);
-  for (; p.key < s->keys; p.key += GEMM_NR) {
-    if (s->causal && p.key >= q0 + a.n && !a.dead) break;
-    const real *right = keys->right + p.key * (h + depth);
-    real *const dv = sums + p.key * (h + depth);
-    p.cols = kr_min(GEMM_NR, s->keys - p.key);
-    p.width = KR_FN(panel_width)(p.cols);
-    if (keep && p.key % KEYS == 0) decide(&j->drop, s, b, head, q0, a.n, p.key, kr_min(KEYS, s->keys - p.key), keep);
-    KR_FN(gemm_panel)(a.n, h, a.q, right, p.width, p.s, 0);
-    KR_FN(gemm_panel)(a.n, depth, a.g, right + h * p.width, p.width, dp, 0);
-    KR_FN(finish_scores)(j, &p);
-    KR_FN(weights_and_gradient)(f, &p, &a, keep ? keep + p.key % KEYS : NULL, dp);
-    KR_FN(gemm_panel)(depth, a.n, a.g_turned, p.s, p.width, dv, 1);
-    KR_FN(gemm_panel)(h, a.n, a.q_turned, dp, p.width, dv + depth * p.width, 1);
-    for (int64_t i = 0; i < h; i += GEMM_NR) {
-      const int64_t width = KR_FN(panel_width)(kr_min(GEMM_NR, h - i));
-      const real *rows = keys->rows + i * keys->step + p.key * width;
-      KR_FN(gemm_panel_of_rows)(a.n, p.cols, dp, p.width, rows, width, dq + i * block, p.key > 0);
-    }
-    for (int64_t i = 0; dlogits && i < a.n; ++i)
-      memcpy(dlogits + i * s->keys + p.key, dp + i * p.width, (size_t)p.cols * sizeof(real));
+  const int64_t h = s->width, depth = s->value_width, group = p->head / s->share;
+  const int64_t line = (p->b * s->queries + p->query) * s->heads + p->head; /* of query and g */
+  const real *query = j->query + line * h, *g = f->g + line * depth;
+  real *const dlogits =
+      f->dlogits ? f->dlogits + ((p->b * s->heads + p->head) * s->queries + p->query) * s->keys : NULL;
+  const int dead = KR_FN(take_rows)(f, p, w);
+  const int64_t end = s->causal && !dead ? kr_min(s->keys, p->query + p->rows) : s->keys;
+  KR_FN(operands) t;
+  for (p->key = 0; p->key < end; p->key += s->step) {
+    p->cols = kr_min(s->step, end - p->key);
+    /* Panels of turned keys are as wide as keys go on. */
+    const int64_t width = kr_min(kr_round_up(p->cols, GEMM_NR), s->keys - p->key);
+    KR_FN(score)(p->rows, query, s->heads * h, h, w->keys + p->key * h, width, w->copy, p->s);
+    KR_FN(finish_scores)(j, p);
+    KR_FN(score)(p->rows, g, s->heads * depth, depth, w->values + p->key * depth, width, w->copy, w->gradients);
+    if (w->keep) decide(&j->drop, s, p->b, p->head, p->query, p->rows, p->key, p->cols, keep_step(s), w->keep);
+    KR_FN(weights_and_gradients)(f, p, w);
+    /* dk and dv begin where no query has met a key before. */
+    if (p->key < w->fresh && p->key + p->cols > w->fresh) KR_FN(clear_sums)(w, w->fresh, p->key + p->cols, h, depth);
+    const int accumulate = p->key < w->fresh;
+    w->fresh = kr_max(w->fresh, p->key + p->cols);
+    t = (KR_FN(operands)){.m = p->cols,
+                          .k = p->rows,
+                          .cols = depth,
+                          .a = w->weights,
+                          .b = g,
+                          .ldb = s->heads * depth,
+                          .c = w->dv + p->key * w->dv_row,
+                          .ldc = w->dv_row,
+                          .accumulate = accumulate};
+    KR_FN(multiply)(&t, 1);
+    t = (KR_FN(operands)){.m = p->cols,
+                          .k = p->rows,
+                          .cols = h,
+                          .a = w->gradients,
+                          .b = query,
+                          .ldb = s->heads * h,
+                          .c = w->dk + p->key * w->dk_row,
+                          .ldc = w->dk_row,
+                          .accumulate = accumulate};
+    KR_FN(multiply)(&t, 1);
+    t = (KR_FN(operands)){.m = p->rows,
+                          .k = p->cols,
+                          .cols = h,
+                          .a = w->gradients,
+                          .b = j->key + ((p->b * s->keys + p->key) * s->groups + group) * h,
+                          .ldb = s->groups * h,
+                          .c = f->dq + line * h,
+                          .ldc = s->heads * h,
+                          .accumulate = p->key > 0,
+                          .after = p->key + s->step >= end ? w->scale : NULL};
+    KR_FN(multiply)(&t, 0);
+    for (int64_t i = 0; dlogits && i < p->rows; ++i)
+      memcpy(dlogits + i * s->keys + p->key, w->gradients + i * PANEL_ROW, (size_t)p->cols * sizeof(real));
   }
-  for (int64_t i = 0; dlogits && p.key < s->keys && i < a.n; ++i)
-    memset(dlogits + i * s->keys + p.key, 0, (size_t)(s->keys - p.key) * sizeof(real));
-  for (int64_t i = 0; i < h; i += GEMM_NR) {
-    const int64_t cols = kr_min(GEMM_NR, h - i), width = KR_FN(panel_width)(cols);
-    for (int64_t q = 0; q < a.n; ++q) {
-      real *to = f->dq + ((b * s->queries + q0 + q) * s->heads + head) * h + i;
-      const real *from = dq + i * block + q * width;
-      for (int64_t d = 0; d < cols; ++d) to[d] = s->keys ? from[d] * j->scale : 0;
-    }
-  }
+  for (int64_t i = 0; dlogits && end < s->keys && i < p->rows; ++i)
+    memset(dlogits + i * s->keys + end, 0, (size_t)(s->keys - end) * sizeof(real));
+  for (int64_t i = 0; s->keys == 0 && i < p->rows; ++i)
+    memset(f->dq + (line + i * s->heads) * h, 0, (size_t)h * sizeof(real));
 }
 
-/* Adds the parts of one key head and writes dk and dv. */
-static void KR_FN(finish_keys)(const KR_FN(backward) * f, int64_t pair, real *sums) {
+/* Adds the parts of one key head, if there are several, and finishes dk and dv. */
+static void KR_FN(finish_keys)(const KR_FN(backward) * f, int64_t pair, const real *sums) {
   const attention_shape *s = &f->j.s;
-  const int64_t h = s->width, depth = s->value_width, b = pair / s->groups, group = pair % s->groups;
-  for (int64_t part = 1; part < f->parts; ++part)
-    for (int64_t i = 0; i < f->sums_size; i += V_LANES)
-      v_store_n(sums + i,
-                v_add(v_load_n(sums + i, kr_min(V_LANES, f->sums_size - i)),
-                      v_load_n(sums + part * f->sums_size + i, kr_min(V_LANES, f->sums_size - i))),
-                kr_min(V_LANES, f->sums_size - i));
-  for (int64_t key = 0; key < s->keys; key += GEMM_NR) {
-    const int64_t cols = kr_min(GEMM_NR, s->keys - key), width = KR_FN(panel_width)(cols);
-    const int64_t at = (b * s->keys + key) * s->groups + group;
-    const real *dv = sums + key * (h + depth);
-    KR_FN(turn)(dv, width, depth, cols, f->dv + at * depth, s->groups * depth);
-    KR_FN(turn)(dv + depth * width, width, h, cols, f->dk + at * h, s->groups * h);
+  const int64_t b = pair / s->groups, group = pair % s->groups;
+  for (int64_t key = 0; key < s->keys; ++key)
+    for (int of_k = f->parts == 1; of_k < 2; ++of_k) {
+      const int64_t size = of_k ? s->width : s->value_width;
+      real *to = (of_k ? f->dk : f->dv) + ((b * s->keys + key) * s->groups + group) * size;
+      const real *from = f->parts == 1 ? to : sums + (of_k ? s->keys * s->value_width : 0) + key * size;
+      const vreal scale = v_set1(of_k ? f->j.scale : 1);
+      for (int64_t i = 0; i < size; i += V_LANES) {
+        const int64_t lanes = kr_min(V_LANES, size - i);
+        vreal sum = v_load_n(from + i, lanes);
+        for (int64_t part = 1; part < f->parts; ++part)
+          sum = v_add(sum, v_load_n(from + part * f->sums_size + i, lanes));
+        v_store_n(to + i, v_mul(sum, scale), lanes);
+      }
+    }
+}
+
+/* One part of the queries of one key head. */
+static void KR_FN(backward_part)(const KR_FN(backward) * f, int64_t i, real *scratch) {
+  const attention_shape *s = &f->j.s;
+  const int64_t pair = i / f->parts, part = i % f->parts, b = pair / s->groups, group = pair % s->groups;
+  const int64_t h = s->width, depth = s->value_width, at = b * s->keys * s->groups + group;
+  const int64_t items = s->share * s->blocks, rows = KR_FN(backward_rows)(s);
+  KR_FN(backward_work)
+  w = {.dv = f->dv + at * depth, .dv_row = s->groups * depth, .dk = f->dk + at * h, .dk_row = s->groups * h};
+  if (f->parts > 1) {
+    w.dv = f->sums + i * f->sums_size, w.dv_row = depth;
+    w.dk = w.dv + s->keys * depth, w.dk_row = h;
   }
+  w.keys = TAKE(scratch, kr_round_up(s->keys, GEMM_NR) * h);
+  w.values = TAKE(scratch, kr_round_up(s->keys, GEMM_NR) * depth);
+  w.weights = TAKE(scratch, rows * PANEL_ROW);
+  w.gradients = TAKE(scratch, rows * PANEL_ROW);
+  w.copy = TAKE(scratch, rows * PANEL_ROW);
+  w.delta = TAKE(scratch, kr_round_up(rows, V_LANES));
+  w.lse = TAKE(scratch, kr_round_up(rows, V_LANES));
+  w.scale = TAKE(scratch, kr_round_up(rows, V_LANES));
+  w.keep = s->seed ? (uint8_t *)scratch : NULL;
+  for (int64_t r = 0; r < rows; ++r) w.scale[r] = f->j.scale;
+  KR_FN(turn_keys)(f->j.key + at * h, s->groups * h, s->keys, h, f->j.scale, w.keys);
+  KR_FN(turn_keys)(f->j.value + at * depth, s->groups * depth, s->keys, depth, 1, w.values);
+  for (int64_t item = part * items / f->parts; item < (part + 1) * items / f->parts; ++item) {
+    const int64_t head = group * s->share + item / s->blocks, first = item % s->blocks * s->block;
+    const int64_t past = kr_min(first + s->block, s->queries);
+    for (int64_t q = first; q < past; q += rows) {
+      KR_FN(panel) p = {.b = b, .head = head, .query = q, .rows = kr_min(rows, past - q), .s = w.weights};
+      KR_FN(backward_panel)(f, &p, &w);
+    }
+  }
+  if (w.fresh < s->keys) KR_FN(clear_sums)(&w, w.fresh, s->keys, h, depth);
+  if (f->parts == 1) KR_FN(finish_keys)(f, pair, NULL);
 }
 
 static void KR_FN(backward_task)(void *arg, int64_t task, int worker) {
   const KR_FN(backward) *f = arg;
-  const attention_shape *s = &f->j.s;
-  const int64_t all = s->batch * s->groups * f->parts, items = s->share * s->blocks;
-  for (int64_t i = task * f->per_task; i < kr_min(all, (task + 1) * f->per_task); ++i) {
-    const int64_t pair = i / f->parts, part = i % f->parts, b = pair / s->groups, group = pair % s->groups;
-    real *sums = f->sums + (f->parts > 1 ? i : worker) * f->sums_size, *scratch = f->scratch + worker * f->own;
-    KR_FN(key_block) keys = {.step = kr_round_up(s->keys, GEMM_NR)};
-    keys.right = TAKE(scratch, f->sums_size);
-    keys.rows = TAKE(scratch, keys.step * kr_round_up(s->width, GEMM_NR));
-    KR_FN(pack_keys)(f, b, group, &keys);
-    memset(sums, 0, (size_t)f->sums_size * sizeof(real));
-    for (int64_t q = part * items / f->parts; q < (part + 1) * items / f->parts; ++q) {
-      const int64_t head = group * s->share + q / s->blocks, first = q % s->blocks * s->block;
-      KR_FN(backward_block)(f, b, head, first, &keys, sums, scratch);
-    }
-    if (f->parts == 1) KR_FN(finish_keys)(f, pair, sums);
-  }
+  const int64_t all = f->j.s.batch * f->j.s.groups * f->parts;
+  for (int64_t i = task * f->per_task; i < kr_min(all, (task + 1) * f->per_task); ++i)
+    KR_FN(backward_part)(f, i, f->scratch + worker * f->own);
 }
 
-static void KR_FN(finish_task)(void *arg, int64_t task, int worker) {
+static void KR_FN(finish_task)(void *arg, int64_t task, KR_UNUSED int worker) {
   const KR_FN(backward) *f = arg;
-  (void)worker;
   KR_FN(finish_keys)(f, task, f->sums + task * f->parts * f->sums_size);
 }
 
 static size_t KR_FN(attention_grad_scratch)(const kr_call *c) {
-  const attention_shape s = shape_of(c, 7, KR_FN(most)(c));
+  const attention_shape s = backward_shape(c);
   const int64_t workers = kr_min(c->threads, KR_FN(backward_tasks)(&s)), parts = KR_FN(parts)(&s);
-  const int64_t sums = parts > 1 ? s.batch * s.groups * parts : workers;
+  const int64_t sums = parts > 1 ? s.batch * s.groups * parts : 0;
   return (size_t)(workers * KR_FN(backward_own)(&s) + sums * KR_FN(sums_size)(&s)) * sizeof(real);
 }
 
 static kr_status KR_FN(attention_grad)(const kr_call *c) {
   KR_FN(backward)
-  f = {.j = KR_FN(scores_of)(c, 7, KR_FN(most)(c)),
+  f = {.j = KR_FN(scores_of)(c, backward_shape(c)),
        .y = c->in[3].data,
        .lse = c->in[4].data,
        .g = c->in[5].data,

@@ -1,18 +1,6 @@
 /* The engine of gemm/core.h, once for each ISA: tile sizes, and the body for float and for double. */
 #include "gemm/core.h"
 
-/* EACH_ROWS lists the heights that get a microkernel of their own: all of them, so that no row is ever computed in
- * vain. */
-#define ROWS_TO_4(X) X(1) X(2) X(3) X(4)
-#define ROWS_TO_6(X) ROWS_TO_4(X) X(5) X(6)
-#define ROWS_TO_14(X) ROWS_TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#if defined(KR_FOR_AVX512)
-#define EACH_ROWS ROWS_TO_14
-#elif defined(KR_FOR_AVX2) || defined(KR_FOR_NEON)
-#define EACH_ROWS ROWS_TO_6
-#else
-#define EACH_ROWS ROWS_TO_4
-#endif
 enum { MR = GEMM_MR };
 #define NV GEMM_NV
 #define NR GEMM_NR

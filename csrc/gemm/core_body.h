@@ -71,17 +71,17 @@ typedef void (*KR_FN(micro_fn))(int64_t kc, const real *a, const real *b, const 
   MICRO(micro_##rows##_half_rows_full, rows, NV / 2, NR, 1, 0)     \
   MICRO(micro_##rows##_full_rows_half, rows, NV, NR / 2, 1, 0)     \
   MICRO(micro_##rows##_full_rows_full, rows, NV, NR, 1, 0)
-EACH_ROWS(EACH_MICRO)
+GEMM_EACH_ROWS(EACH_MICRO)
 #undef EACH_MICRO
 #undef MICRO
 
 #define HALF(rows) KR_FN(micro_##rows##_half),
 #define FULL(rows) KR_FN(micro_##rows##_full),
-static const KR_FN(micro_fn) KR_FN(micros)[2][MR + 1] = {{NULL, EACH_ROWS(HALF)}, {NULL, EACH_ROWS(FULL)}};
+static const KR_FN(micro_fn) KR_FN(micros)[2][MR + 1] = {{NULL, GEMM_EACH_ROWS(HALF)}, {NULL, GEMM_EACH_ROWS(FULL)}};
 #undef HALF
 #undef FULL
 #define PACKING(rows) KR_FN(micro_##rows##_packing),
-static const KR_FN(micro_fn) KR_FN(packing_micros)[MR + 1] = {NULL, EACH_ROWS(PACKING)};
+static const KR_FN(micro_fn) KR_FN(packing_micros)[MR + 1] = {NULL, GEMM_EACH_ROWS(PACKING)};
 #undef PACKING
 /* By the distance of the rows of A, then as above. */
 #define HALF_HALF(rows) KR_FN(micro_##rows##_half_rows_half),
@@ -89,8 +89,8 @@ static const KR_FN(micro_fn) KR_FN(packing_micros)[MR + 1] = {NULL, EACH_ROWS(PA
 #define HALF_FULL(rows) KR_FN(micro_##rows##_half_rows_full),
 #define FULL_FULL(rows) KR_FN(micro_##rows##_full_rows_full),
 static const KR_FN(micro_fn)
-    KR_FN(micros_of_rows)[2][2][MR + 1] = {{{NULL, EACH_ROWS(HALF_HALF)}, {NULL, EACH_ROWS(FULL_HALF)}},
-                                           {{NULL, EACH_ROWS(HALF_FULL)}, {NULL, EACH_ROWS(FULL_FULL)}}};
+    KR_FN(micros_of_rows)[2][2][MR + 1] = {{{NULL, GEMM_EACH_ROWS(HALF_HALF)}, {NULL, GEMM_EACH_ROWS(FULL_HALF)}},
+                                           {{NULL, GEMM_EACH_ROWS(HALF_FULL)}, {NULL, GEMM_EACH_ROWS(FULL_FULL)}}};
 #undef HALF_HALF
 #undef FULL_HALF
 #undef HALF_FULL

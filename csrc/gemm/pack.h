@@ -5,7 +5,6 @@
 #ifndef KR_GEMM_PACK_H
 #define KR_GEMM_PACK_H
 #include "gemm/turn.h"
-#define turn_steps (KR_REAL == 32 ? TURN_F32_STEPS : TURN_F64_STEPS)
 enum {
   PACK_PIECE = 64, /* elements of a row that pack_rows moves at a time */
   TURN_LEAST = 32  /* that are worth fetching pointers for */

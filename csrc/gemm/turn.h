@@ -35,6 +35,7 @@
 
 #if defined(KR_HAS_TURN)
 enum { TURN_F32_STEPS = 4, TURN_F64_STEPS = 2 };
+#define turn_steps (KR_REAL == 32 ? TURN_F32_STEPS : TURN_F64_STEPS) /* of the type in force */
 
 KR_SIMD void lanes_of_rows_f32(const float *const *row, int64_t at, v32f *out) {
   const v32f a = TURN_F32(0), b = TURN_F32(1), c = TURN_F32(2), d = TURN_F32(3);

@@ -71,10 +71,11 @@ class Limits:
 
     def bytes(self, size: int, kind: str) -> float:
         """Bandwidth at a working set of about `size` bytes, measured when it is first asked for; kind: as in KINDS."""
-        bits = max(14, round(math.log2(max(size, 1))))
-        if bits not in self._rates:
-            self._rates[bits] = bandwidth(self.threads, self.isa, 1 << bits)
-        return self._rates[bits][kind] * 1e9
+        # In quarters of an octave: where a cache ends, the rate halves in one.
+        quarter = max(14 * 4, round(4 * math.log2(max(size, 1))))
+        if quarter not in self._rates:
+            self._rates[quarter] = bandwidth(self.threads, self.isa, round(2 ** (quarter / 4)))
+        return self._rates[quarter][kind] * 1e9
 
     def level(self, size: int) -> str:
         """The nearest memory that holds a working set of `size` bytes, of which each thread has its part."""

@@ -1,5 +1,6 @@
-/* Prints the bandwidth in GB/s, "read X" and "triad Y": reading an array, and a = b + s c (12 bytes an element; the
- * line that a store first fetches is not counted).  Arguments: number of threads, bytes of working set of each. */
+/* Prints the bandwidth in GB/s, "read X", "triad X", "copy X", "fill X": reading an array, a = b + s c (12 bytes an
+ * element; the line that a store first fetches is not counted), a = b and a = s, all by ordinary loads and stores.
+ * Arguments: number of threads, bytes of working set of each. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,18 @@ static void triad_once(work *w) {
     }
 }
 
+static void copy_once(work *w) {
+  for (int64_t i = 0; i < w->n; i += 4 * KR_F32_LANES)
+    _Pragma("GCC unroll 4") for (int k = 0; k < 4; ++k)
+        f32_store(w->a + i + k * KR_F32_LANES, f32_load(w->b + i + k * KR_F32_LANES));
+}
+
+static void fill_once(work *w) {
+  const v32f s = f32_set1(0.5f);
+  for (int64_t i = 0; i < w->n; i += 4 * KR_F32_LANES)
+    _Pragma("GCC unroll 4") for (int k = 0; k < 4; ++k) f32_store(w->a + i + k * KR_F32_LANES, s);
+}
+
 #define TIMED(name)                           \
   static void *name##_rounds(void *arg) {     \
     work *w = arg;                            \
@@ -55,6 +68,8 @@ static void triad_once(work *w) {
   }
 TIMED(read)
 TIMED(triad)
+TIMED(copy)
+TIMED(fill)
 
 /* The sum of the threads' rates while all of them work, by the time that each had a CPU; best of twenty. */
 static double rate(void *(*rounds)(void *), int threads, size_t bytes, int arrays) {
@@ -97,5 +112,6 @@ int main(int argc, char **argv) {
   const int threads = (int)kr_max(1, kr_min(MAX_THREADS, argc > 1 ? atoi(argv[1]) : 1));
   const size_t bytes = argc > 2 ? (size_t)atoll(argv[2]) : 1 << 14;
   printf("read %.2f\ntriad %.2f\n", rate(read_rounds, threads, bytes, 1), rate(triad_rounds, threads, bytes, 3));
+  printf("copy %.2f\nfill %.2f\n", rate(copy_rounds, threads, bytes, 2), rate(fill_rounds, threads, bytes, 1));
   return 0;
 }

@@ -48,7 +48,8 @@ def multiply_adds(isa: str) -> Callable[[int, float], None]:
 
 
 def bandwidth(threads: int, isa: str, size: int) -> dict[str, float]:
-    """GB/s of reading ("read") and of a = b + s c ("triad") on working sets of `size` bytes in all."""
+    """GB/s on working sets of `size` bytes in all: of reading ("read"), of a = b + s c ("triad"), of a = b ("copy")
+    and of a = s ("fill")."""
     return measure("bandwidth", isa, threads, size // threads)
 
 

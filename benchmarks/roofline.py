@@ -6,11 +6,12 @@
     python benchmarks/roofline.py --against OTHER/core.so      # and another build of the core, interleaved
     python benchmarks/roofline.py --draw roofline.png          # needs matplotlib
 
-A call is limited by its arithmetic at the rate of independent fused multiply-adds on registers, and by what it must
-read and write at least at the bandwidth measured on a working set of that size; the larger of the two times is its
-limit, and the share is the limit over the time taken. Short runs at the peak find moments in which the machine is
-faster than it is for long: for calls of milliseconds the multiply-adds are timed in turns with the kernel, as many of
-them as it has. Times are minima over many calls, taken in turns with those of
+A call is limited by its arithmetic at the rate of independent fused multiply-adds on registers, by what it must read
+and write at least at the bandwidth measured on a working set of that size, and by the vector operations that its
+formula needs (operations.py) at the rate at which the processor starts them; the largest of the three times is its
+limit, the table says which one that is, and the share is the limit over the time taken. Short runs at the peak find
+moments in which the machine is faster than it is for long: for calls of milliseconds the multiply-adds are timed in
+turns with the kernel, as many of them as it has. Times are minima over many calls, taken in turns with those of
 NumPy, PyTorch and the other build, so that a neighbour on the machine disturbs all of them alike; one thread is timed
 by the CPU time it had, several by the clock on the wall. NumPy's BLAS keeps the number of threads that it starts with:
 it is shown beside as many of ours, which OPENBLAS_NUM_THREADS=1 makes one.
@@ -31,35 +32,69 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from case import Case
+from operations import operations
 from peak import bandwidth, fma_peak, multiply_adds
-from shapes import Case, cases
+from shapes import cases
 
 from kerasish._core import core
 
 LONG = 2e-3  # seconds from which on a call's limit is timed in turns with it
+LANES = {"avx512": 16, "avx2": 8, "neon": 4}  # of float32 in a vector; else 1
+# What moves bytes as a call does whose outputs are up to this share of them: a line that is written is fetched first.
+KINDS = ((0.1, "read"), (0.4, "triad"), (0.7, "copy"), (1.0, "fill"))
+
+
+def caches() -> list[tuple[str, int, int]]:
+    """The data caches that the system tells of, nearest first: name, bytes, processors that share it."""
+    found = []
+    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size, shared = (
+            (index / name).read_text().strip() for name in ("level", "type", "size", "shared_cpu_map")
+        )
+        if kind != "Instruction":
+            sharers = int(shared.replace(",", ""), 16).bit_count()
+            found.append((f"L{level}", int(size.rstrip("K")) << 10, sharers))
+    return found
 
 
 class Limits:
-    """What the machine can do with so many threads of an ISA: flops per second, bytes per second by working set."""
+    """What the machine can do with so many threads of an ISA: flops, vector operations and bytes per second."""
 
     def __init__(self, threads: int, isa: str):
         self.threads, self.isa = threads, isa
         self.flops = max(fma_peak(threads, isa)["float32"] for _ in range(2)) * 1e9
+        self.operations = self.flops / 2 / LANES.get(isa, 1)  # a multiply-add is two flops in each lane
         self.multiply_adds = multiply_adds(isa)
+        self.caches = caches()
         self._rates: dict[int, dict[str, float]] = {}
 
     def bytes(self, size: int, kind: str) -> float:
-        """Bandwidth at a working set of about `size` bytes, measured when it is first asked for; kind: read, triad."""
-        bits = max(14, round(math.log2(max(size, 1))))
-        if bits not in self._rates:
-            self._rates[bits] = bandwidth(self.threads, self.isa, 1 << bits)
-        return self._rates[bits][kind] * 1e9
+        """Bandwidth at a working set of about `size` bytes, measured when it is first asked for; kind: as in KINDS."""
+        # In quarters of an octave: where a cache ends, the rate halves in one.
+        quarter = max(14 * 4, round(4 * math.log2(max(size, 1))))
+        if quarter not in self._rates:
+            self._rates[quarter] = bandwidth(self.threads, self.isa, round(2 ** (quarter / 4)))
+        return self._rates[quarter][kind] * 1e9
+
+    def level(self, size: int) -> str:
+        """The nearest memory that holds a working set of `size` bytes, of which each thread has its part."""
+        for name, capacity, sharers in self.caches:
+            if size <= capacity * math.ceil(self.threads / sharers):
+                return f"memory {name}"
+        return "memory"
 
     def of(self, case: Case, read: int, written: int) -> tuple[float, str]:
-        """Seconds that a call takes at least, and what binds: "FMA" or "bytes"."""
-        rate = self.bytes(read + written, "read" if written * 8 < read else "triad")
-        by_flops, by_bytes = case.flops / self.flops, (read + written) / rate
-        return (by_flops, "FMA") if by_flops > by_bytes else (by_bytes, "bytes")
+        """Seconds that a call takes at least, and what binds: "FMA", "vector operations" or the memory's level."""
+        moved = read + written
+        kind = next(kind for share, kind in KINDS if written <= share * moved)
+        times = {
+            self.level(moved): moved / self.bytes(moved, kind),
+            "FMA": case.flops / self.flops,
+            "vector operations": operations(case.work, self.isa) / LANES.get(self.isa, 1) / self.operations,
+        }
+        binds = max(times, key=times.get)
+        return times[binds], binds
 
 
 def in_turns(calls: dict[str, Callable], budget: float, clock: Callable[[], float]) -> dict[str, float]:
@@ -143,8 +178,8 @@ def measure(case: Case, threads: int, isa: str, limits: Limits, a: argparse.Name
     least = seconds.get("peak", least)
     return {
         "group": case.group, "shape": case.name, "kernel": case.kernel, "isa": isa, "threads": threads,
-        "flops": float(case.flops), "bytes": float(read + written), "binds": binds, "share": least / seconds["ours"],
-        "seconds": seconds,
+        "flops": float(case.flops), "bytes": float(read + written), "operations": operations(case.work, isa),
+        "binds": binds, "share": least / seconds["ours"], "seconds": seconds,
     }  # fmt: skip
 
 
@@ -154,17 +189,18 @@ def dtype_of(case: Case) -> str:
     return "float32" if floats else case.ins[0][1]
 
 
-HEADER = "| shape | kernel | threads | time | rate | of limit | NumPy | PyTorch | other build |"
+HEADER = "| shape | kernel | threads | time | rate | limit | of limit | NumPy | PyTorch | other build |"
 
 
 def row(r: dict) -> str:
     s = r["seconds"]
-    amount, unit = (r["flops"], "GFLOP/s") if r["binds"] == "FMA" else (r["bytes"], "GB/s")
-    rate = f"{amount / s['ours'] / 1e9:.0f} {unit}"
+    measures = {"FMA": ("flops", "GFLOP/s"), "vector operations": ("operations", "Gop/s")}
+    amount, unit = measures.get(r["binds"], ("bytes", "GB/s"))
+    rate = f"{r[amount] / s['ours'] / 1e9:.0f} {unit}"
     versus = [f"x {s[k] / s['ours']:.2f}" if k in s else "" for k in ("numpy", "torch", "other")]
     cells = (
         f"{r['shape']:24}", f"{r['kernel']:34}", f"{r['threads']:2}", f"{s['ours'] * 1e6:9.1f} us",
-        f"{rate:>11}", f"{r['share']:4.0%}", *(f"{v:>7}" for v in versus),
+        f"{rate:>11}", f"{r['binds']:17}", f"{r['share']:4.0%}", *(f"{v:>7}" for v in versus),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

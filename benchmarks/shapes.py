@@ -1,4 +1,5 @@
-"""The shapes that benchmarks/roofline.py measures: layers of real models, and odd sizes.
+"""The shapes that benchmarks/roofline.py measures: layers of real models, and odd sizes. What memory limits rather than
+multiply-adds is in streams.py.
 
 Each entry of `cases` is one call of one kernel with what it must compute and move at least, and where there is one the
 same computation in NumPy and in PyTorch. Arrays are made when a case is measured.
@@ -10,37 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import streams
+from case import Case
 from numpy.lib.stride_tricks import sliding_window_view
 
 from kerasish.ops.windows import Slide, conv_attributes, pool_attributes, slide
-
-
-class Case(NamedTuple):
-    """One call of one kernel.
-
-    Attributes:
-        group, name: the family, and what the shape comes from; the command line selects by both.
-        kernel: its name in the registry.
-        ins: shapes of the inputs, each with a dtype where it is not the case's; integers are below `limit`.
-        outs: likewise of the outputs.
-        i, f: the kernel's attributes.
-        flops: operations of one call (a multiply-add is two).
-        again: bytes that it must read a second time.
-        numpy, torch: the same computation on the inputs; torch gets the module first, and channels-last tensors.
-    """
-
-    group: str
-    name: str
-    kernel: str
-    ins: tuple
-    outs: tuple
-    i: tuple = ()
-    f: tuple = ()
-    flops: float = 0
-    limit: int = 1
-    numpy: Callable | None = None
-    torch: Callable | None = None
-    again: float = 0
 
 
 class Layer(NamedTuple):
@@ -120,15 +95,6 @@ POOL = [
     Layer("resnet50 112x64 3/2", 4, 112, 64, 3, 2, "same"),
     Layer("odd 29x19 3/2", 8, 29, 19, 3, 2, "same"),
 ]
-CHANNELS = [  # batch normalization: name, rows, channels
-    ("resnet20 16", 131072, 16),
-    ("resnet20 32", 32768, 32),
-    ("resnet20 64", 8192, 64),
-    ("separable 128", 8192, 128),
-    ("odd 19", 6728, 19),
-]
-ROWS = [("transformer 64", 3200, 64), ("bert 768", 4096, 768), ("odd 100", 4001, 100)]  # layer normalization
-CLASSES = [("10", 128, 10), ("10, many", 65536, 10), ("2", 4096, 2), ("1000", 128, 1000), ("scores 100", 12800, 100)]
 
 
 # ---- NumPy's side ---------------------------------------------------------------------------------------------------
@@ -149,21 +115,6 @@ def _numpy_grad_kernel(layer: Layer, s: Slide) -> Callable:
 
 def _numpy_pool(layer: Layer, s: Slide) -> Callable | None:
     return None if layer.padding == "same" else lambda x: _patches(x, layer, s).max((4, 5))
-
-
-def _numpy_softmax(x: np.ndarray) -> np.ndarray:
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
-
-
-def _numpy_batch_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray) -> np.ndarray:
-    mean, var = x.mean(0), x.var(0)
-    return (x - mean) * (gamma / np.sqrt(var + 1e-3)) + beta
-
-
-def _numpy_layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray) -> np.ndarray:
-    d = x - x.mean(-1, keepdims=True)
-    return d / np.sqrt((d * d).mean(-1, keepdims=True) + 1e-3) * gamma + beta
 
 
 # ---- PyTorch's side: what a user would call, on NCHW views of the same NHWC memory ----------------------------------
@@ -261,83 +212,7 @@ def _pools() -> Iterator[Case]:
         yield Case("pool", layer.name, "avg_pool_grad", (y,), (x,), a, (), np.prod(x))
 
 
-def _norms() -> Iterator[Case]:
-    for name, rows, c in CHANNELS:
-        x, v, n = (rows, c), (c,), rows * c
-        yield Case("batch_norm", name, "batch_norm", (x, v, v), (x, v, v), (1,), (1e-3,), 7 * n, 1, _numpy_batch_norm,
-                   lambda t, x, g, b: t.nn.functional.batch_norm(x, None, None, g, b, True), 4 * n)  # fmt: skip
-        yield Case("batch_norm", name, "batch_norm_grad", (x, v, v, v, x, v, v), (x, v, v), (1,), (1e-3,), 9 * n,
-                   again=8 * n)  # fmt: skip
-        yield Case("batch_norm", f"{name} behind relu", "batch_norm_grad", (x, v, v, v, x, v, v, v), (x, v, v), (1,),
-                   (1e-3,), 12 * n, again=8 * n)  # fmt: skip
-        yield Case("batch_norm", name, "batch_norm_inference", (x, v, v, v, v), (x,), (1,), (1e-3,), 3 * n)
-    for name, rows, c in ROWS:
-        x, v, n = (rows, c), (c,), rows * c
-        yield Case("layer_norm", name, "layer_norm", (x, v, v), (x,), (1,), (1e-3,), 8 * n, 1, _numpy_layer_norm,
-                   lambda t, x, g, b: t.nn.functional.layer_norm(x, (x.shape[1],), g, b))  # fmt: skip
-        yield Case("layer_norm", name, "layer_norm_grad", (x, v, x), (x, v, v), (1,), (1e-3,), 15 * n)
-
-
-def _losses() -> Iterator[Case]:
-    for name, rows, c in CLASSES:
-        x, r, n = (rows, c), (rows,), rows * c
-        label = (r, "int32")
-        yield Case("softmax", name, "softmax", (x,), (x,), (1, 2), (), 20 * n, 1, _numpy_softmax,
-                   lambda t, x: x.softmax(-1))  # fmt: skip
-        yield Case("softmax", name, "softmax_grad", (x, x), (x,), (1, 2), (), 4 * n)
-        yield Case("softmax", name, "log_softmax", (x,), (x,), (1, 2), (), 20 * n, 1, None,
-                   lambda t, x: x.log_softmax(-1))  # fmt: skip
-        for loss, second in (("sparse_", label), ("", x)):
-            yield Case("loss", name, f"{loss}softmax_cross_entropy", (x, second), (r,), (), (), 20 * n, c)
-            yield Case("loss", name, f"{loss}softmax_cross_entropy_grad", (x, second, r), (x,), (), (), 20 * n, c)
-            yield Case("loss", name, f"{loss}cross_entropy", (x, second), (r,), (), (1e-7,), 2 * n, c)
-            yield Case("loss", name, f"{loss}cross_entropy_grad", (x, second, r), (x,), (), (1e-7,), 3 * n, c)
-
-
-def _elementwise() -> Iterator[Case]:
-    numpy = {"exp": np.exp, "tanh": np.tanh, "sqrt": np.sqrt, "log": np.log, "relu": lambda x: np.maximum(x, 0),
-             "sigmoid": lambda x: 1 / (1 + np.exp(-x))}  # fmt: skip
-    for name, shape in (("cache", (128, 512)), ("cnn 26x32", (128, 26, 26, 32))):
-        n = float(np.prod(shape))
-        for op in ("relu", "exp", "log", "tanh", "sigmoid", "gelu", "erf", "sqrt"):
-            torch = (lambda t, x, op=op: getattr(t, op)(x)) if op not in ("gelu",) else None
-            yield Case("elementwise", name, op, (shape,), (shape,), (), (), n, 1, numpy.get(op), torch)
-        for op, second in (("add", shape), ("add", ()), ("add", shape[-1:]), ("multiply", shape), ("relu_grad", shape)):
-            label = name if second == shape else f"{name} + {second}"
-            fn = {"add": np.add, "multiply": np.multiply}.get(op)
-            torch = None if fn is None else lambda t, a, b, op=op: getattr(t, {"multiply": "mul"}.get(op, op))(a, b)
-            yield Case("elementwise", label, op, (shape, second), (shape,), (), (), n, 1, fn, torch)
-
-
-def _reductions() -> Iterator[Case]:
-    n = 1 << 22
-    for name, shape, axes in (
-        ("whole", (n,), (0,)), ("rows", (4096, 1024), (1,)), ("rows of 10", (n // 10, 10), (1,)),
-        ("columns", (4096, 1024), (0,)), ("64 columns", (65536, 64), (0,)), ("images", (64, 256, 256), (1,)),
-    ):  # fmt: skip
-        kept = tuple(d for k, d in enumerate(shape) if k not in axes)
-        bits = (sum(1 << a for a in axes),)
-        for op, fn in (("sum", np.sum), ("max", np.max)):
-            torch = {"sum": lambda t, x, a=axes: x.sum(a), "max": lambda t, x, a=axes: x.amax(a)}[op]
-            yield Case("reduce", name, op, (shape,), (kept,), bits, (), float(np.prod(shape)), 1,
-                       lambda x, fn=fn, a=axes: fn(x, axis=a), torch)  # fmt: skip
-
-
-def _others() -> Iterator[Case]:
-    n = 1_600_000
-    w, at = (n,), ((3200,), "int32")
-    rate = ((), "float32")
-    yield Case("update", "1.6 M weights", "sgd_momentum_update", (w, w, rate, w), (w, w), (0,), (0.0, 0.9), 4.0 * n)
-    yield Case("update", "1.6 M weights", "adam_update", (w, w, rate, rate, w, w), (w, w, w), (0,),
-               (0.0, 0.9, 0.999, 1e-7), 12.0 * n)  # fmt: skip
-    yield Case("embedding", "20000x64", "gather", ((20000, 64), at), ((3200, 64),), (0, 0), (), 0, 20000,
-               lambda t, i: t[i], lambda t, x, i: x[i.long()])  # fmt: skip
-    yield Case("embedding", "20000x64", "gather_grad", ((3200, 64), at), ((20000, 64),), (0, 0), (), 0, 20000)
-    yield Case("random", "dropout 128x1600", "dropout", ((128, 1600), ((2,), "uint32")), ((128, 1600),), (), (0.5,),
-               128 * 1600.0, 99, None, lambda t, x, s: t.nn.functional.dropout(x, 0.5))  # fmt: skip
-
-
 def cases() -> Iterator[Case]:
     """All cases, family by family."""
-    for family in (_products, _convolutions, _pools, _norms, _losses, _elementwise, _reductions, _others):
+    for family in (_products, _convolutions, _pools, *streams.FAMILIES):
         yield from family()

@@ -43,18 +43,27 @@ KR_INLINE int64_t kr_index(const void *data, int32_t dtype, int64_t at) {
   }
 }
 
-/* Copies a few bytes: the sizes of small rows become single instructions, which memcpy's call would dwarf. */
+/* Copies bytes from `half` to twice that many, as two pieces that may overlap. */
+#define KR_COPY_PIECES(half)                   \
+  do {                                         \
+    char first_[half], last_[half];            \
+    memcpy(first_, src, half);                 \
+    memcpy(last_, src + bytes - (half), half); \
+    memcpy(dst, first_, half);                 \
+    memcpy(dst + bytes - (half), last_, half); \
+  } while (0)
+
+/* Copies a few bytes: the sizes of small rows become a few instructions, which memcpy's call would dwarf. */
 KR_INLINE void kr_copy(char *dst, const char *src, int64_t bytes) {
-  switch (bytes) {
-    case 1: *dst = *src; break;
-    case 2: memcpy(dst, src, 2); break;
-    case 4: memcpy(dst, src, 4); break;
-    case 8: memcpy(dst, src, 8); break;
-    case 12: memcpy(dst, src, 12); break;
-    case 16: memcpy(dst, src, 16); break;
-    case 32: memcpy(dst, src, 32); break;
-    default: memcpy(dst, src, (size_t)bytes);
-  }
+  if (bytes > 128 || bytes < 1) memcpy(dst, src, (size_t)bytes);
+  else if (bytes > 64) KR_COPY_PIECES(64);
+  else if (bytes > 32) KR_COPY_PIECES(32);
+  else if (bytes > 16) KR_COPY_PIECES(16);
+  else if (bytes > 8) KR_COPY_PIECES(8);
+  else if (bytes >= 4) KR_COPY_PIECES(4);
+  else if (bytes >= 2) KR_COPY_PIECES(2);
+  else *dst = *src;
 }
+#undef KR_COPY_PIECES
 
 #endif

@@ -1,6 +1,8 @@
 /* Reading rows by index: gather, gather_nd, take_along_axis, for every element size; one_hot. */
 #include "index.h"
 
+#define ONE_GRAIN 4096 /* elements of a task of one_hot: they stay in L1 between the zeros and the ones */
+
 typedef struct {
   char *y;
   const char *x;
@@ -128,37 +130,59 @@ static kr_status take_along_axis(const kr_call *c) {
   return KR_OK;
 }
 
-#define ONE_CASE(T)                                                                  \
-  {                                                                                  \
-    T bits = 0;                                                                      \
-    memcpy(&bits, &one, sizeof bits);                                                \
-    for (int64_t a = 0; a < outer; ++a)                                              \
-      for (int64_t b = 0; b < inner; ++b) {                                          \
-        const int64_t v = kr_index(x->data, x->dtype, a * inner + b);                \
-        if (v >= 0 && v < depth) ((T *)y->data)[(a * depth + v) * inner + b] = bits; \
-      }                                                                              \
-  }                                                                                  \
+typedef struct {
+  const kr_array *x;
+  char *y;
+  int64_t outer, depth, inner, size, group; /* group: steps of outer in a task */
+  uint64_t one;                             /* the bits of 1 in y's dtype, low bytes first */
+} one_job;
+
+#define ONE_LOOP(T, INDEX)                                                    \
+  for (int64_t a = first; a < last; ++a)                                      \
+    for (int64_t b = 0; b < j->inner; ++b) {                                  \
+      const int64_t v = INDEX;                                                \
+      if (v >= 0 && v < j->depth) y[(a * j->depth + v) * j->inner + b] = one; \
+    }
+#define ONE_CASE(T)                                                                   \
+  {                                                                                   \
+    T one, *y = (T *)j->y;                                                            \
+    memcpy(&one, &j->one, sizeof one);                                                \
+    if (x->dtype == KR_I32) ONE_LOOP(T, ((const int32_t *)x->data)[a * j->inner + b]) \
+    else ONE_LOOP(T, kr_index(x->data, x->dtype, a * j->inner + b))                   \
+  }                                                                                   \
   break
 
-/* one_hot: y[a, v, b] = 1 where x[a, b] == v, else 0; an x outside [0, depth) gives zeros.
- * in: x (integers).  out: y of any dtype, depth = y.shape[axis].  i: axis. */
-static kr_status one_hot(const kr_call *c) {
-  const kr_array *x = &c->in[0], *y = &c->out[0];
-  const int axis = (int)c->i[0];
-  const int64_t outer = kr_span(y, 0, axis), depth = y->shape[axis], inner = kr_span(y, axis + 1, y->ndim);
-  const int64_t size = kr_itemsize(y->dtype);
-  uint64_t one = 1; /* the bits of 1 in y's dtype, low bytes first */
-  if (y->dtype == KR_F16) one = 0x3C00;
-  if (y->dtype == KR_F32) one = 0x3F800000;
-  if (y->dtype == KR_F64) one = 0x3FF0000000000000;
-  if (kr_size(y) == 0) return KR_OK;
-  memset(y->data, 0, (size_t)(outer * depth * inner * size));
-  switch (size) {
+/* Zeros and ones of a piece that stays in cache between. */
+static void one_task(void *arg, int64_t task, int worker) {
+  (void)worker;
+  const one_job *j = arg;
+  const kr_array *x = j->x;
+  const int64_t first = task * j->group, last = kr_min(j->outer, first + j->group);
+  const int64_t bytes = j->depth * j->inner * j->size;
+  memset(j->y + first * bytes, 0, (size_t)((last - first) * bytes));
+  switch (j->size) {
     case 1: ONE_CASE(uint8_t);
     case 2: ONE_CASE(uint16_t);
     case 4: ONE_CASE(uint32_t);
     default: ONE_CASE(uint64_t);
   }
+}
+#undef ONE_LOOP
+#undef ONE_CASE
+
+/* one_hot: y[a, v, b] = 1 where x[a, b] == v, else 0; an x outside [0, depth) gives zeros.
+ * in: x (integers).  out: y of any dtype, depth = y.shape[axis].  i: axis. */
+static kr_status one_hot(const kr_call *c) {
+  const kr_array *y = &c->out[0];
+  const int axis = (int)c->i[0];
+  one_job j = {.x = &c->in[0], .y = y->data, .one = 1, .size = kr_itemsize(y->dtype)};
+  j.outer = kr_span(y, 0, axis), j.depth = y->shape[axis], j.inner = kr_span(y, axis + 1, y->ndim);
+  if (y->dtype == KR_F16) j.one = 0x3C00;
+  if (y->dtype == KR_F32) j.one = 0x3F800000;
+  if (y->dtype == KR_F64) j.one = 0x3FF0000000000000;
+  if (kr_size(y) == 0) return KR_OK;
+  j.group = kr_max(1, ONE_GRAIN / (j.depth * j.inner));
+  kr_parallel(c->threads, kr_ceil_div(j.outer, j.group), one_task, &j);
   return KR_OK;
 }
 

@@ -4,11 +4,12 @@
  *   i[0]    first reduced dimension        i[1]    one past the last
  *
  * A NaN counts as the extreme, the first one wins, and 0 equals -0, as in NumPy.  infer refuses an empty reduction. */
-#include "base/kernel.h"
+#include "gemm/core.h"
 #include "op.h"
 
-#define WORK 32768 /* elements of a task, and of a segment of a long row */
-#define TILE 256   /* columns that are compared side by side */
+enum { SHORT_TILE = 128 }; /* short rows that are transposed at a time */
+#define WORK 32768         /* elements of a task, and of a segment of a long row */
+#define TILE 1024          /* columns that are compared side by side */
 
 typedef struct {
   const void *x;
@@ -40,30 +41,35 @@ static size_t arg_scratch(const kr_call *c) {
 
 #define KR_REAL 32
 #include "base/real.h"
+#include "gemm/pack.h"
 #include "argreduce_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
+#include "gemm/pack.h"
 #include "argreduce_body.h"
 #undef KR_REAL
 
 /* Rows of integers: only blocks that improve on the extreme so far are searched for the place. */
-#define ARG_ROW(name, T, BETTER)                                     \
-  static int64_t name##_row(const T *x, int64_t n) {                 \
-    int64_t at = 0;                                                  \
-    T best = x[0];                                                   \
-    for (int64_t b = 0; b < n; b += 64) {                            \
-      int64_t m = kr_min(64, n - b);                                 \
-      int hit = 0;                                                   \
-      for (int64_t k = 0; k < m; ++k) hit |= BETTER(x[b + k], best); \
-      if (!hit) continue;                                            \
-      for (int64_t k = b; k < b + m; ++k)                            \
-        if (BETTER(x[k], best)) {                                    \
-          best = x[k];                                               \
-          at = k;                                                    \
-        }                                                            \
-    }                                                                \
-    return at;                                                       \
+#define ARG_ROW(name, T, BETTER)                                                 \
+  static int64_t name##_row(const T *x, int64_t n) {                             \
+    int64_t at = 0;                                                              \
+    T best = x[0];                                                               \
+    for (int64_t b = 0; b < n; b += 64) {                                        \
+      int64_t m = kr_min(64, n - b);                                             \
+      int hit = 0;                                                               \
+      for (int64_t k = 0; k < m; ++k) hit |= BETTER(x[b + k], best);             \
+      if (!hit) continue;                                                        \
+      for (int64_t k = b; k < b + m; ++k)                                        \
+        if (BETTER(x[k], best)) {                                                \
+          best = x[k];                                                           \
+          at = k;                                                                \
+        }                                                                        \
+    }                                                                            \
+    return at;                                                                   \
+  }                                                                              \
+  static void name##_rows(const T *x, int64_t rows, int64_t n, int32_t *y) {     \
+    for (int64_t r = 0; r < rows; ++r) y[r] = (int32_t)name##_row(x + r * n, n); \
   }
 
 #define ARG(name, T, BETTER)                                                                                  \
@@ -91,10 +97,13 @@ static size_t arg_scratch(const kr_call *c) {
       return;                                                                                                 \
     }                                                                                                         \
     int64_t c = task % j->tiles * TILE, o = task / j->tiles * j->group, end = kr_min(j->outer, o + j->group); \
+    if (j->inner == 1) {                                                                                      \
+      name##_rows(x + o * j->n, end - o, j->n, j->y + o);                                                     \
+      return;                                                                                                 \
+    }                                                                                                         \
     for (; o < end; ++o) {                                                                                    \
       const T *p = x + o * j->n * j->inner + c;                                                               \
-      if (j->inner == 1) j->y[o] = (int32_t)name##_row(p, j->n);                                              \
-      else name##_cols(p, j->n, j->inner, kr_min(TILE, j->inner - c), j->y + o * j->inner + c);               \
+      name##_cols(p, j->n, j->inner, kr_min(TILE, j->inner - c), j->y + o * j->inner + c);                    \
     }                                                                                                         \
   }                                                                                                           \
   static kr_status name##_kernel(const kr_call *c) {                                                          \

@@ -8,11 +8,13 @@
  *   i[0]    the axis            i[1]    1 for reverse
  *
  * out may be in[0] (cumsum, cumprod) or in[1] (linear_scan).  Elements are taken one after the other, so a running sum
- * carries at most n - 1 roundings.  Rows are independent: they are what is done in parallel. */
-#include "base/kernel.h"
+ * carries at most n - 1 roundings.  Rows are independent: they are what is done in parallel, and side by side, transposed
+ * piece by piece, since a sum waits for the one before. */
+#include "shape/move.h"
 
 #define WORK 32768
 #define TILE 1024
+enum { SIDE = 64, PIECE = 64, FEW = 8 }; /* rows side by side, elements of a piece of them, too few rows for that */
 
 typedef struct {
   const void *a, *b;
@@ -30,17 +32,51 @@ static scan_job scan_shape(const kr_call *c) {
   j.inner = kr_span(x, axis + 1, x->ndim);
   j.tiles = kr_ceil_div(j.inner, TILE);
   j.group = j.tiles == 1 ? kr_max(1, WORK / kr_max(1, j.n * j.inner)) : 1;
+  if (j.inner == 1 && j.outer >= SIDE) j.group = kr_max(j.group, SIDE / 4);
   return j;
 }
 
+static void scan_turn(int64_t size, void *dst, int64_t dst1, const void *src, int64_t src0, int64_t n1, int64_t n0) {
+  if (size == 4) plane_b4(dst, dst1, 1, src, 1, src0, n1, n0);
+  else plane_b8(dst, dst1, 1, src, 1, src0, n1, n0);
+}
+
+/* m rows from number `row` on, for what starts with x itself. */
+#define SCAN_SIDE(name, T, NEXT)                                                                  \
+  static void name##_side(const scan_job *j, int64_t row, int64_t m) {                            \
+    T KR_ALIGNED block[PIECE * SIDE], carry[SIDE];                                                \
+    const T *x = (const T *)j->a + row * j->n;                                                    \
+    T *y = (T *)j->y + row * j->n;                                                                \
+    for (int64_t at = 0; at < j->n; at += PIECE) {                                                \
+      const int64_t count = kr_min(PIECE, j->n - at), from = j->reverse ? j->n - at - count : at; \
+      const int64_t step = j->reverse ? -SIDE : SIDE;                                             \
+      scan_turn(sizeof(T), block, SIDE, x + from, j->n, count, m);                                \
+      T *a = block + (j->reverse ? count - 1 : 0) * SIDE;                                         \
+      const T *before = carry;                                                                    \
+      for (int64_t k = 0; k < count; ++k, before = a, a += step)                                  \
+        if (at + k > 0)                                                                           \
+          for (int64_t q = 0; q < m; ++q) {                                                       \
+            const T last = before[q];                                                             \
+            a[q] = (T)(NEXT);                                                                     \
+          }                                                                                       \
+      memcpy(carry, before, (size_t)m * sizeof(T));                                               \
+      scan_turn(sizeof(T), y + from, j->n, block, SIDE, m, count);                                \
+    }                                                                                             \
+  }
+
 /* FIRST gives the value at the end where the scan starts, NEXT at k from its neighbour `last`; `step` elements lead
  * from the neighbour to k in the direction of the scan, and `couple` is the a_k of the header's formula. */
-#define SCAN(name, T, FIRST, NEXT)                                                                      \
+#define SCAN(name, T, FIRST, NEXT, SIDE_BY_SIDE)                                                        \
   static void name##_task(void *arg, int64_t task, int worker) {                                        \
     (void)worker;                                                                                       \
     const scan_job *j = arg;                                                                            \
     int64_t c = task % j->tiles * TILE, m = kr_min(TILE, j->inner - c), o = task / j->tiles * j->group; \
     int64_t step = j->reverse ? -j->inner : j->inner, end = kr_min(j->outer, o + j->group);             \
+    void (*side)(const scan_job *, int64_t, int64_t) = SIDE_BY_SIDE;                                    \
+    for (int64_t rows; side && j->inner == 1 && j->n >= FEW && end - o >= FEW; o += rows) {             \
+      rows = kr_min(SIDE, end - o);                                                                     \
+      side(j, o, rows);                                                                                 \
+    }                                                                                                   \
     for (; o < end; ++o) {                                                                              \
       int64_t start = o * j->n * j->inner + c + (j->reverse ? (j->n - 1) * j->inner : 0);               \
       const T *a = (const T *)j->a + start, *b = j->b ? (const T *)j->b + start : NULL;                 \
@@ -66,16 +102,19 @@ static scan_job scan_shape(const kr_call *c) {
     return KR_OK;                                                                                       \
   }
 
-SCAN(cumsum_f32, float, a[q], last + a[q])
-SCAN(cumsum_f64, double, a[q], last + a[q])
-SCAN(cumsum_i32, int32_t, a[q], (uint32_t)last + (uint32_t)a[q])
-SCAN(cumsum_i64, int64_t, a[q], (uint64_t)last + (uint64_t)a[q])
-SCAN(cumprod_f32, float, a[q], a[q] * last)
-SCAN(cumprod_f64, double, a[q], a[q] * last)
-SCAN(cumprod_i32, int32_t, a[q], (uint32_t)a[q] * (uint32_t)last)
-SCAN(cumprod_i64, int64_t, a[q], (uint64_t)a[q] * (uint64_t)last)
-SCAN(linear_scan_f32, float, b[q], b[q] + couple[q] * last)
-SCAN(linear_scan_f64, double, b[q], b[q] + couple[q] * last)
+#define RUNNING(name, T, NEXT) \
+  SCAN_SIDE(name, T, NEXT)     \
+  SCAN(name, T, a[q], NEXT, name##_side)
+RUNNING(cumsum_f32, float, last + a[q])
+RUNNING(cumsum_f64, double, last + a[q])
+RUNNING(cumsum_i32, int32_t, (uint32_t)last + (uint32_t)a[q])
+RUNNING(cumsum_i64, int64_t, (uint64_t)last + (uint64_t)a[q])
+RUNNING(cumprod_f32, float, a[q] * last)
+RUNNING(cumprod_f64, double, a[q] * last)
+RUNNING(cumprod_i32, int32_t, (uint32_t)a[q] * (uint32_t)last)
+RUNNING(cumprod_i64, int64_t, (uint64_t)a[q] * (uint64_t)last)
+SCAN(linear_scan_f32, float, b[q], b[q] + couple[q] * last, NULL)
+SCAN(linear_scan_f64, double, b[q], b[q] + couple[q] * last, NULL)
 
 KR_TABLE(scan) = {{"cumsum", KR_F32, cumsum_f32_kernel, NULL},
                   {"cumsum", KR_F64, cumsum_f64_kernel, NULL},

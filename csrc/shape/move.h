@@ -8,12 +8,15 @@
 #ifndef KR_MOVE_H
 #define KR_MOVE_H
 #include "base/bytes.h"
+#include "gemm/turn.h"
 #include "move_square.h"
 
 /* Twice KR_MAX_NDIM, because tile sees each dimension as two, and two more for the cuts. */
 #define MOVE_NDIM (2 * KR_MAX_NDIM + 2)
 /* Elements from which an inner loop is cut, and that a task has at least: below, waking a thread costs more. */
 #define MOVE_GRAIN 32768
+/* Planes from which on none is cut: there are enough of them to share out, and whole ones are read in longer runs. */
+#define MOVE_PLANES 32
 
 typedef struct {
   int ndim;
@@ -51,12 +54,18 @@ KR_INLINE void move_strides(const kr_array *a, int64_t *strides) {
 #ifdef MOVE_SHUFFLE
 #define SHUFFLED
 #endif
+#ifdef KR_HAS_TURN
+#define TURNED 32
+#endif
 #include "move_body.h"
 #define T uint64_t
 #define NAME(x) x##_b8
 #define SQUARE 4
 #ifdef MOVE_SHUFFLE
 #define SHUFFLED
+#endif
+#ifdef KR_HAS_TURN
+#define TURNED 64
 #endif
 #include "move_body.h"
 
@@ -148,11 +157,15 @@ static void move_bring(kr_move *m, int from, int to) {
 static void move_cut(int threads, kr_move *m, int d, int64_t chunk, char *dst, const char *src);
 
 static void move_planes(int threads, kr_move *m, char *dst, const char *src) {
-  if (m->shape[m->ndim - 1] >= 2 * MOVE_GRAIN) move_cut(threads, m, m->ndim - 1, MOVE_GRAIN, dst, src);
-  const int64_t rows = kr_max(64, kr_round_up(MOVE_GRAIN / m->shape[m->ndim - 1], 64));
-  if (m->shape[m->ndim - 2] >= 2 * rows) move_cut(threads, m, m->ndim - 2, rows, dst, src);
   move_job job = {m, dst, src, 1, 1};
   for (int d = 0; d < m->ndim - 2; ++d) job.planes *= m->shape[d];
+  if (job.planes < MOVE_PLANES) {
+    if (m->shape[m->ndim - 1] >= 2 * MOVE_GRAIN) move_cut(threads, m, m->ndim - 1, MOVE_GRAIN, dst, src);
+    const int64_t rows = kr_max(64, kr_round_up(MOVE_GRAIN / m->shape[m->ndim - 1], 64));
+    if (m->shape[m->ndim - 2] >= 2 * rows) move_cut(threads, m, m->ndim - 2, rows, dst, src);
+    job.planes = 1;
+    for (int d = 0; d < m->ndim - 2; ++d) job.planes *= m->shape[d];
+  }
   const int64_t plane = m->shape[m->ndim - 2] * m->shape[m->ndim - 1];
   job.group = kr_min(job.planes, kr_ceil_div(MOVE_GRAIN, plane));
   const int64_t tasks = kr_ceil_div(job.planes, job.group);

@@ -1,5 +1,55 @@
 /* The inner loops of a move for one element type: T, NAME(x), SQUARE (side of a square that is transposed at once), and
- * SHUFFLED where square_<name> exists already.  Included by move.h. */
+ * SHUFFLED where square_<name> exists already.  TURNED: 32 or 64, the bits of T, where gemm/turn.h serves it; LEAST: rows
+ * and columns from which on a plane is flipped.  Included by move.h. */
+
+#ifdef TURNED
+#define KR_REAL TURNED
+#include "base/real.h"
+#define LEAST 4
+enum { NAME(turned) = 16 / sizeof(T) }; /* elements of a row that lanes_of_rows takes */
+
+/* The last `columns` of elements [i, i + turned) of n <= V_LANES rows of src become as many rows of dst. */
+KR_INLINE void NAME(turn)(T *dst, int64_t dst1, const real *const *row, int64_t i, int columns, int64_t n) {
+  vreal v[NAME(turned)];
+  KR_FN(lanes_of_rows)(row, i, v);
+#pragma GCC unroll 4
+  for (int q = 0; q < columns; ++q)
+    if (n == V_LANES) v_store((real *)dst + (i + q) * dst1, v[q]);
+    else v_store_n((real *)dst + (i + q) * dst1, v[q], n);
+}
+
+/* dst[i*dst1 + j] = src[i + j*src0]: a transposition through registers, which fills a line of the destination at a time.
+ * Strips of the source's columns are as wide as the destination's rows are few enough for the first level of address
+ * translation. */
+static void NAME(flip)(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {
+  enum { STRIP = 64, STEP = NAME(turned) };
+  for (int64_t s = 0; s < n1;) {
+    const int64_t end = n1 - s < STRIP + STEP ? n1 : s + STRIP;
+    for (int64_t j = 0; j < n0; j += V_LANES) {
+      const int64_t n = kr_min(V_LANES, n0 - j);
+      const real *row[V_LANES];
+      for (int64_t r = 0; r < V_LANES; ++r) row[r] = (const real *)(src + (j + kr_min(r, n - 1)) * src0);
+      for (int64_t i = s; i < end; i += STEP) /* the last ones may overlap those before */
+        NAME(turn)(dst + j, dst1, row, kr_min(i, end - STEP), STEP, n);
+    }
+    s = end;
+  }
+}
+
+/* The same for fewer columns than a step reads, some of which are then the next row's. */
+KR_INLINE void NAME(flip_few)(T *dst, int64_t dst1, const T *src, int64_t src0, int n1, int64_t n0) {
+  int64_t j = 0;
+  for (; j + V_LANES < n0; j += V_LANES) {
+    const real *row[V_LANES];
+    for (int64_t r = 0; r < V_LANES; ++r) row[r] = (const real *)(src + (j + r) * src0);
+    NAME(turn)(dst + j, dst1, row, 0, n1, V_LANES);
+  }
+  for (; j < n0; ++j)
+    for (int i = 0; i < n1; ++i) dst[i * dst1 + j] = src[i + j * src0];
+}
+#undef KR_REAL
+#else
+#define LEAST SQUARE
 
 #ifndef SHUFFLED
 KR_INLINE void NAME(square)(T *dst, int64_t ds, const T *src, int64_t ss) {
@@ -29,6 +79,8 @@ static void NAME(flip)(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t
   }
 }
 
+#endif
+
 /* The same where n0 is less than a square: along the source. */
 static void NAME(thin)(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {
   for (int64_t s = 0; s < n1; s += 64) {
@@ -41,11 +93,17 @@ static void NAME(thin)(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t
 /* dst[i*dst1 + j*dst0] = src[i*src1 + j*src0] for i < n1, j < n0. */
 static void NAME(plane)(T *dst, int64_t dst1, int64_t dst0, const T *src, int64_t src1, int64_t src0, int64_t n1,
                         int64_t n0) {
-  if (dst0 == 1 && src1 == 1 && n1 >= SQUARE && n0 >= SQUARE) {
+  if (dst0 == 1 && src1 == 1 && src0 != 0 && n1 >= LEAST && n0 >= LEAST) {
     NAME(flip)(dst, dst1, src, src0, n1, n0);
     return;
   }
-  if (dst0 == 1 && src1 == 1 && n1 > n0) {
+#ifdef TURNED
+  if (dst0 == 1 && src1 == 1 && NAME(turned) == 4 && n1 == 3 && src0 >= 3) {
+    NAME(flip_few)(dst, dst1, src, src0, 3, n0);
+    return;
+  }
+#endif
+  if (dst0 == 1 && src1 == 1 && src0 != 0 && n1 > n0) {
     NAME(thin)(dst, dst1, src, src0, n1, n0);
     return;
   }
@@ -63,6 +121,8 @@ static void NAME(plane)(T *dst, int64_t dst1, int64_t dst0, const T *src, int64_
   }
 }
 
+#undef LEAST
+#undef TURNED
 #undef T
 #undef NAME
 #undef SQUARE

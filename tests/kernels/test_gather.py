@@ -245,3 +245,9 @@ def test_one_hot(dtype, out):
     for axis in range(3):
         want = np.moveaxis(eye, -1, axis)
         np.testing.assert_array_equal(run("one_hot", dtype, (x,), want.shape, (axis,), out), want)
+
+
+def test_one_hot_in_parallel(threads):
+    x = numbers((5, 1000), "int32") % 40
+    want = (x[..., None] == np.arange(33)).astype("float32")
+    np.testing.assert_array_equal(run("one_hot", "int32", (x,), want.shape, (2,), "float32"), want)

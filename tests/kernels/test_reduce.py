@@ -135,7 +135,18 @@ def arg(name, x, start, stop, isa, **more):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", [*FLOATS, "int32", "int64", "bool"])
 def test_positions_of_the_first_extreme(dtype, isa):
-    for shape in [(7,), (200_001,), (3, 70_000), (5, 64), (5, 65), (40, 3, 33), (2, 3, 600), (9, 1)]:
+    for shape in [
+        (7,),
+        (200_001,),
+        (3, 70_000),
+        (5, 64),
+        (5, 65),
+        (40, 3, 33),
+        (2, 3, 600),
+        (9, 1),
+        (150, 10),
+        (300, 16),
+    ]:
         x = np.random.default_rng(3).integers(-3, 4, shape)  # with many ties
         x = x > 2 if dtype == "bool" else x.astype(dtype)
         for name, fn in (("argmax", np.argmax), ("argmin", np.argmin)):
@@ -157,7 +168,7 @@ def flip(x, axis, reverse):
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("dtype", [*FLOATS, "int32", "int64"])
 def test_scans(dtype, reverse, isa):
-    for shape in [(1,), (0, 3), (3, 0), (50,), (4, 50), (50, 4), (3, 20, 1030), (2000, 40)]:
+    for shape in [(1,), (0, 3), (3, 0), (50,), (4, 50), (50, 4), (3, 20, 1030), (2000, 40), (73, 130), (8, 64)]:
         for axis in range(len(shape)):
             x = values(shape, "float64", scale=0.1, shift=1)
             x = x.astype(dtype) if dtype in FLOATS else (10 * x).astype(dtype)
@@ -167,7 +178,15 @@ def test_scans(dtype, reverse, isa):
             close = {"rtol": n * np.finfo(dtype).eps} if dtype in FLOATS else {"rtol": 0}
             for name, fn in (("cumsum", np.cumsum), ("cumprod", np.cumprod)):
                 want = flip(fn(flip(wide, axis, reverse), axis=axis, dtype=wide.dtype), axis, reverse)
-                np.testing.assert_allclose(run(name, (x,), spec, i, isa=isa)[0], want, **close)
+                got = run(name, (x,), spec, i, isa=isa)[0]
+                np.testing.assert_allclose(got, want, **close)
+                # Rows side by side, in order: to the bit what one row alone comes to, and in place too.
+                if axis == 1 and len(shape) == 2 and x.size:
+                    alone = run(name, (x[-1:],), [((1, shape[1]), dtype)], i, isa=isa)[0]
+                    assert alone.tobytes() == got[-1].tobytes()
+                    place = x.copy()
+                    core.run(core.find(name, dtype, isa), (place,), (place,), i, ())
+                    assert place.tobytes() == got.tobytes()
 
 
 @pytest.mark.parametrize("isa", ISAS)

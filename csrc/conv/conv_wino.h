@@ -250,8 +250,8 @@ KR_INLINE KR_FN(wino_place) KR_FN(wino_place_of)(int64_t tile, int64_t ty, int64
 static void KR_FN(wino_task)(void *arg, int64_t task, int worker) {
   const wino_job *w = arg;
   const patches *p = &w->j.p;
-  const int64_t group = WINO_MR * V_LANES, tile0 = task * w->groups * WINO_MR;
-  const int64_t tiles = kr_min(w->groups * WINO_MR, w->tiles - tile0), groups = kr_ceil_div(tiles, WINO_MR);
+  const int64_t group = WINO_MR * V_LANES, tile0 = task * w->tiles / w->tasks;
+  const int64_t tiles = (task + 1) * w->tiles / w->tasks - tile0, groups = kr_ceil_div(tiles, WINO_MR);
   real *const source = (real *)((char *)w->own + worker * w->own_bytes), *const m = source + w->v_bytes / sizeof(real);
   int64_t first[WINO_GROUPS + 1]; /* of a group; all have about as many */
   for (int64_t g = 0; g <= groups; ++g) first[g] = g * tiles / groups;
@@ -312,7 +312,7 @@ static size_t KR_FN(wino_plan)(wino_job *w, const direct_job *d, int threads, vo
   w->panels = kr_ceil_div(w->columns, WINO_W);
   const int64_t group = WINO_POINTS * WINO_MR * p->c * (int64_t)sizeof(real), all = kr_ceil_div(w->tiles, WINO_MR);
   w->groups = kr_max(1, kr_min(kr_min(WINO_GROUPS, WINO_V / group), all / WINO_TASKS));
-  w->tasks = kr_ceil_div(all, w->groups);
+  w->tasks = even_tasks(kr_ceil_div(all, w->groups), threads, kr_ceil_div(w->tiles, WINO_TASK));
   w->v_bytes = w->groups * group;
   w->own_bytes = w->v_bytes + w->groups * WINO_POINTS * WINO_MR * WINO_W * (int64_t)sizeof(real);
   size_t used = 0;

@@ -187,6 +187,7 @@ static int overlap_pays(int64_t groups, int64_t met, int64_t source, int64_t tap
   return 1.25 * overlap < patches;
 }
 
+#include "partition.h"
 #include "direct_plan.h"
 #include "outer_plan.h"
 #include "wino_plan.h"
@@ -259,6 +260,7 @@ static void window_of_form(const int64_t form[3], int64_t i[9]) {
 #include "gemm/pack.h"
 #include "conv_packers.h"
 #include "conv_overlap.h"
+#include "conv_parts.h"
 #include "conv_outer.h"
 #include "conv_direct.h"
 #include "conv_wino.h"
@@ -271,6 +273,7 @@ static void window_of_form(const int64_t form[3], int64_t i[9]) {
 #include "gemm/pack.h"
 #include "conv_packers.h"
 #include "conv_overlap.h"
+#include "conv_parts.h"
 #include "conv_outer.h"
 #include "conv_direct.h"
 #include "conv_wino.h"

@@ -202,7 +202,7 @@ static size_t KR_FN(direct_plan)(direct_job *d, int threads, void *scratch) {
   d->start = take(scratch, &used, d->biased ? panels * DIRECT_WIDTH * (int64_t)sizeof(real) : 0);
   d->by_lines = d->paired || (d->groups == 1 && lines_pay(p->cells[2], d->k, kr_max(1, d->panels), DIRECT_ROWS));
   if (d->by_lines) {
-    plan_lines(d);
+    plan_lines(d, threads);
     d->line_run = take(scratch, &used, d->line_runs * (int64_t)sizeof(line_run));
     d->table_bytes = kr_round_up(2 * d->line_runs * (int64_t)sizeof(void *), 64);
     d->own_bytes = d->table_bytes + kr_round_up(p->taps[0] * p->taps[1] * d->copied * (int64_t)sizeof(real), 64);

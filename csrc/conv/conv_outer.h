@@ -101,9 +101,9 @@ static const real *KR_FN(next_fetch)(KR_FN(outer_fetch) * f, int64_t cells) {
 static void KR_FN(outer_task)(void *arg, int64_t task, int worker) {
   const outer_job *o = arg;
   const patches *p = &o->j.p;
-  const int64_t part = task % o->parts, share = task / o->parts % o->shares, group = task / o->parts / o->shares;
-  const int64_t row0 = part * o->chunks / o->parts * o->chunk;
-  const int64_t row1 = kr_min(o->rows, (part + 1) * o->chunks / o->parts * o->chunk);
+  /* Shares of a part follow each other, while what they read lies in cache. */
+  const int64_t share = task % o->shares, part = task / o->shares % o->parts, group = task / o->shares / o->parts;
+  const int64_t row0 = part * o->rows / o->parts, row1 = (part + 1) * o->rows / o->parts;
   const int64_t tile0 = share * o->tiles / o->shares, tile1 = (share + 1) * o->tiles / o->shares;
   const int64_t per_run = o->row_tiles * o->col_tiles, width = DIRECT_NV * V_LANES;
   char *own = (char *)o->own + worker * o->own_bytes;
@@ -143,18 +143,7 @@ static void KR_FN(outer_task)(void *arg, int64_t task, int worker) {
   }
 }
 
-/* Adds the parts, in order. */
-static void KR_FN(outer_sum_task)(void *arg, int64_t task, KR_UNUSED int worker) {
-  const outer_job *o = arg;
-  const real *p = o->partial;
-  real *dk = o->dk;
-  for (int64_t i = task * OUTER_SUM; i < kr_min(o->size, (task + 1) * OUTER_SUM); i += V_LANES) {
-    const int64_t lanes = kr_min(V_LANES, o->size - i);
-    vreal sum = KR_FN(load)(p + i, lanes);
-    for (int64_t k = 1; k < o->parts; ++k) sum = v_add(sum, KR_FN(load)(p + k * o->size + i, lanes));
-    KR_FN(store)(dk + i, sum, lanes);
-  }
-}
+#include "conv_first.h"
 
 /* Plans a job whose geometry is given and says what scratch it needs, with the addresses in it when `scratch` is one. */
 static size_t KR_FN(outer_plan)(outer_job *o, int threads, void *scratch) {
@@ -173,21 +162,23 @@ static size_t KR_FN(outer_plan)(outer_job *o, int threads, void *scratch) {
   o->row_tiles = kr_ceil_div(o->length, DIRECT_ROWS);
   o->col_tiles = kr_ceil_div(o->j.group_filters, DIRECT_NV * V_LANES);
   o->tiles = o->lines * o->row_tiles * o->col_tiles;
-  o->packed = o->col_tiles > 2;
-  o->chunk = kr_max(1, kr_min(o->rows, OUTER_CELLS / ((o->packed ? 1 : o->col_tiles) * p->cells[2])));
-  o->chunks = kr_ceil_div(o->rows, o->chunk);
-  const double work =
-      2.0 * (double)o->rows * (double)p->cells[2] * (double)o->lines * (double)o->length * (double)o->j.group_filters;
-  const int64_t most = (int64_t)fmin(work / DIRECT_WORK, OUTER_TASKS);
-  o->parts = kr_max(1, kr_min(kr_min(most, OUTER_PARTS), kr_min(o->chunks, OUTER_SIZE / o->size)));
-  o->shares = kr_max(1, kr_min(o->tiles, most / o->parts));
-
   const int border = p->first[2] < 0 || p->first[2] + (p->cells[2] - 1) * p->step[2] + p->taps[2] > p->in[2];
   o->padded = ((p->cells[2] - 1) * p->step[2] + p->taps[2]) * p->c;
-  o->copies = o->whole && border ? o->chunk * o->padded : 0;
+  o->copies = o->whole && border;
+#if defined(FIRST_TILES)
+  o->first = KR_FN(first_fits)(o);
+  if (o->first) return KR_FN(first_plan)(o, threads, scratch);
+#endif
+  o->packed = o->col_tiles > 2;
+  o->chunk = kr_max(1, kr_min(o->rows, OUTER_CELLS / ((o->packed ? 1 : o->col_tiles) * p->cells[2])));
+  const int64_t cells = o->rows * p->cells[2], per_cell = 2 * o->lines * o->length * o->j.group_filters;
+  const int64_t least = kr_max(PARTITION_CELLS, kr_ceil_div(OUTER_WORK, kr_max(1, per_cell)));
+  o->parts =
+      near_power(kr_min(kr_min(PARTITION_MOST / o->groups, OUTER_SIZE / o->size), kr_min(cells / least, o->rows)));
+  o->shares = even_shares(o->groups * o->parts, o->tiles, threads);
   size_t used = 0;
   o->segment_bytes = kr_round_up(o->chunk * (int64_t)sizeof(KR_FN(outer_segment)), 64);
-  o->copy_bytes = kr_round_up(o->copies * (int64_t)sizeof(real), 64);
+  o->copy_bytes = kr_round_up(o->copies ? o->chunk * o->padded * (int64_t)sizeof(real) : 0, 64);
   o->own_bytes = o->segment_bytes + o->copy_bytes;
   if (o->packed) o->own_bytes += o->chunk * p->cells[2] * o->col_tiles * DIRECT_NV * V_LANES * (int64_t)sizeof(real);
   o->own = take(scratch, &used, kr_min(threads, o->groups * o->parts * o->shares) * o->own_bytes);
@@ -197,6 +188,9 @@ static size_t KR_FN(outer_plan)(outer_job *o, int threads, void *scratch) {
 
 static void KR_FN(outer)(outer_job *o, int threads, void *scratch) {
   KR_FN(outer_plan)(o, threads, scratch);
-  kr_parallel(threads, o->groups * o->parts * o->shares, KR_FN(outer_task), o);
-  if (o->parts > 1) kr_parallel(threads, kr_ceil_div(o->size, OUTER_SUM), KR_FN(outer_sum_task), o);
+#if defined(FIRST_TILES)
+  if (o->first) kr_parallel(threads, o->parts, KR_FN(first_task), o);
+#endif
+  if (!o->first) kr_parallel(threads, o->groups * o->parts * o->shares, KR_FN(outer_task), o);
+  KR_FN(add_parts)(o->partial, o->dk, o->parts, o->size, threads);
 }

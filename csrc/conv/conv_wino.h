@@ -292,8 +292,9 @@ KR_INLINE KR_FN(wino_place) KR_FN(wino_place_of)(int64_t tile, int64_t ty, int64
 static void KR_FN(wino_task)(void *arg, int64_t task, int worker) {
   const wino_job *w = arg;
   const patches *p = &w->j.p;
-  const int64_t group = WINO_MR * V_LANES, tile0 = task * w->each;
-  const int64_t tiles = kr_min(w->each, w->tiles - tile0), groups = kr_ceil_div(tiles, WINO_MR);
+  const int64_t group = WINO_MR * V_LANES, unit = w->unit, units = w->tiles / unit;
+  const int64_t tile0 = task * units / w->tasks * unit;
+  const int64_t tiles = (task + 1) * units / w->tasks * unit - tile0, groups = kr_ceil_div(tiles, WINO_MR);
   real *const source = (real *)((char *)w->own + worker * w->own_bytes), *const m = source + w->v_bytes / sizeof(real);
   int64_t first[WINO_SPREAD / WINO_MR + 2]; /* of a group; all have about as many */
   for (int64_t g = 0; g <= groups; ++g) first[g] = g * tiles / groups;
@@ -360,14 +361,12 @@ static size_t KR_FN(wino_plan)(wino_job *w, const direct_job *d, int threads, vo
   w->blocks = p->c / V_LANES;
   w->panels = kr_ceil_div(w->columns, WINO_W);
   const int64_t group = WINO_POINTS * WINO_MR * p->c * (int64_t)sizeof(real), all = kr_ceil_div(w->tiles, WINO_MR);
-  const int64_t unit = d->spread ? image : 1, wanted = threads == 1 ? 1 : kr_max(WINO_TASKS, WINO_EACH * threads);
-  w->groups = kr_max(1, kr_min(kr_min(WINO_GROUPS, WINO_V / group), all / wanted));
-  w->each = w->groups * WINO_MR;
-  if (w->each * threads > w->tiles) w->each = kr_max(WINO_MR / 2, kr_ceil_div(w->tiles, threads)); /* one for each */
-  w->each = kr_max(1, w->each / unit);
-  w->each = kr_ceil_div(w->tiles / unit, kr_ceil_div(w->tiles / unit, w->each)) * unit; /* even ones */
-  w->groups = kr_ceil_div(w->each, WINO_MR);
-  w->tasks = kr_ceil_div(w->tiles, w->each);
+  w->unit = d->spread ? image : 1;
+  w->groups = kr_max(1, kr_min(kr_min(WINO_GROUPS, WINO_V / group), threads > 1 ? all / WINO_TASKS : all));
+  const int64_t units = w->tiles / w->unit, each = kr_max(1, w->groups * WINO_MR / w->unit);
+  const int64_t most = kr_ceil_div(units, kr_max(1, WINO_TASK / w->unit));
+  w->tasks = threads > 1 ? even_tasks(kr_ceil_div(units, each), threads, most) : kr_ceil_div(units, each);
+  w->groups = kr_ceil_div(kr_ceil_div(units, w->tasks) * w->unit, WINO_MR);
   w->v_bytes = w->groups * group;
   w->own_bytes = w->v_bytes + w->groups * WINO_POINTS * WINO_MR * WINO_W * (int64_t)sizeof(real);
   size_t used = 0;

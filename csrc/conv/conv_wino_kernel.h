@@ -1,7 +1,8 @@
 /* The gradient to the kernel by Winograd's tiles for one floating type; wino_plan.h has the formulas, conv.c says when.
  *
- * A task takes a part of the tiles and a share of the filters, and sums 36 products over its tiles, block by block: the
- * transformed tiles of a block and the sums stay in its L2.  The parts are added in order, and turned back, at the end. */
+ * A task takes a part of the tiles and a share of the filters and channels, and sums 36 products over its tiles, block by
+ * block: the transformed tiles of a block and the sums stay in its L2.  The parts are added in order, and turned back, at
+ * the end. */
 
 /* Channels of a register tile; it holds as many vectors of filters as a panel has. */
 #if defined(KR_FOR_AVX512)
@@ -64,20 +65,24 @@ static const KR_FN(wino_outer_fn) KR_FN(wino_outers)[] = {
 static void KR_FN(wino_sum_task)(void *arg, int64_t task, int worker) {
   const wino_kernel_job *w = arg;
   const patches *p = &w->j.p;
-  const int64_t part = task % w->parts, share = task / w->parts, f = w->j.filters;
-  const int64_t q0 = share * w->share, q1 = kr_min(w->panels, q0 + w->share);
+  const int64_t slice = task % w->slices, share = task / w->slices % w->shares, part = task / w->slices / w->shares;
+  const int64_t f = w->j.filters, q0 = share * w->share, q1 = kr_min(w->panels, q0 + w->share);
+  const int64_t b0 = slice * w->blocks / w->slices, b1 = (slice + 1) * w->blocks / w->slices;
+  const int64_t c0 = b0 * V_LANES, c1 = b1 * V_LANES;
   const int64_t last = (part + 1) * w->tiles / w->parts;
   real *const x = (real *)((char *)w->own + worker * w->own_bytes), *const g = x + w->v_bytes / sizeof(real);
   real *const sums = (real *)w->sums + part * w->sum_size;
-  memset(sums + q0 * WINO_POINTS * p->c * WINO_W, 0,
-         (size_t)(WINO_POINTS * p->c * (kr_min(f, q1 * WINO_W) - q0 * WINO_W)) * sizeof(real));
+  for (int64_t q = q0; q < q1; ++q)
+    for (int64_t k = 0, width = kr_min(WINO_W, f - q * WINO_W); k < WINO_POINTS; ++k)
+      memset(sums + q * WINO_POINTS * p->c * WINO_W + (k * p->c + c0) * width, 0,
+             (size_t)((c1 - c0) * width) * sizeof(real));
   for (int64_t tile = part * w->tiles / w->parts; tile < last; tile += w->step) {
     const int64_t tiles = kr_min(w->step, last - tile);
     for (int64_t t = 0; t < tiles; ++t) {
       const KR_FN(wino_place) at = KR_FN(wino_place_of)(tile + t, w->ty, w->tx);
       const KR_FN(wino_square) s =
           KR_FN(wino_square_at)(p->src, p->in, p->c, at.n, at.y + p->first[1], at.x + p->first[2], WINO_SIDE, w->zeros);
-      for (int64_t b = 0; b < w->blocks; ++b)
+      for (int64_t b = b0; b < b1; ++b)
         KR_FN(wino_transform)(&s, b * V_LANES, p->c, 1, x + (b * WINO_POINTS * w->step + t) * V_LANES,
                               w->step * V_LANES);
       const KR_FN(wino_square) gs =
@@ -95,15 +100,15 @@ static void KR_FN(wino_sum_task)(void *arg, int64_t task, int worker) {
       real *to = sums + q * WINO_POINTS * p->c * WINO_W;
       const KR_FN(wino_outer_fn) add_product = KR_FN(wino_outers)[nv];
       for (int64_t k = 0; k < WINO_POINTS; ++k, from += w->step * width)
-        for (int64_t c = 0; c < p->c; c += rows, to += rows * width) {
+        for (int64_t c = c0; c < c1; c += rows) {
           const real *channels = x + (c / V_LANES * WINO_POINTS + k) * w->step * V_LANES + c % V_LANES;
-          add_product(tiles, channels, from, to);
+          add_product(tiles, channels, from, to + (k * p->c + c) * width);
         }
     }
   }
 }
 
-/* A row of dk: adds the parts, divides and transforms back. */
+/* A row of dk: divides and transforms back. */
 static void KR_FN(wino_finish_task)(void *arg, int64_t row, KR_UNUSED int worker) {
   const wino_kernel_job *w = arg;
   const int64_t c = w->j.p.c, f = w->j.filters;
@@ -116,9 +121,7 @@ static void KR_FN(wino_finish_task)(void *arg, int64_t row, KR_UNUSED int worker
       KR_FN(wino_line) m;
       for (int i = 0; i < WINO_SIDE; ++i) {
         const real *at = from + (i * WINO_SIDE + j) * c * width;
-        vreal sum = v_load(at);
-        for (int64_t part = 1; part < w->parts; ++part) sum = v_add(sum, v_load(at + part * w->sum_size));
-        m.at[i] = v_mul(sum, v_set1(by[i]));
+        m.at[i] = v_mul(v_load(at), v_set1(by[i]));
       }
       m = KR_FN(wino_result)(m, 3);
       for (int i = 0; i < 3; ++i) t[i][j] = v_mul(m.at[i], v_set1(by[j]));
@@ -141,23 +144,26 @@ static size_t KR_FN(wino_kernel_plan)(wino_kernel_job *w, int threads, void *scr
   w->blocks = p->c / V_LANES;
   w->panels = kr_ceil_div(f, WINO_W);
   w->share = kr_max(1, kr_min(w->panels, WINO_GK_SUMS / (WINO_POINTS * p->c * WINO_W * size)));
-  w->shares = kr_ceil_div(w->panels, w->share);
+  const int64_t shares = kr_ceil_div(w->panels, w->share);
   w->step = WINO_GK_V / (WINO_POINTS * (p->c + w->share * WINO_W) * size);
   w->step = kr_max(1, kr_min(w->step, WINO_GK_TILES) - 1) | 1;
-  w->parts = wino_parts(kr_min(w->tiles / WINO_GK_PART, WINO_GK_PARTS / w->shares));
   w->sum_size = w->panels * WINO_POINTS * p->c * WINO_W;
+  const int64_t most = kr_max(WINO_GK_PARTS / shares, WINO_GK_ALL / (w->sum_size * size));
+  w->parts = near_power(kr_min(w->tiles / WINO_GK_PART, most));
+  wino_kernel_shares(w, threads);
   w->v_bytes = kr_round_up(WINO_POINTS * w->step * p->c * size, 64);
   w->own_bytes = w->v_bytes + kr_round_up(WINO_POINTS * w->step * w->share * WINO_W * size, 64);
   size_t used = 0;
   w->zeros = take(scratch, &used, WINO_SIDE * kr_max(p->c, f) * size);
   w->sums = take(scratch, &used, w->parts * w->sum_size * size);
-  w->own = take(scratch, &used, kr_min(threads, w->parts * w->shares) * w->own_bytes);
+  w->own = take(scratch, &used, kr_min(threads, w->parts * w->shares * w->slices) * w->own_bytes);
   return used;
 }
 
 static void KR_FN(wino_kernel)(wino_kernel_job *w, int threads, void *scratch) {
   KR_FN(wino_kernel_plan)(w, threads, scratch);
   memset(w->zeros, 0, (size_t)(WINO_SIDE * kr_max(w->j.p.c, w->j.filters)) * sizeof(real));
-  kr_parallel(threads, w->parts * w->shares, KR_FN(wino_sum_task), w);
+  kr_parallel(threads, w->parts * w->shares * w->slices, KR_FN(wino_sum_task), w);
+  KR_FN(add_parts)(w->sums, w->sums, w->parts, w->sum_size, threads);
   kr_parallel(threads, w->j.p.c, KR_FN(wino_finish_task), w);
 }

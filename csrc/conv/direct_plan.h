@@ -5,10 +5,7 @@
 #include "lines_plan.h"
 
 enum {
-  DIRECT_WORK = 4000000, /* flops that make a task, */
-  DIRECT_LEAST = 500000, /* and at least where there are fewer of those than threads want, */
-  DIRECT_EACH = 4,       /* so many each */
-  DIRECT_TASKS = 256,
+  DIRECT_WORK = 4000000,     /* flops that make a task */
   DIRECT_PANELS = 768 << 10, /* bytes of packed kernel that a task works through at a time: they stay in L2 */
   DIRECT_BLOCK = 8,          /* tiles of cells at most that a panel of it meets at a time */
   DIRECT_L1 = 32 << 10, /* bytes of packed kernel that stay in L1: a tile meets all of it, or blocks of tiles a panel */
@@ -61,9 +58,8 @@ static int64_t count_runs(const patches *p, int line) {
 /* Tasks of one group.  Each reads its rows of the source and its columns of the kernel: cells are shared out first,
  * since a task's own part of x is small, unless the kernel does not stay in L2 and is read anew by each. */
 static void direct_partition(direct_job *d, int64_t panel_bytes, int64_t source_bytes, int threads) {
-  const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns;
-  const double wanted = fmax(fmin(work / DIRECT_WORK, 64), fmin(work / DIRECT_LEAST, DIRECT_EACH * threads));
-  const int64_t tasks = (int64_t)fmin(fmax(wanted, 1), DIRECT_TASKS), rows = kr_min(tasks, kr_max(1, d->tiles));
+  const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns / DIRECT_WORK;
+  const int64_t tasks = (int64_t)fmin(fmax(work, 1), PARTITION_MOST), rows = kr_min(tasks, kr_max(1, d->tiles));
   const int64_t cols = kr_min(tasks, kr_max(1, d->panels)), kernel_bytes = d->panels * panel_bytes;
   if (kernel_bytes > DIRECT_PANELS && (double)rows * (double)kernel_bytes > (double)cols * (double)source_bytes) {
     d->col_tasks = cols;
@@ -71,6 +67,7 @@ static void direct_partition(direct_job *d, int64_t panel_bytes, int64_t source_
   } else {
     d->row_tasks = rows;
     d->col_tasks = kr_max(1, kr_min(cols, kr_min(tasks, 16) / rows));
+    if (d->col_tasks == 1) d->row_tasks = even_tasks(rows, threads, kr_max(1, d->tiles));
   }
 }
 
@@ -148,7 +145,7 @@ static int64_t list_line_runs(const direct_job *d, line_run *run) {
 }
 
 /* Plans the lines of a job whose tasks direct_partition has planned. */
-static void plan_lines(direct_job *d) {
+static void plan_lines(direct_job *d, int threads) {
   const patches *p = &d->j.p, *right = d->paired && d->right.p.taps[2] ? &d->right.p : p;
   const int64_t first = p->taps[2] ? p->first[2] : right->first[2];
   d->first = kr_min(first, right->first[2]);
@@ -159,8 +156,9 @@ static void plan_lines(direct_job *d) {
   const int64_t tiles = kr_ceil_div(p->cells[2], d->height), block = tiles > DIRECT_BLOCK ? d->block : tiles;
   d->pieces = kr_ceil_div(tiles, block);
   const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns / LINE_WORK;
-  if (d->col_tasks == 1) d->row_tasks = (int64_t)fmin(fmax(work, 1), 64);
-  d->row_tasks = kr_min(d->row_tasks, kr_max(1, d->images * p->cells[0] * p->cells[1] * d->pieces));
+  const int64_t most = kr_max(1, d->images * p->cells[0] * p->cells[1] * d->pieces);
+  d->row_tasks = kr_min(d->row_tasks, most);
+  if (d->col_tasks == 1) d->row_tasks = even_tasks((int64_t)fmin(work, PARTITION_MOST), threads, most);
   const int64_t columns = (kr_min(p->cells[2], block * d->height) - 1) * p->step[2] + d->reach + 1;
   const int border = d->first < 0 || d->first + (p->cells[2] - 1) * p->step[2] + d->reach + 1 > p->in[2];
   d->copied = border ? columns * p->c : 0;

@@ -38,12 +38,12 @@
 enum {
   WINO_SIDE = 6, /* of a tile of the source */
   WINO_POINTS = 36,
-  WINO_OUT = 4,      /* cells of a side of a tile of the output */
-  WINO_MR = GEMM_MR, /* tiles that a register tile multiplies */
-  WINO_V = 1 << 20,  /* bytes of transformed source of a task: they stay in L2 with a panel of products, */
-  WINO_GROUPS = 4,   /* at most so many register tiles */
-  WINO_TASKS = 24,   /* tasks that there should be, and of each thread */
-  WINO_EACH = 4,
+  WINO_OUT = 4,       /* cells of a side of a tile of the output */
+  WINO_MR = GEMM_MR,  /* tiles that a register tile multiplies */
+  WINO_V = 1 << 20,   /* bytes of transformed source of a task: they stay in L2 with a panel of products, */
+  WINO_GROUPS = 4,    /* at most so many register tiles */
+  WINO_TASKS = 24,    /* tasks that there should be, */
+  WINO_TASK = 4,      /* tiles that make one */
   WINO_LEAST = 4,     /* tiles of an image at least, */
   WINO_KERNEL = 8192, /* and one for so many elements (channel, filter), */
   WINO_CLIPPED = 60,  /* of whose cells so many in a hundred are wanted */
@@ -54,9 +54,10 @@ enum {
   WINO_GK_TILES = 63,     /* tiles of it at most, odd, so that its 36 planes fall into different sets of the caches */
   WINO_GK_SUMS = 1 << 20, /* bytes of sums of a task */
   WINO_GK_PART = 128,     /* tiles of a part at least */
-  WINO_GK_PARTS = 16,
-  WINO_GK_LEAST = 64,  /* tiles at least, */
-  WINO_GK_KERNEL = 256 /* and one for so many elements (channel, filter) */
+  WINO_GK_PARTS = 16,     /* parts at most, by shares; but as many as have */
+  WINO_GK_ALL = 2 << 20,  /* so many bytes of sums together */
+  WINO_GK_LEAST = 64,     /* tiles at least, */
+  WINO_GK_KERNEL = 256    /* and one for so many elements (channel, filter) */
 };
 
 /* How many tiles a register tile may have. */
@@ -74,7 +75,7 @@ typedef struct {
   int64_t ty, tx, tiles;   /* tiles of an image by lines and columns; of all images */
   int64_t blocks, panels;  /* vectors of channels; panels of columns */
   int64_t groups, tasks;   /* register tiles of a task */
-  int64_t each;            /* tiles of a task */
+  int64_t unit;            /* tiles of which a task has a whole number */
   const void *bias;
   void *y;
   int64_t y_image, y_step[3];
@@ -88,7 +89,7 @@ typedef struct {
   conv_job j; /* j.kernel is g */
   int64_t images, ty, tx, tiles;
   int64_t blocks, panels, share, shares; /* vectors of channels; panels of filters: all, of a share; shares */
-  int64_t step, parts;                   /* tiles of a block; parts of the tiles */
+  int64_t step, parts, slices;           /* tiles of a block; parts of the tiles; slices of the channels */
   void *dk, *zeros, *sums, *own;
   int64_t sum_size, v_bytes, own_bytes; /* elements of sums of a part */
 } wino_kernel_job;
@@ -124,11 +125,22 @@ static int wino_spreads(const conv_job *j, int64_t columns, int64_t lanes, int64
          p->in[1] * p->in[2] * 100 >= tiles * WINO_OUT * WINO_OUT * WINO_CLIPPED;
 }
 
-/* A power of two near so many parts: nine, on two threads, would take as long as ten. */
-static int64_t wino_parts(int64_t most) {
-  int64_t parts = 1;
-  while (2 * parts * 3 <= most * 4) parts *= 2;
-  return parts;
+/* Shares of the panels, of which a task may take w->share, and slices of the channels.  Either makes tasks transform the
+ * same again, so a task's work is counted, in hundreds of cycles a tile: for a block, a panel, and the products of both. */
+static void wino_kernel_shares(wino_kernel_job *w, int threads) {
+  const int64_t most = w->share;
+  double least = INFINITY;
+  for (int64_t share = most; share > 0; --share)
+    for (int64_t slices = 1; slices <= w->blocks; ++slices) {
+      const int64_t shares = kr_ceil_div(w->panels, share), blocks = kr_ceil_div(w->blocks, slices);
+      const double rounds = (double)kr_ceil_div(w->parts * shares * slices, threads);
+      const double cost = rounds * (double)(3 * blocks + 4 * share + 7 * blocks * share);
+      if (cost >= least) continue;
+      least = cost;
+      w->share = share;
+      w->shares = shares;
+      w->slices = slices;
+    }
 }
 
 static int wino_kernel_pays(const conv_job *j, int64_t images, int64_t lanes) {

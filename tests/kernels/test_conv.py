@@ -106,6 +106,29 @@ def test_tile_edges(dtype, isa):
         check(case((2, 3), (3, 3), pads=((1, 1), (1, 1))), 2, c, f, 1, dtype, isa)
 
 
+# Gradients to the kernel of first layers: tiles of several lines of taps, whole and partial vectors of filters, lines
+# that end in the padding, more lines than a chunk has, parts that begin within an image.
+FIRST = [
+    (case((13, 11), (3, 3)), (3, 1, 32, 1)),
+    (case((13, 11), (3, 3), pads=((1, 1), (1, 1))), (3, 1, 9, 1)),
+    (case((13, 11), (3, 3), (2, 2), pads=((0, 1), (0, 1))), (3, 1, 47, 1)),
+    (case((32, 30), (3, 3), pads=((1, 1), (1, 1))), (6, 3, 16, 1)),
+    (case((13, 12), (3, 3), (2, 1), pads=((2, 2), (0, 2))), (3, 3, 17, 1)),
+    (case((13, 12), (3, 3), dilation=(3, 1), pads=((3, 3), (1, 1))), (3, 3, 64, 1)),
+    (case((9, 7), (3, 3), (4, 5), pads=((1, 1), (2, 1))), (2, 3, 33, 1)),
+    (case((1, 1), (3, 3), pads=((2, 2), (3, 3))), (2, 3, 31, 1)),  # all of it in the padding but for one tap
+    (case((28, 28), (5, 5)), (3, 1, 20, 1)),
+    (case((12, 9), (5, 5), pads=((2, 2), (2, 2))), (2, 1, 48, 1)),
+]
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("g", "sizes"), FIRST, ids=str)
+def test_first_layers(g, sizes, dtype, isa):
+    check(g, *sizes, dtype, isa)
+
+
 @pytest.mark.parametrize("isa", core.isas())
 def test_more_than_one_block_of_depth(isa):
     g = case((17, 15), (3, 3), pads=((1, 1), (1, 1)))
@@ -275,6 +298,8 @@ def test_empty_arrays(n, c, f):
         (case((13, 13), (3, 3)), (8, 32, 64, 1)),
         (case((30, 31), (3, 3), (2, 2), pads=((0, 1), (1, 1))), (5, 24, 20, 2)),
         (case((28, 28), (3, 3)), (16, 1, 32, 1)),
+        (case((32, 32), (3, 3), pads=((1, 1), (1, 1))), (8, 3, 16, 1)),
+        (case((16, 16), (1, 1)), (8, 32, 64, 1)),
         (case((28, 28), (3, 3)), (16, 32, 2, 1)),
         (case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (12, 128, 256, 1)),
         (case((16, 16), (3, 3), pads=((1, 1), (1, 1))), (12, 100, 200, 1)),
@@ -294,4 +319,4 @@ def test_same_bits_at_any_thread_count(g, sizes):
         ("conv_grad_input", (y, k), x.shape),
         ("conv_grad_kernel", (x, y), k.shape),
     ):
-        assert len({run(name, None, ins, shape, g, threads).tobytes() for threads in (1, 2, 3, 8)}) == 1, name
+        assert len({run(name, None, ins, shape, g, threads).tobytes() for threads in (1, 2, 3, 8, 24)}) == 1, name

@@ -31,4 +31,4 @@ def operations(work: Iterable[tuple[str, float]], isa: str) -> float:
     What an ISA has no row for is counted as on AVX2, whose functions the others share.
     """
     row = OPERATIONS.get(isa, OPERATIONS["avx2"])
-    return sum(row[name] * count for name, count in work)
+    return float(sum(row[name] * count for name, count in work))

@@ -67,7 +67,7 @@ static void direct_partition(direct_job *d, int64_t panel_bytes, int64_t source_
   } else {
     d->row_tasks = rows;
     d->col_tasks = kr_max(1, kr_min(cols, kr_min(tasks, 16) / rows));
-    if (d->col_tasks == 1) d->row_tasks = even_tasks(rows, threads, kr_max(1, d->tiles));
+    if (d->col_tasks == 1) d->row_tasks = even_tasks(rows, threads, kr_min(d->tiles, PARTITION_FINER * rows));
   }
 }
 
@@ -158,7 +158,8 @@ static void plan_lines(direct_job *d, int threads) {
   const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns / LINE_WORK;
   const int64_t most = kr_max(1, d->images * p->cells[0] * p->cells[1] * d->pieces);
   d->row_tasks = kr_min(d->row_tasks, most);
-  if (d->col_tasks == 1) d->row_tasks = even_tasks((int64_t)fmin(work, PARTITION_MOST), threads, most);
+  const int64_t tasks = (int64_t)fmin(fmax(work, 1), PARTITION_MOST);
+  if (d->col_tasks == 1) d->row_tasks = even_tasks(tasks, threads, kr_min(most, PARTITION_FINER * tasks));
   const int64_t columns = (kr_min(p->cells[2], block * d->height) - 1) * p->step[2] + d->reach + 1;
   const int border = d->first < 0 || d->first + (p->cells[2] - 1) * p->step[2] + d->reach + 1 > p->in[2];
   d->copied = border ? columns * p->c : 0;

@@ -9,6 +9,7 @@
 enum {
   PARTITION_MOST = 64,   /* parts at most */
   PARTITION_CELLS = 512, /* cells that each sums at least */
+  PARTITION_FINER = 4,   /* tasks may be so much smaller than they should be, to be as many for each thread */
   PARTITION_SUM = 1024   /* elements of a task that adds parts */
 };
 
@@ -21,7 +22,7 @@ static int64_t near_power(int64_t most) {
 
 /* About so many tasks, `most` at most, as many for each thread. */
 static int64_t even_tasks(int64_t tasks, int threads, int64_t most) {
-  return kr_max(1, kr_min(most, 2 * tasks < threads ? tasks : kr_round_up(tasks, threads)));
+  return kr_max(1, kr_min(most, kr_round_up(tasks, threads)));
 }
 
 /* Shares of `units` of work, for each of so many parts: one where parts are enough for the threads, since shares read, and

@@ -8,6 +8,8 @@ import pytest
 from kerasish._core import core
 from kerasish.ops.epilogue import PRODUCT_EPILOGUES
 
+from .bounds import within
+
 LINEAR, RELU = 0, 1
 DTYPES = ("float32", "float64")
 # Rows and columns of the register tile by ISA; float64 has half the columns. Blocks of k have at most 2048.
@@ -44,14 +46,12 @@ def operands(m, n, k, dtype, batch_a=(), batch_b=(), ta=False, tb=False):
 
 
 def check(got, a, b, start=0.0, activation=LINEAR):
-    """The error of a sum of k products is below k units of rounding of the sum of their sizes."""
     a, b = a.astype("float64"), b.astype("float64")
     want = a @ b + start
-    bound = (a.shape[-1] + 2) * np.finfo(got.dtype).eps * (np.abs(a) @ np.abs(b) + np.abs(start))
+    size = np.abs(a) @ np.abs(b) + np.abs(start)
     if activation == RELU:
         want = np.maximum(want, 0)
-    assert got.shape == want.shape
-    assert (np.abs(got - want) <= bound).all(), float((np.abs(got - want) - bound).max())
+    within("matmul", got, want, size=size, k=a.shape[-1])
 
 
 @pytest.mark.parametrize("isa", core.isas())
@@ -214,8 +214,9 @@ def test_contraction(isa, dtype, labels):
     x1, x2 = data([sizes[c] for c in left], dtype), data([sizes[c] for c in right], dtype, 1)
     shape = tuple(sizes[c] for c in out)
     got = run("contract", (x1, x2), shape, contract_numbers(left, right, out, x1, x2), isa)
-    want = np.einsum(f"{left},{right}->{out}", x1.astype("float64"), x2.astype("float64"))
-    np.testing.assert_allclose(got, want, rtol=0, atol=200 * np.finfo(dtype).eps)
+    x1, x2 = x1.astype("float64"), x2.astype("float64")
+    want, size = (np.einsum(f"{left},{right}->{out}", f(x1), f(x2)) for f in (np.array, np.abs))
+    within("contract", got, want, size=size, k=int(np.prod([sizes[c] for c in left if c not in out])))
 
 
 @pytest.mark.parametrize("isa", core.isas())

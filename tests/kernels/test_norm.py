@@ -7,10 +7,10 @@ import pytest
 
 from kerasish._core import core
 
+from .bounds import U, within
 from .calls import EDGES, FLOATS, exact, run, same_bits_at_any_thread_count, values
 
 ISAS = core.isas()
-U = {"float32": 2.0**-24, "float64": 2.0**-53}
 EPS = 1e-3
 
 # (shape, reduced axes): each form (kept, reduced, kept, reduced) that the kernel takes
@@ -41,15 +41,9 @@ def test_moments(shift, dtype, isa):
         x = values(shape, dtype, shift=shift)
         mean, var = moments(x, axes, isa)
         want_mean, want_var = exact(x).mean(axis=axes), exact(x).var(axis=axes)
-        u = U[dtype]
-        np.testing.assert_allclose(mean, want_mean.astype("float64"), rtol=8 * u, atol=12 * u)
+        within("moments", mean, want_mean, of="mean", size=np.abs(exact(x)).mean(axis=axes))
         # The chunk's mean is rounded to half a unit of its size; that enters squared.
-        np.testing.assert_allclose(
-            var,
-            want_var.astype("float64"),
-            rtol=30 * u,
-            atol=4 * (u * max(shift, 1)) ** 2 + (30 * u if not axes else 0),
-        )
+        within("moments", var, want_var, of="variance", size=want_var + U[dtype] * want_mean**2)
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -88,12 +82,6 @@ def batch_reference(x, gamma, beta, mean, var, axis):
     return (x - along(mean, x.shape, axis)) * r * along(gamma, x.shape, axis) + along(beta, x.shape, axis)
 
 
-def close(got, want, dtype, units=64, size=None):
-    want = want.astype("float64")
-    size = np.abs(want).max(initial=0) if size is None else size
-    np.testing.assert_allclose(got, want, rtol=units * U[dtype], atol=units * U[dtype] * size)
-
-
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_batch_norm(dtype, isa):
@@ -108,14 +96,14 @@ def test_batch_norm(dtype, isa):
             continue
         rest = tuple(k for k in range(len(shape)) if k != axis)
         want_mean, want_var = exact(x).mean(axis=rest), exact(x).var(axis=rest)
-        close(mean, want_mean, dtype)
-        close(var, want_var, dtype)
+        within("batch_norm", mean, want_mean)
+        within("batch_norm", var, want_var)
         want = batch_reference(exact(x), exact(gamma), exact(beta), want_mean, want_var, axis)
-        # A channel of one element divides rounding by sqrt(eps).
-        close(y, want, dtype, 64 if x.size > c else 4000)
+        within("batch_norm", y, want)
         given = np.abs(values((c,), dtype, seed=3)) + dtype_of(dtype)(0.1)
         y = run("batch_norm_inference", (x, beta, given, gamma, beta), spec[:1], (axis,), (EPS,), isa=isa)[0]
-        close(y, batch_reference(exact(x), exact(gamma), exact(beta), exact(beta), exact(given), axis), dtype)
+        want = batch_reference(exact(x), exact(gamma), exact(beta), exact(beta), exact(given), axis)
+        within("batch_norm_inference", y, want)
 
 
 def dtype_of(name):
@@ -139,14 +127,14 @@ def test_batch_norm_grad(dtype, isa):
         d, r = exact(x) - along(exact(mean), shape, axis), 1 / np.sqrt(exact(var) + EPS)
         want_dbeta, want_dgamma = exact(g).sum(axis=rest), (exact(g) * d).sum(axis=rest) * r
         size = np.abs(exact(g)).sum(axis=rest).max(initial=0)
-        close(dbeta, want_dbeta, dtype, size=size)
-        close(dgamma, want_dgamma, dtype, size=4 * size)
+        within("batch_norm_grad", dbeta, want_dbeta, size=size)
+        within("batch_norm_grad", dgamma, want_dgamma, size=4 * size)
         if n == 0:
             continue
         wide = [along(v, shape, axis) for v in (exact(gamma) * r, want_dbeta / n, want_dgamma * r / n)]
         want = wide[0] * (exact(g) - wide[1] - d * wide[2])
         want = want + along(exact(g_mean), shape, axis) / n + 2 * along(exact(g_var), shape, axis) * d / n
-        close(dx, want, dtype)
+        within("batch_norm_grad", dx, want)
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -190,17 +178,17 @@ def test_layer_and_rms_norm(name, dtype, isa):
         xhat, i = d * r, (len(rows),)
         ins = (x, gamma, beta) if centred else (x, gamma)
         want = xhat * wgamma + (exact(beta) if centred else 0)
-        units = 64 if np.prod(line) > 1 else 4000  # of one element, rounding is divided by sqrt(eps)
-        close(run(name, ins, [(shape, dtype)], i, (EPS,), isa=isa)[0], want, dtype, units)
+        grad = f"{name}_grad"
+        within(name, run(name, ins, [(shape, dtype)], i, (EPS,), isa=isa)[0], want)
         specs = [(shape, dtype)] + [(line, dtype)] * (2 if centred else 1)
-        dx, dgamma, *dbeta = run(f"{name}_grad", (x, gamma, g), specs, i, (EPS,), isa=isa)
+        dx, dgamma, *dbeta = run(grad, (x, gamma, g), specs, i, (EPS,), isa=isa)
         u = wg * wgamma
         want = r * (u - u.mean(axes, keepdims=True) * centred - xhat * (u * xhat).mean(axes, keepdims=True))
-        close(dx, want, dtype, units, size=np.abs(r * u).max(initial=0))
+        within(grad, dx, want, size=np.abs(r * u).max(initial=0))
         samples = tuple(range(len(rows)))
-        close(dgamma, (wg * xhat).sum(samples), dtype, units, size=np.abs(wg * xhat).sum(samples).max(initial=0))
+        within(grad, dgamma, (wg * xhat).sum(samples), size=np.abs(wg * xhat).sum(samples).max(initial=0))
         if centred:
-            close(dbeta[0], wg.sum(samples), dtype, size=np.abs(wg).sum(samples).max(initial=0))
+            within(grad, dbeta[0], wg.sum(samples), size=np.abs(wg).sum(samples).max(initial=0))
 
 
 @pytest.mark.parametrize("isa", ISAS)

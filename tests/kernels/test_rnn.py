@@ -8,10 +8,10 @@ import pytest
 from kerasish._core import core
 
 from . import recurrent
+from .bounds import within
 from .calls import FLOATS, run, same_bits_at_any_thread_count, values
 
 ISAS = core.isas()
-RTOL = {"float32": 2e-5, "float64": 1e-12}
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
 # (batch, time, units): around vectors, panels, tiles and blocks of samples, and at 0 and 1
 SHAPES = [
@@ -64,10 +64,9 @@ class Call:
         out = f(*arrays, *self.mask, **self.attrs)
         return out if isinstance(out, tuple) else (out,)
 
-    def check(self, got, want):
+    def check(self, got, want, name):
         for a, b in zip(got, want, strict=True):
-            scale = float(np.abs(b).max(initial=1))
-            np.testing.assert_allclose(a, b, rtol=RTOL[self.dtype], atol=RTOL[self.dtype] * scale)
+            within(name, a, b, size=np.abs(b).max(initial=1))
 
 
 # What i[2] says: reset_after, or the activation.
@@ -85,8 +84,8 @@ def test_values_and_gradients(cell, variant, dtype, isa):
             call = Call(cell, shape, dtype, mask=k % 2 == 1, sequences=sequences, reverse=k % 3 == 1,
                         variant=variant)  # fmt: skip
             *out, reserve = run(*call.forward(), isa=isa)
-            call.check(out, call.reference(grad=False))
-            call.check(run(*call.backward(out[0], reserve), isa=isa), call.reference(grad=True))
+            call.check(out, call.reference(grad=False), cell)
+            call.check(run(*call.backward(out[0], reserve), isa=isa), call.reference(grad=True), f"{cell}_grad")
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -97,8 +96,8 @@ def test_values_and_gradients(cell, variant, dtype, isa):
 def test_every_combination(sequences, reverse, mask, cell, variant, isa):
     call = Call(cell, (5, 6, 9), "float64", mask, sequences, reverse, variant)
     *out, reserve = run(*call.forward(), isa=isa)
-    call.check(out, call.reference(grad=False))
-    call.check(run(*call.backward(out[0], reserve), isa=isa), call.reference(grad=True))
+    call.check(out, call.reference(grad=False), cell)
+    call.check(run(*call.backward(out[0], reserve), isa=isa), call.reference(grad=True), f"{cell}_grad")
 
 
 @pytest.mark.parametrize("isa", ISAS)

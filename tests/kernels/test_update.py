@@ -8,6 +8,8 @@ import pytest
 from kerasish._core import core
 
 from ..ops.samples import updates as reference
+from .bounds import within
+from .calls import exact
 
 LR, ITERATIONS = 0.013, 3
 # kernel: (i, f, slots, reference)
@@ -71,11 +73,11 @@ def test_against_float64(case, dtype, isa):
         arrays = operands(n, CASES[case][3], dtype)
         outs = [core.empty((n,), dtype) for _ in arrays[1:]]
         run(case, isa, arrays, outs)
-        wide = [a.astype("float64") for a in arrays]
+        wide = [exact(a) for a in arrays]
         want = CASES[case][4](*wide[:2], LR, *wide[2:])
         want = want if isinstance(want, tuple) else (want,)
         for got, w in zip(outs, want, strict=True):
-            np.testing.assert_allclose(got, w, rtol=0, atol=4e-7 if dtype == "float32" else 1e-15)
+            within(CASES[case][0], got, w)
 
 
 @pytest.mark.parametrize("isa", core.isas())

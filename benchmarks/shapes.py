@@ -51,9 +51,18 @@ PRODUCTS = [  # name, batch, m, n, k, transpose_a, transpose_b
     ("lstm inputs 5120x128x512", 0, 5120, 512, 128, 0, 0),
     ("lstm step 64x128x512", 0, 64, 512, 128, 0, 0),
     ("transformer 3200x64x256", 0, 3200, 256, 64, 0, 0),
+    ("transformer 3200x64x64", 0, 3200, 64, 64, 0, 0),
+    ("transformer dw 64x3200x256", 0, 64, 256, 3200, 1, 0),
+    ("transformer dw 256x3200x64", 0, 256, 64, 3200, 1, 0),
     ("scores 128x(100x16x100)", 128, 100, 100, 16, 0, 1),
     ("predict 1x784x512", 0, 1, 512, 784, 0, 0),
     ("odd 127x129x131", 0, 127, 131, 129, 0, 0),
+]
+PRODUCTS_F64 = [  # shares of their limit count float32's rate, which is twice theirs
+    ("float64 1024^3", 0, 1024, 1024, 1024, 0, 0),
+    ("float64 mlp 128x784x512", 0, 128, 512, 784, 0, 0),
+    ("float64 mlp dw", 0, 784, 512, 128, 1, 0),
+    ("float64 64^3", 0, 64, 64, 64, 0, 0),
 ]
 CONV = [
     Layer("cnn.1", 128, 28, 1, 3, 1, "valid", 32),
@@ -157,7 +166,7 @@ def _torch_conv(layer: Layer, s: Slide, op: str) -> Callable | None:
 
 
 def _products() -> Iterator[Case]:
-    for name, batch, m, n, k, ta, tb in PRODUCTS:
+    for name, batch, m, n, k, ta, tb in PRODUCTS + PRODUCTS_F64:
         lead = (batch,) if batch else ()
         a, b = (*lead, *((k, m) if ta else (m, k))), (*lead, *((n, k) if tb else (k, n)))
 
@@ -169,7 +178,9 @@ def _products() -> Iterator[Case]:
 
         flops = 2.0 * max(batch, 1) * m * n * k
         out = ((*lead, m, n),)
-        yield Case("matmul", name, "matmul", (a, b), out, (ta, tb, 0), (), flops, 1, product, torch_product)
+        if name.startswith("float64"):
+            a, b, out = (a, "float64"), (b, "float64"), ((out[0], "float64"),)
+        yield Case("matmul", name, "matmul", (a, b), out, (ta, tb, 0), (), flops, 99, product, torch_product)
 
 
 def _convolutions() -> Iterator[Case]:

@@ -6,8 +6,7 @@
  *
  *   depthwise_conv              x, k -> y
  *   depthwise_conv_grad_input   g, k -> dx    g like y
- *   depthwise_conv_grad_kernel  x, g -> dk    rows of g are summed one by one and then in chunks whose size the shape
- * fixes
+ *   depthwise_conv_grad_kernel  x, g -> dk    rows of g are summed one by one, in parts that the shape fixes
  *
  * No input may overlap the output.
  *
@@ -17,6 +16,7 @@
  * over contiguous channels.
  */
 #include "conv/window.h"
+#include "conv/partition.h"
 
 /* A line of `count` outputs, y_step elements apart, of q channels.  Output o meets tap t of a tap row at input cell
  * first + o * step + t * tap, tap > 0; what lies outside [0, in) counts as 0.  Element steps k_tap between taps, and
@@ -27,10 +27,10 @@ typedef struct {
   int64_t rows, x_row, k_row;
 } line;
 
-/* Rows of the output in one chunk of the gradient to the kernel: at most 64 chunks, none tiny. */
-static int64_t chunk_rows(const window *w, int64_t q) {
+/* Parts of the rows of the output, with a sum each, in the gradient to the kernel. */
+static int64_t kernel_parts(const window *w) {
   const int64_t rows = w->n * w->out[1];
-  return kr_max(kr_ceil_div(rows, 64), window_grain(rows, w->out[2] * q * w->size[1] * w->size[2]));
+  return near_power(kr_min(rows, rows * w->out[2] / PARTITION_CELLS));
 }
 
 /* Whether the gradient to the kernel takes three rows of three taps at a time: 1.15 to 1.5 times as fast, but for stride
@@ -42,16 +42,19 @@ typedef struct {
   const void *x, *k;
   void *y, *scratch;
   int64_t c, m, grain;
+  int64_t parts, shares; /* gradient to the kernel: parts of the rows, shares of the channels */
 } depthwise_job;
 
 #define KR_REAL 32
 #include "base/real.h"
 #include "conv/lanes.h"
+#include "conv/conv_parts.h"
 #include "depthwise_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
 #include "conv/lanes.h"
+#include "conv/conv_parts.h"
 #include "depthwise_body.h"
 
 #define DEPTHWISE_ENTRIES(DTYPE, SUFFIX)                                                                          \

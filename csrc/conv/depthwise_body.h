@@ -190,7 +190,7 @@ static kr_status KR_FN(depthwise_grad_input)(const kr_call *call) {
   return KR_OK;
 }
 
-/* ---- gradient to the kernel: a task is a chunk of rows of g, summed into a dk of its own ----------------------------
+/* ---- gradient to the kernel: a task is a part of the rows of g, summed into a dk of its own, for a share of the channels
  */
 
 /* Adds the sum over `count` cells of x * g, one vector of channels. */
@@ -236,10 +236,13 @@ static void KR_FN(grad_kernel_task)(void *arg, int64_t task, int worker) {
   const depthwise_job *job = arg; /* x: the input, k: g, y: the partial sums, scratch: a row of x for each worker */
   const window *w = &job->w;
   const int64_t q = job->c * job->m, width = w->in[2], rows = w->n * w->out[1];
-  const int64_t last = kr_min((task + 1) * job->grain, rows);
-  real *dk = (real *)job->y + task * w->size[1] * w->size[2] * q;
-  memset(dk, 0, (size_t)(w->size[1] * w->size[2] * q) * sizeof(real));
-  for (int64_t row = task * job->grain; row < last; ++row) {
+  const int64_t share = task % job->shares, part = task / job->shares, vectors = kr_ceil_div(q, V_LANES);
+  const int64_t q0 = share * vectors / job->shares * V_LANES;
+  const int64_t q1 = kr_min(q, (share + 1) * vectors / job->shares * V_LANES);
+  real *dk = (real *)job->y + part * w->size[1] * w->size[2] * q;
+  for (int64_t tap = 0; tap < w->size[1] * w->size[2]; ++tap)
+    memset(dk + tap * q + q0, 0, (size_t)(q1 - q0) * sizeof(real));
+  for (int64_t row = part * rows / job->parts; row < (part + 1) * rows / job->parts; ++row) {
     const int64_t n = row / w->out[1], oh = row % w->out[1];
     const real *g = (const real *)job->k + row * w->out[2] * q;
     const span th = window_taps(w, 1, oh);
@@ -251,12 +254,12 @@ static void KR_FN(grad_kernel_task)(void *arg, int64_t task, int worker) {
       const int64_t from = kr_min(kr_ceil_div(w->pad[2], w->stride[2]), w->out[2]);
       const int64_t to = reach <= 0 ? from : kr_max(from, kr_min(kr_ceil_div(reach, w->stride[2]), w->out[2]));
       real *sum = dk + kh * 3 * q;
-      int64_t j = 0;
-      for (; j + V_LANES <= q; j += V_LANES)
+      int64_t j = q0;
+      for (; j + V_LANES <= q1; j += V_LANES)
         if (at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, V_LANES);
         else KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, V_LANES);
-      if (j < q && at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, q - j);
-      if (j < q && at_once == 1) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, q - j);
+      if (j < q1 && at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, q1 - j);
+      if (j < q1 && at_once == 1) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, q1 - j);
     }
     for (int64_t kh = th.from; !at_once && kh < th.to; ++kh) {
       const int64_t h = oh * w->stride[1] - w->pad[1] + kh * w->dilation[1];
@@ -273,10 +276,10 @@ static void KR_FN(grad_kernel_task)(void *arg, int64_t task, int worker) {
         if (to <= from) continue;
         const real *xs = x + (at + from * step) * q, *gs = g + from * q;
         real *sum = dk + (kh * w->size[2] + kw) * q;
-        int64_t j = 0;
-        for (; j + V_LANES <= q; j += V_LANES)
+        int64_t j = q0;
+        for (; j + V_LANES <= q1; j += V_LANES)
           KR_FN(add_products)(xs + j, step * q, gs + j, q, to - from, sum + j, V_LANES);
-        if (j < q) KR_FN(add_products)(xs + j, step * q, gs + j, q, to - from, sum + j, q - j);
+        if (j < q1) KR_FN(add_products)(xs + j, step * q, gs + j, q, to - from, sum + j, q1 - j);
       }
     }
   }
@@ -287,32 +290,32 @@ static size_t KR_FN(depthwise_grad_kernel_scratch)(const kr_call *c) {
   const window w = conv_window(c->i, x, dk, g);
   const int64_t q = g->shape[g->ndim - 1], m = dk->shape[dk->ndim - 1], rows = w.n * w.out[1];
   if (kr_size(dk) == 0 || rows * w.out[2] == 0) return 0;
-  const int64_t chunks = kr_ceil_div(rows, chunk_rows(&w, q));
-  return (size_t)(chunks * kr_size(dk) + (m > 1 ? c->threads * w.in[2] * q : 0)) * sizeof(real);
+  const int64_t parts = kernel_parts(&w);
+  return (size_t)((parts > 1 ? parts * kr_size(dk) : 0) + (m > 1 ? c->threads * w.in[2] * q : 0)) * sizeof(real);
 }
 
 static kr_status KR_FN(depthwise_grad_kernel)(const kr_call *call) {
   const kr_array *x = &call->in[0], *g = &call->in[1], *dk = &call->out[0];
   const int64_t size = kr_size(dk);
-  real *out = dk->data, *partial = call->scratch;
   if (size == 0) return KR_OK;
   if (kr_size(g) == 0) {
-    memset(out, 0, (size_t)size * sizeof(real));
+    memset(dk->data, 0, (size_t)size * sizeof(real));
     return KR_OK;
   }
   depthwise_job job = {.w = conv_window(call->i, x, dk, g),
                        .x = x->data,
                        .k = g->data,
-                       .y = partial,
+                       .y = dk->data,
+                       .scratch = call->scratch,
                        .c = x->shape[x->ndim - 1],
                        .m = dk->shape[dk->ndim - 1]};
-  const int64_t rows = job.w.n * job.w.out[1];
-  job.grain = chunk_rows(&job.w, job.c * job.m);
-  const int64_t chunks = kr_ceil_div(rows, job.grain);
-  job.scratch = partial + chunks * size;
-  kr_parallel(call->threads, chunks, KR_FN(grad_kernel_task), &job);
-  memcpy(out, partial, (size_t)size * sizeof(real));
-  for (int64_t c = 1; c < chunks; ++c)
-    for (int64_t j = 0; j < size; ++j) out[j] += partial[c * size + j];
+  job.parts = kernel_parts(&job.w);
+  job.shares = job.m > 1 ? 1 : even_shares(job.parts, kr_ceil_div(job.c, V_LANES), call->threads);
+  if (job.parts > 1) {
+    job.y = call->scratch;
+    job.scratch = (real *)call->scratch + job.parts * size;
+  }
+  kr_parallel(call->threads, job.parts * job.shares, KR_FN(grad_kernel_task), &job);
+  KR_FN(add_parts)(job.y, dk->data, job.parts, size, call->threads);
   return KR_OK;
 }

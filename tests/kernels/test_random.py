@@ -87,7 +87,7 @@ def test_normal(dtype, isa):
         got = draw("random_normal", isa, (n,), dtype, (0,), (0.0, 1.0))
         within("random_normal", got, z)
         got = draw("random_normal", isa, (n,), dtype, (0,), (5.0, 0.5))
-        within("random_normal", got, 5 + 0.5 * z, size=5 + 0.5)
+        within("random_normal", got, 5 + 0.5 * z, size=0.5 + 1)  # the sum is rounded, too
 
 
 @pytest.mark.parametrize("isa", core.isas())

@@ -146,18 +146,19 @@ KR_INLINE void KR_FN(backward_short)(const KR_FN(line_job) * j, int64_t from, in
 #undef SHORT_PUT
 #undef SHORT_FETCH
 
-/* Calls f with the number of vectors as a constant; says whether rows of n elements have such a form. */
-#define SHORT_ROW(f, ...)                                \
-  (n == V_LANES       ? (KR_FN(f)(__VA_ARGS__, 1, 0), 1) \
-   : n == 2 * V_LANES ? (KR_FN(f)(__VA_ARGS__, 2, 0), 1) \
-   : n == 4 * V_LANES ? (KR_FN(f)(__VA_ARGS__, 4, 0), 1) \
-   : n == 8 * V_LANES ? (KR_FN(f)(__VA_ARGS__, 8, 0), 1) \
-   : n > 8 * V_LANES  ? 0                                \
-   : n > 7 * V_LANES  ? (KR_FN(f)(__VA_ARGS__, 8, 1), 1) \
-   : n > 6 * V_LANES  ? (KR_FN(f)(__VA_ARGS__, 7, 1), 1) \
-   : n > 5 * V_LANES  ? (KR_FN(f)(__VA_ARGS__, 6, 1), 1) \
-   : n > 4 * V_LANES  ? (KR_FN(f)(__VA_ARGS__, 5, 1), 1) \
-   : n > 3 * V_LANES  ? (KR_FN(f)(__VA_ARGS__, 4, 1), 1) \
-   : n > 2 * V_LANES  ? (KR_FN(f)(__VA_ARGS__, 3, 1), 1) \
-   : n > V_LANES      ? (KR_FN(f)(__VA_ARGS__, 2, 1), 1) \
-                      : (KR_FN(f)(__VA_ARGS__, 1, 1), 1))
+/* Calls f with the number of vectors as a constant; says whether rows of n elements have such a form.  The gradient of a
+ * row of one element is 0 to the bit elsewhere, here up to a rounding. */
+#define SHORT_ROW(f, ...)                                         \
+  (n == V_LANES                ? (KR_FN(f)(__VA_ARGS__, 1, 0), 1) \
+   : n == 2 * V_LANES          ? (KR_FN(f)(__VA_ARGS__, 2, 0), 1) \
+   : n == 4 * V_LANES          ? (KR_FN(f)(__VA_ARGS__, 4, 0), 1) \
+   : n == 8 * V_LANES          ? (KR_FN(f)(__VA_ARGS__, 8, 0), 1) \
+   : n > 8 * V_LANES || n == 1 ? 0                                \
+   : n > 7 * V_LANES           ? (KR_FN(f)(__VA_ARGS__, 8, 1), 1) \
+   : n > 6 * V_LANES           ? (KR_FN(f)(__VA_ARGS__, 7, 1), 1) \
+   : n > 5 * V_LANES           ? (KR_FN(f)(__VA_ARGS__, 6, 1), 1) \
+   : n > 4 * V_LANES           ? (KR_FN(f)(__VA_ARGS__, 5, 1), 1) \
+   : n > 3 * V_LANES           ? (KR_FN(f)(__VA_ARGS__, 4, 1), 1) \
+   : n > 2 * V_LANES           ? (KR_FN(f)(__VA_ARGS__, 3, 1), 1) \
+   : n > V_LANES               ? (KR_FN(f)(__VA_ARGS__, 2, 1), 1) \
+                               : (KR_FN(f)(__VA_ARGS__, 1, 1), 1))

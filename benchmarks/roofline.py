@@ -90,7 +90,7 @@ class Limits:
         kind = next(kind for share, kind in KINDS if written <= share * moved)
         times = {
             self.level(moved): moved / self.bytes(moved, kind),
-            "FMA": case.flops / self.flops,
+            "FMA": in_float32(case) / self.flops,
             "vector operations": operations(case.work, self.isa) / LANES.get(self.isa, 1) / self.operations,
         }
         binds = max(times, key=times.get)
@@ -173,7 +173,7 @@ def measure(case: Case, threads: int, isa: str, limits: Limits, a: argparse.Name
     read, written = sum(x.nbytes for x in ins) + case.again, sum(x.nbytes for x in outs)
     least, binds = limits.of(case, read, written)
     if binds == "FMA" and least >= LONG:
-        calls["peak"] = lambda: limits.multiply_adds(threads, case.flops)
+        calls["peak"] = lambda: limits.multiply_adds(threads, in_float32(case))
     seconds = in_turns(calls, a.seconds, time.perf_counter if threads > 1 else time.thread_time)
     least = seconds.get("peak", least)
     return {
@@ -187,6 +187,11 @@ def dtype_of(case: Case) -> str:
     """The dtype that a kernel is registered for: that of its first floating input."""
     floats = [e for e in case.ins if not (len(e) == 2 and isinstance(e[1], str))]
     return "float32" if floats else case.ins[0][1]
+
+
+def in_float32(case: Case) -> float:
+    """The float32 operations that take as long as the case's: a vector has half as many lanes of float64."""
+    return case.flops * (2 if case.ins and dtype_of(case) == "float64" else 1)
 
 
 HEADER = "| shape | kernel | threads | time | rate | limit | of limit | NumPy | PyTorch | other build |"

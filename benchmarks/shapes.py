@@ -58,7 +58,7 @@ PRODUCTS = [  # name, batch, m, n, k, transpose_a, transpose_b
     ("predict 1x784x512", 0, 1, 512, 784, 0, 0),
     ("odd 127x129x131", 0, 127, 131, 129, 0, 0),
 ]
-PRODUCTS_F64 = [  # shares of their limit count float32's rate, which is twice theirs
+PRODUCTS_F64 = [
     ("float64 1024^3", 0, 1024, 1024, 1024, 0, 0),
     ("float64 mlp 128x784x512", 0, 128, 512, 784, 0, 0),
     ("float64 mlp dw", 0, 784, 512, 128, 1, 0),

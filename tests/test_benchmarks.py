@@ -47,6 +47,13 @@ def test_the_largest_of_the_three_times_is_the_limit(roofline):
     )
 
 
+def test_float64_is_multiplied_at_half_the_rate(roofline):
+    limits = roofline.Limits(1, "avx512")
+    for dtype, rate in (("float32", 192e9), ("float64", 96e9)):
+        case = roofline.Case("group", "name", "kernel", (((2, 3), dtype),), (), flops=1e6)
+        assert limits.of(case, 100, 100) == (pytest.approx(1e6 / rate), "FMA")
+
+
 @pytest.mark.parametrize(
     ("read", "written", "gb"), [(99, 1, 20.0), (90, 10, 20.0), (2, 1, 10.0), (1, 1, 8.0), (1, 9, 5.0), (0, 1, 5.0)]
 )

@@ -65,6 +65,8 @@ static void KR_FN(narrow_rows_task)(void *arg, int64_t task, KR_UNUSED int worke
 
 /* ---- columns of x1 along memory ---------------------------------------------------------------------------------- */
 
+#include "narrow_turned_body.h"
+
 static void KR_FN(narrow_columns_task)(void *arg, int64_t task, KR_UNUSED int worker) {
   const KR_FN(narrow_job) *j = arg;
   const narrow_plan *p = &j->p;
@@ -73,6 +75,12 @@ static void KR_FN(narrow_columns_task)(void *arg, int64_t task, KR_UNUSED int wo
   const dims *b = &j->product.s.batch;
   const real *x1 = j->product.x1 + offset_at(b, b->a, j->batch), *x2 = j->product.x2 + offset_at(b, b->b, j->batch);
   real *c = p->parts > 1 ? j->partial + part * p->m * p->n : j->y + j->batch * p->m * p->n;
+#if defined(KR_HAS_TURN)
+  if (KR_FN(turns)(p->n)) {
+    KR_FN(turned_rows)(p, share, p->tasks, to - from, x1 + from * p->x1_step, x2 + from * p->x2_step, c);
+    return;
+  }
+#endif
   KR_FN(outer_segment) segment;
   KR_FN(outer_args)
   t = {.segments = 1, .segment = &segment, .x_step = p->x1_step, .g_step = p->x2_step, .ldc = p->n};

@@ -84,6 +84,17 @@ def test_few_columns(isa, dtype, transpose):
 
 @pytest.mark.parametrize("isa", core.isas())
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_columns_that_fill_no_vector(isa, dtype):
+    """Tiles of C turned: whole ones, and one with fewer rows, for each number of columns that has code of its own."""
+    for n in range(5, 14):
+        for m, k in ((69, 33), (64, 7)):
+            (x1, x2), a, b = operands(m, n, k, dtype, ta=True)
+            bias = data((n,), dtype, 2)
+            check(run("matmul", (x1, x2, bias), (m, n), (1, 0, RELU), isa), a, b, bias, RELU)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("transpose", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_transposes_and_blocks(isa, dtype, transpose):
     ta, tb = transpose

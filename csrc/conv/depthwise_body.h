@@ -52,6 +52,7 @@ static void KR_FN(run_line)(const real *x, const real *k, real *y, const line *l
   for (int64_t o = 0; o < from; ++o) KR_FN(border)(x, k, y, l, o);
   if (l->taps == 3 && l->step == 1 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 1, 1);
   else if (l->taps == 3 && l->step == 2 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 2, 1);
+  else if (l->taps == 5 && l->step == 1 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 5, 1, 1);
   else KR_FN(blocks)(x, k, y, l, from, to, l->taps, l->step, l->tap);
   for (int64_t o = to; o < l->count; ++o) KR_FN(border)(x, k, y, l, o);
 }
@@ -99,6 +100,11 @@ static void KR_FN(forward_task)(void *arg, int64_t task, int worker) {
 static size_t KR_FN(depthwise_conv_scratch)(const kr_call *c) {
   const kr_array *x = &c->in[0], *k = &c->in[1];
   const int64_t m = k->shape[k->ndim - 1], kh = k->ndim == 4 ? k->shape[0] : 1;
+  const window w = conv_window(c->i, x, k, &c->out[0]);
+  if (KR_FN(takes_flat)(&w, x->shape[x->ndim - 1], m)) {
+    const flat_job job = flat_forward(&w, x->shape[x->ndim - 1]);
+    return (size_t)(c->threads * KR_FN(flat_area)(&job)) * sizeof(real);
+  }
   return m > 1 ? (size_t)(c->threads * kh * kr_span(x, x->ndim - 2, x->ndim) * m) * sizeof(real) : 0;
 }
 
@@ -113,6 +119,12 @@ static kr_status KR_FN(depthwise_conv)(const kr_call *call) {
                        .c = x->shape[x->ndim - 1],
                        .m = k->shape[k->ndim - 1]};
   const window *w = &job.w;
+  if (KR_FN(takes_flat)(w, job.c, job.m)) {
+    flat_job flat = flat_forward(w, job.c);
+    flat.x = job.x, flat.k = job.k, flat.y = job.y, flat.scratch = job.scratch;
+    KR_FN(run_flat)(&flat, call->threads);
+    return KR_OK;
+  }
   const int64_t rows = w->n * w->out[1];
   job.grain = window_grain(rows, w->out[2] * job.c * job.m * w->size[1] * w->size[2]);
   kr_parallel(call->threads, kr_ceil_div(rows, job.grain), KR_FN(forward_task), &job);
@@ -166,6 +178,11 @@ static void KR_FN(grad_input_task)(void *arg, int64_t task, int worker) {
 static size_t KR_FN(depthwise_grad_input_scratch)(const kr_call *c) {
   const kr_array *k = &c->in[1], *dx = &c->out[0];
   const int64_t m = k->shape[k->ndim - 1];
+  const window w = conv_window(c->i, dx, k, &c->in[0]);
+  if (KR_FN(takes_flat)(&w, dx->shape[dx->ndim - 1], m)) {
+    const flat_job job = flat_grad_input(&w, dx->shape[dx->ndim - 1]);
+    return (size_t)(c->threads * KR_FN(flat_area)(&job)) * sizeof(real);
+  }
   return m > 1 ? (size_t)(c->threads * kr_span(dx, dx->ndim - 2, dx->ndim) * m) * sizeof(real) : 0;
 }
 
@@ -184,6 +201,12 @@ static kr_status KR_FN(depthwise_grad_input)(const kr_call *call) {
                        .c = dx->shape[dx->ndim - 1],
                        .m = k->shape[k->ndim - 1]};
   const window *w = &job.w;
+  if (KR_FN(takes_flat)(w, job.c, job.m)) {
+    flat_job flat = flat_grad_input(w, job.c);
+    flat.x = job.x, flat.k = job.k, flat.y = job.y, flat.scratch = job.scratch;
+    KR_FN(run_flat)(&flat, call->threads);
+    return KR_OK;
+  }
   const int64_t rows = w->n * w->in[1];
   job.grain = window_grain(rows, w->in[2] * job.c * job.m * w->size[1] * w->size[2] / (w->stride[1] * w->stride[2]));
   kr_parallel(call->threads, kr_ceil_div(rows, job.grain), KR_FN(grad_input_task), &job);

@@ -23,6 +23,7 @@ CASES = [
     case((1,), (1,), (1,)),
     case((4, 5, 6), (2, 2, 2), (2, 2, 2)),
     case((3, 4, 5), (2, 3, 2), (1, 2, 1), pads=((0, 1), (1, 1), (0, 1))),
+    case((6, 9), (2, 3), (2, 2), pads=((0, 0), (0, 1))),  # windows of three columns without padding before them
     case((18, 19), (17, 16), (1, 3)),  # more taps than a byte can number
     case((5, 6), (2, 2), (2, 2), pads=((0, 1), (0, 0))),
     case((6, 7), (3, 2), (2, 2), pads=((1, 0), (0, 1))),

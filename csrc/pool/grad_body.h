@@ -44,17 +44,17 @@ KR_INLINE void KR_FN(few_over)(const pool_job *job, const KR_FN(over) * r, int r
                                real *dx, int kind) {
   KR_FN(given) w[9];
   for (int i = 0; i < rows * cols; ++i) w[i] = KR_FN(given_by)(job, &r[i / cols], o + i % cols, iw, kind);
-  int64_t j = 0;
-  for (; j + V_LANES <= job->c; j += V_LANES) {
+  const int64_t c = job->c;
+  for (int64_t j = 0; c >= V_LANES && j < c; j += V_LANES) {
+    const int64_t at = kr_min(j, c - V_LANES);
     vreal sum = v_zero();
-    for (int i = 0; i < rows * cols; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], j, kind, V_LANES));
-    v_store(dx + j, sum);
+    for (int i = 0; i < rows * cols; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], at, kind, V_LANES));
+    v_store(dx + at, sum);
   }
-  if (j == job->c) return;
-  const int64_t lanes = job->c - j;
+  if (c >= V_LANES) return;
   vreal sum = v_zero();
-  for (int i = 0; i < rows * cols; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], j, kind, lanes));
-  v_store_n(dx + j, sum, lanes);
+  for (int i = 0; i < rows * cols; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], 0, kind, c));
+  v_store_n(dx, sum, c);
 }
 
 /* A cell under any windows; `more`: adds to what dx holds. */
@@ -181,12 +181,14 @@ KR_INLINE void KR_FN(threes)(const pool_job *job, const KR_FN(over) * r, const i
 #define THREES(name, kind)                                                                                        \
   static __attribute__((noinline)) void KR_FN(name)(const pool_job *job, const KR_FN(over) * r, int rows, span o, \
                                                     real *dx) {                                                   \
-    int64_t j = 0;                                                                                                \
-    for (; j + V_LANES <= job->c; j += V_LANES)                                                                   \
-      if (rows == 1) KR_FN(threes)(job, r, 1, o.from, o.to, j, dx, kind, V_LANES);                                \
-      else KR_FN(threes)(job, r, 2, o.from, o.to, j, dx, kind, V_LANES);                                          \
-    if (j < job->c && rows == 1) KR_FN(threes)(job, r, 1, o.from, o.to, j, dx, kind, job->c - j);                 \
-    if (j < job->c && rows == 2) KR_FN(threes)(job, r, 2, o.from, o.to, j, dx, kind, job->c - j);                 \
+    const int64_t c = job->c;                                                                                     \
+    for (int64_t j = 0; c >= V_LANES && j < c; j += V_LANES) {                                                    \
+      const int64_t at = kr_min(j, c - V_LANES); /* the last vector overlaps, as masks take longer */             \
+      if (rows == 1) KR_FN(threes)(job, r, 1, o.from, o.to, at, dx, kind, V_LANES);                               \
+      else KR_FN(threes)(job, r, 2, o.from, o.to, at, dx, kind, V_LANES);                                         \
+    }                                                                                                             \
+    if (c < V_LANES && rows == 1) KR_FN(threes)(job, r, 1, o.from, o.to, 0, dx, kind, c);                         \
+    if (c < V_LANES && rows == 2) KR_FN(threes)(job, r, 2, o.from, o.to, 0, dx, kind, c);                         \
   }
 THREES(average_threes, GRAD_AVERAGE)
 THREES(max_threes, GRAD_BYTES)

@@ -58,16 +58,17 @@ KR_INLINE void KR_FN(max_cell)(const pool_job *job, const box *b, const int64_t 
                                int wide) {
   const real *x = (const real *)job->x + b->at;
   real *y = (real *)job->y + at;
-  for (int64_t j = 0; j < job->c; j += V_LANES) {
-    const int64_t lanes = kr_min(V_LANES, job->c - j);
-    if (lanes == V_LANES) {
-      if (picks) KR_FN(pick)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
-      else KR_FN(find_max)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
-    } else if (picks) {
-      KR_FN(pick)(x + j, b, counts, y + j, job->places, at + j, wide, lanes);
-    } else {
-      KR_FN(find_max)(x + j, b, counts, y + j, job->places, at + j, wide, lanes);
-    }
+  const int64_t c = job->c;
+  if (c < V_LANES) {
+    if (picks) KR_FN(pick)(x, b, counts, y, job->places, at, wide, c);
+    else KR_FN(find_max)(x, b, counts, y, job->places, at, wide, c);
+    return;
+  }
+  for (int64_t i = 0; i < c; i += V_LANES) {
+    const int64_t j =
+        kr_min(i, c - V_LANES); /* the last vector overlaps: it takes a share of the time of a part of one */
+    if (picks) KR_FN(pick)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
+    else KR_FN(find_max)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
   }
 }
 

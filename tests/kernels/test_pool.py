@@ -97,6 +97,21 @@ def test_max_pool_passes_nan_on_and_sends_its_gradient_to_the_first(isa):
 
 
 @pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("window", [(3, 3), (3, 2)])
+def test_nans_and_infinities_among_other_cells(window, dtype, isa):
+    g = case((7, 8), window, (2, 2), pads=((1, 1), (0, 1)))
+    x = data((2, *g.sizes, 19), dtype)
+    where = np.random.default_rng(3).random(x.shape)
+    for k, value in enumerate((np.nan, np.inf, -np.inf)):
+        x[(where > 0.1 * k) & (where < 0.1 * k + 0.05)] = value
+    best, place = first_maximum(g, x.astype("float64"))
+    y, at = run("max_pool", isa, (x,), best.shape, g)
+    np.testing.assert_array_equal(y, best)
+    np.testing.assert_array_equal(at, place)
+
+
+@pytest.mark.parametrize("isa", core.isas())
 def test_a_window_of_minus_infinity_has_that_maximum(isa):
     g = case((2, 2), (2, 2), (2, 2))
     x = np.full((1, 2, 2, 1), -np.inf, "float32")

@@ -34,9 +34,12 @@ static int64_t kernel_parts(const window *w) {
   return near_power(kr_min(rows, rows * w->out[2] / PARTITION_CELLS));
 }
 
-/* Whether the gradient to the kernel takes three rows of three taps at a time: 1.15 to 1.5 times as fast, but for stride
- * 2, which memory limits either way (0.95). */
-static int takes_three_taps(const window *w) { return w->size[1] == 3 && w->size[2] == 3 && w->stride[2] == 1; }
+/* How many taps of a row the gradient to the kernel takes at once, or 0 for one by one: of 3x3, three rows of three where
+ * they meet the input, 1.15 to 1.5 times as fast, but for stride 2, which memory limits either way (0.95); of 5x5, a row of
+ * five. */
+static int taps_at_once(const window *w) {
+  return (w->size[2] == 3 || w->size[2] == 5) && w->size[1] == w->size[2] && w->stride[2] == 1 ? (int)w->size[2] : 0;
+}
 
 typedef struct {
   window w;

@@ -229,30 +229,31 @@ KR_INLINE void KR_FN(add_products)(const real *x, int64_t x_step, const real *g,
   KR_FN(store)(sum, v_add(KR_FN(load)(sum, lanes), total), lanes);
 }
 
-/* Adds what a row of g gives to `rows` rows of three taps, a constant, for one vector of channels: g is read once.  All
+/* Adds what a row of g gives to `rows` rows of `taps` taps, constants, for one vector of channels: g is read once.  All
  * taps of cells [from, to) lie inside. */
 KR_INLINE void KR_FN(add_taps)(const window *w, const real *x, int64_t x_row, const real *g, int64_t q, int64_t from,
-                               int64_t to, real *sum, const int rows, int64_t lanes) {
+                               int64_t to, real *sum, const int rows, const int taps, int64_t lanes) {
   const int64_t step = w->stride[2], tap = w->dilation[2], first = -w->pad[2], width = w->in[2];
   vreal acc[9];
-  for (int i = 0; i < 3 * rows; ++i) acc[i] = v_zero();
+  for (int i = 0; i < taps * rows; ++i) acc[i] = v_zero();
   const real *at = x + (first + from * step) * q, *gs = g + from * q;
   for (int64_t o = from; o < to; ++o, at += step * q, gs += q) {
     const vreal gv = KR_FN(load)(gs, lanes);
     for (int r = 0; r < rows; ++r)
-      for (int t = 0; t < 3; ++t)
-        acc[3 * r + t] = v_fma(KR_FN(load)(at + r * x_row + t * tap * q, lanes), gv, acc[3 * r + t]);
+      for (int t = 0; t < taps; ++t)
+        acc[taps * r + t] = v_fma(KR_FN(load)(at + r * x_row + t * tap * q, lanes), gv, acc[taps * r + t]);
   }
   for (int64_t o = from > 0 ? 0 : to; o < w->out[2]; o = o + 1 == from ? to : o + 1) { /* the others */
     const vreal gv = KR_FN(load)(g + o * q, lanes);
-    for (int t = 0; t < 3; ++t) {
+    for (int t = 0; t < taps; ++t) {
       const int64_t cell = first + o * step + t * tap;
       if (cell < 0 || cell >= width) continue;
       for (int r = 0; r < rows; ++r)
-        acc[3 * r + t] = v_fma(KR_FN(load)(x + r * x_row + cell * q, lanes), gv, acc[3 * r + t]);
+        acc[taps * r + t] = v_fma(KR_FN(load)(x + r * x_row + cell * q, lanes), gv, acc[taps * r + t]);
     }
   }
-  for (int i = 0; i < 3 * rows; ++i) KR_FN(store)(sum + i * q, v_add(KR_FN(load)(sum + i * q, lanes), acc[i]), lanes);
+  for (int i = 0; i < taps * rows; ++i)
+    KR_FN(store)(sum + i * q, v_add(KR_FN(load)(sum + i * q, lanes), acc[i]), lanes);
 }
 
 static void KR_FN(grad_kernel_task)(void *arg, int64_t task, int worker) {
@@ -269,20 +270,23 @@ static void KR_FN(grad_kernel_task)(void *arg, int64_t task, int worker) {
     const int64_t n = row / w->out[1], oh = row % w->out[1];
     const real *g = (const real *)job->k + row * w->out[2] * q;
     const span th = window_taps(w, 1, oh);
-    const int at_once = takes_three_taps(w) && job->m == 1 ? (th.to - th.from == 3 ? 3 : 1) : 0;
+    const int cols = job->m == 1 ? taps_at_once(w) : 0, at_once = cols == 3 && th.to - th.from == 3 ? 3 : cols > 0;
     for (int64_t kh = th.from; at_once && kh < th.to; kh += at_once) {
       const int64_t h = oh * w->stride[1] - w->pad[1] + kh * w->dilation[1], x_row = w->dilation[1] * width * q;
       const real *x = (const real *)job->x + (n * w->in[1] + h) * width * q;
-      const int64_t reach = width + w->pad[2] - 2 * w->dilation[2];
+      const int64_t reach = width + w->pad[2] - (cols - 1) * w->dilation[2];
       const int64_t from = kr_min(kr_ceil_div(w->pad[2], w->stride[2]), w->out[2]);
       const int64_t to = reach <= 0 ? from : kr_max(from, kr_min(kr_ceil_div(reach, w->stride[2]), w->out[2]));
-      real *sum = dk + kh * 3 * q;
+      real *sum = dk + kh * cols * q;
       int64_t j = q0;
       for (; j + V_LANES <= q1; j += V_LANES)
-        if (at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, V_LANES);
-        else KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, V_LANES);
-      if (j < q1 && at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, q1 - j);
-      if (j < q1 && at_once == 1) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, q1 - j);
+        if (at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, 3, V_LANES);
+        else if (cols == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, 3, V_LANES);
+        else KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, 5, V_LANES);
+      if (j == q1) continue;
+      if (at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, 3, q1 - j);
+      else if (cols == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, 3, q1 - j);
+      else KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, 5, q1 - j);
     }
     for (int64_t kh = th.from; !at_once && kh < th.to; ++kh) {
       const int64_t h = oh * w->stride[1] - w->pad[1] + kh * w->dilation[1];

@@ -237,7 +237,19 @@ KR_INLINE void KR_FN(add_taps)(const window *w, const real *x, int64_t x_row, co
   vreal acc[9];
   for (int i = 0; i < taps * rows; ++i) acc[i] = v_zero();
   const real *at = x + (first + from * step) * q, *gs = g + from * q;
-  for (int64_t o = from; o < to; ++o, at += step * q, gs += q) {
+  int64_t next = from;
+  if (taps == 5 && rows == 1 && step == 1 && tap == 1 && from + 5 <= to) { /* cells stay in registers for five taps */
+    vreal cells[5];
+    for (int t = 0; t < 4; ++t) cells[t] = KR_FN(load)(at + t * q, lanes);
+    for (; next + 5 <= to; next += 5) {
+      for (int i = 0; i < 5; ++i, at += q, gs += q) {
+        const vreal gv = KR_FN(load)(gs, lanes);
+        cells[(i + 4) % 5] = KR_FN(load)(at + 4 * q, lanes);
+        for (int t = 0; t < 5; ++t) acc[t] = v_fma(cells[(i + t) % 5], gv, acc[t]);
+      }
+    }
+  }
+  for (int64_t o = next; o < to; ++o, at += step * q, gs += q) {
     const vreal gv = KR_FN(load)(gs, lanes);
     for (int r = 0; r < rows; ++r)
       for (int t = 0; t < taps; ++t)

@@ -23,7 +23,7 @@ CASES = [
     case((5, 5), (1, 1), (3, 2)),  # cells that no output reads
     case((3, 2), (5, 5), pads=((2, 2), (2, 2))),  # a window larger than the input
     case((2, 6), (3, 3), (1, 1), (1, 4), ((1, 1), (4, 4))),  # three taps of which no cell meets all
-    case((13, 6), (5, 5), pads=((2, 2), (1, 3))),  # blocks of eight rows, and some more or fewer than four
+    case((13, 15), (5, 5), pads=((2, 2), (1, 3))),  # blocks of eight rows and cells, and what is left
     case((10, 9), (3, 4), (1, 1), (1, 2), ((3, 1), (0, 3))),  # padding that a window fits into
     case((1, 1), (1, 1)),
     case((12,), (3,), (2,), pads=((1, 0),)),

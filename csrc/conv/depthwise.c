@@ -12,6 +12,7 @@
  *
  * Every pass works on lines: a row of outputs whose cells meet the taps at a constant step.  The gradient to the input
  * is lines too: the input cells of one residue modulo the stride meet every (stride / gcd(stride, dilation))-th tap.
+ * With stride 1 and channels that would leave lanes empty, a pass works on whole rows instead (depthwise_flat.h).
  * With m > 1 the rows that are read (or written) are expanded to c * m channels in scratch, so that all arithmetic runs
  * over contiguous channels.
  */
@@ -33,9 +34,12 @@ static int64_t kernel_parts(const window *w) {
   return near_power(kr_min(rows, rows * w->out[2] / PARTITION_CELLS));
 }
 
-/* Whether the gradient to the kernel takes three rows of three taps at a time: 1.15 to 1.5 times as fast, but for stride
- * 2, which memory limits either way (0.95). */
-static int takes_three_taps(const window *w) { return w->size[1] == 3 && w->size[2] == 3 && w->stride[2] == 1; }
+/* How many taps of a row the gradient to the kernel takes at once, or 0 for one by one: of 3x3, three rows of three where
+ * they meet the input, 1.15 to 1.5 times as fast, but for stride 2, which memory limits either way (0.95); of 5x5, a row of
+ * five. */
+static int taps_at_once(const window *w) {
+  return (w->size[2] == 3 || w->size[2] == 5) && w->size[1] == w->size[2] && w->stride[2] == 1 ? (int)w->size[2] : 0;
+}
 
 typedef struct {
   window w;
@@ -45,16 +49,58 @@ typedef struct {
   int64_t parts, shares; /* gradient to the kernel: parts of the rows, shares of the channels */
 } depthwise_job;
 
+/* Passes of stride 1 by whole rows (depthwise_flat.h): y (n, out, q) of x (n, in, q), where output o meets tap t at
+ * o - pad + t, in width at o - pad + t * tap; sizes are (height, width).  `flipped`: the last tap comes first. */
+typedef struct {
+  const void *x, *k;
+  void *y, *scratch;
+  int64_t n, q, in[2], out[2], pad[2], taps[2], tap, grain;
+  int flipped;
+} flat_job;
+
+enum { FLAT_ROWS = 8 }; /* rows of outputs in registers */
+
+/* For images of four rows or more and channels that leave lanes empty: with three tap rows, lanes of the only vector or
+ * a quarter of all; with five, until the copies of the rows outgrow the first cache. */
+static int takes_flat(const window *w, int64_t c, int64_t m, int64_t lanes) {
+  const int64_t empty = kr_ceil_div(c, lanes) * lanes - c;
+  return m == 1 && w->stride[1] == 1 && w->stride[2] == 1 && w->dilation[1] == 1 && kr_min(w->in[1], w->out[1]) >= 4 &&
+         empty > 0 && ((w->size[1] == 3 && (c < lanes || 3 * empty >= c)) || (w->size[1] == 5 && c < 8 * lanes));
+}
+
+static flat_job flat_forward(const window *w, int64_t c) {
+  return (flat_job){.n = w->n,
+                    .q = c,
+                    .in = {w->in[1], w->in[2]},
+                    .out = {w->out[1], w->out[2]},
+                    .pad = {w->pad[1], w->pad[2]},
+                    .taps = {w->size[1], w->size[2]},
+                    .tap = w->dilation[2]};
+}
+
+static flat_job flat_grad_input(const window *w, int64_t c) {
+  return (flat_job){.n = w->n,
+                    .q = c,
+                    .in = {w->out[1], w->out[2]},
+                    .out = {w->in[1], w->in[2]},
+                    .pad = {w->size[1] - 1 - w->pad[1], (w->size[2] - 1) * w->dilation[2] - w->pad[2]},
+                    .taps = {w->size[1], w->size[2]},
+                    .tap = w->dilation[2],
+                    .flipped = 1};
+}
+
 #define KR_REAL 32
 #include "base/real.h"
 #include "conv/lanes.h"
 #include "conv/conv_parts.h"
+#include "depthwise_flat.h"
 #include "depthwise_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
 #include "conv/lanes.h"
 #include "conv/conv_parts.h"
+#include "depthwise_flat.h"
 #include "depthwise_body.h"
 
 #define DEPTHWISE_ENTRIES(DTYPE, SUFFIX)                                                                          \

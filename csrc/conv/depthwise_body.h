@@ -52,6 +52,7 @@ static void KR_FN(run_line)(const real *x, const real *k, real *y, const line *l
   for (int64_t o = 0; o < from; ++o) KR_FN(border)(x, k, y, l, o);
   if (l->taps == 3 && l->step == 1 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 1, 1);
   else if (l->taps == 3 && l->step == 2 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 2, 1);
+  else if (l->taps == 5 && l->step == 1 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 5, 1, 1);
   else KR_FN(blocks)(x, k, y, l, from, to, l->taps, l->step, l->tap);
   for (int64_t o = to; o < l->count; ++o) KR_FN(border)(x, k, y, l, o);
 }
@@ -99,6 +100,11 @@ static void KR_FN(forward_task)(void *arg, int64_t task, int worker) {
 static size_t KR_FN(depthwise_conv_scratch)(const kr_call *c) {
   const kr_array *x = &c->in[0], *k = &c->in[1];
   const int64_t m = k->shape[k->ndim - 1], kh = k->ndim == 4 ? k->shape[0] : 1;
+  const window w = conv_window(c->i, x, k, &c->out[0]);
+  if (KR_FN(takes_flat)(&w, x->shape[x->ndim - 1], m)) {
+    const flat_job job = flat_forward(&w, x->shape[x->ndim - 1]);
+    return (size_t)(c->threads * KR_FN(flat_area)(&job)) * sizeof(real);
+  }
   return m > 1 ? (size_t)(c->threads * kh * kr_span(x, x->ndim - 2, x->ndim) * m) * sizeof(real) : 0;
 }
 
@@ -113,6 +119,12 @@ static kr_status KR_FN(depthwise_conv)(const kr_call *call) {
                        .c = x->shape[x->ndim - 1],
                        .m = k->shape[k->ndim - 1]};
   const window *w = &job.w;
+  if (KR_FN(takes_flat)(w, job.c, job.m)) {
+    flat_job flat = flat_forward(w, job.c);
+    flat.x = job.x, flat.k = job.k, flat.y = job.y, flat.scratch = job.scratch;
+    KR_FN(run_flat)(&flat, call->threads);
+    return KR_OK;
+  }
   const int64_t rows = w->n * w->out[1];
   job.grain = window_grain(rows, w->out[2] * job.c * job.m * w->size[1] * w->size[2]);
   kr_parallel(call->threads, kr_ceil_div(rows, job.grain), KR_FN(forward_task), &job);
@@ -166,6 +178,11 @@ static void KR_FN(grad_input_task)(void *arg, int64_t task, int worker) {
 static size_t KR_FN(depthwise_grad_input_scratch)(const kr_call *c) {
   const kr_array *k = &c->in[1], *dx = &c->out[0];
   const int64_t m = k->shape[k->ndim - 1];
+  const window w = conv_window(c->i, dx, k, &c->in[0]);
+  if (KR_FN(takes_flat)(&w, dx->shape[dx->ndim - 1], m)) {
+    const flat_job job = flat_grad_input(&w, dx->shape[dx->ndim - 1]);
+    return (size_t)(c->threads * KR_FN(flat_area)(&job)) * sizeof(real);
+  }
   return m > 1 ? (size_t)(c->threads * kr_span(dx, dx->ndim - 2, dx->ndim) * m) * sizeof(real) : 0;
 }
 
@@ -184,6 +201,12 @@ static kr_status KR_FN(depthwise_grad_input)(const kr_call *call) {
                        .c = dx->shape[dx->ndim - 1],
                        .m = k->shape[k->ndim - 1]};
   const window *w = &job.w;
+  if (KR_FN(takes_flat)(w, job.c, job.m)) {
+    flat_job flat = flat_grad_input(w, job.c);
+    flat.x = job.x, flat.k = job.k, flat.y = job.y, flat.scratch = job.scratch;
+    KR_FN(run_flat)(&flat, call->threads);
+    return KR_OK;
+  }
   const int64_t rows = w->n * w->in[1];
   job.grain = window_grain(rows, w->in[2] * job.c * job.m * w->size[1] * w->size[2] / (w->stride[1] * w->stride[2]));
   kr_parallel(call->threads, kr_ceil_div(rows, job.grain), KR_FN(grad_input_task), &job);
@@ -206,30 +229,43 @@ KR_INLINE void KR_FN(add_products)(const real *x, int64_t x_step, const real *g,
   KR_FN(store)(sum, v_add(KR_FN(load)(sum, lanes), total), lanes);
 }
 
-/* Adds what a row of g gives to `rows` rows of three taps, a constant, for one vector of channels: g is read once.  All
+/* Adds what a row of g gives to `rows` rows of `taps` taps, constants, for one vector of channels: g is read once.  All
  * taps of cells [from, to) lie inside. */
 KR_INLINE void KR_FN(add_taps)(const window *w, const real *x, int64_t x_row, const real *g, int64_t q, int64_t from,
-                               int64_t to, real *sum, const int rows, int64_t lanes) {
+                               int64_t to, real *sum, const int rows, const int taps, int64_t lanes) {
   const int64_t step = w->stride[2], tap = w->dilation[2], first = -w->pad[2], width = w->in[2];
   vreal acc[9];
-  for (int i = 0; i < 3 * rows; ++i) acc[i] = v_zero();
+  for (int i = 0; i < taps * rows; ++i) acc[i] = v_zero();
   const real *at = x + (first + from * step) * q, *gs = g + from * q;
-  for (int64_t o = from; o < to; ++o, at += step * q, gs += q) {
+  int64_t next = from;
+  if (taps == 5 && rows == 1 && step == 1 && tap == 1 && from + 5 <= to) { /* cells stay in registers for five taps */
+    vreal cells[5];
+    for (int t = 0; t < 4; ++t) cells[t] = KR_FN(load)(at + t * q, lanes);
+    for (; next + 5 <= to; next += 5) {
+      for (int i = 0; i < 5; ++i, at += q, gs += q) {
+        const vreal gv = KR_FN(load)(gs, lanes);
+        cells[(i + 4) % 5] = KR_FN(load)(at + 4 * q, lanes);
+        for (int t = 0; t < 5; ++t) acc[t] = v_fma(cells[(i + t) % 5], gv, acc[t]);
+      }
+    }
+  }
+  for (int64_t o = next; o < to; ++o, at += step * q, gs += q) {
     const vreal gv = KR_FN(load)(gs, lanes);
     for (int r = 0; r < rows; ++r)
-      for (int t = 0; t < 3; ++t)
-        acc[3 * r + t] = v_fma(KR_FN(load)(at + r * x_row + t * tap * q, lanes), gv, acc[3 * r + t]);
+      for (int t = 0; t < taps; ++t)
+        acc[taps * r + t] = v_fma(KR_FN(load)(at + r * x_row + t * tap * q, lanes), gv, acc[taps * r + t]);
   }
   for (int64_t o = from > 0 ? 0 : to; o < w->out[2]; o = o + 1 == from ? to : o + 1) { /* the others */
     const vreal gv = KR_FN(load)(g + o * q, lanes);
-    for (int t = 0; t < 3; ++t) {
+    for (int t = 0; t < taps; ++t) {
       const int64_t cell = first + o * step + t * tap;
       if (cell < 0 || cell >= width) continue;
       for (int r = 0; r < rows; ++r)
-        acc[3 * r + t] = v_fma(KR_FN(load)(x + r * x_row + cell * q, lanes), gv, acc[3 * r + t]);
+        acc[taps * r + t] = v_fma(KR_FN(load)(x + r * x_row + cell * q, lanes), gv, acc[taps * r + t]);
     }
   }
-  for (int i = 0; i < 3 * rows; ++i) KR_FN(store)(sum + i * q, v_add(KR_FN(load)(sum + i * q, lanes), acc[i]), lanes);
+  for (int i = 0; i < taps * rows; ++i)
+    KR_FN(store)(sum + i * q, v_add(KR_FN(load)(sum + i * q, lanes), acc[i]), lanes);
 }
 
 static void KR_FN(grad_kernel_task)(void *arg, int64_t task, int worker) {
@@ -246,20 +282,23 @@ static void KR_FN(grad_kernel_task)(void *arg, int64_t task, int worker) {
     const int64_t n = row / w->out[1], oh = row % w->out[1];
     const real *g = (const real *)job->k + row * w->out[2] * q;
     const span th = window_taps(w, 1, oh);
-    const int at_once = takes_three_taps(w) && job->m == 1 ? (th.to - th.from == 3 ? 3 : 1) : 0;
+    const int cols = job->m == 1 ? taps_at_once(w) : 0, at_once = cols == 3 && th.to - th.from == 3 ? 3 : cols > 0;
     for (int64_t kh = th.from; at_once && kh < th.to; kh += at_once) {
       const int64_t h = oh * w->stride[1] - w->pad[1] + kh * w->dilation[1], x_row = w->dilation[1] * width * q;
       const real *x = (const real *)job->x + (n * w->in[1] + h) * width * q;
-      const int64_t reach = width + w->pad[2] - 2 * w->dilation[2];
+      const int64_t reach = width + w->pad[2] - (cols - 1) * w->dilation[2];
       const int64_t from = kr_min(kr_ceil_div(w->pad[2], w->stride[2]), w->out[2]);
       const int64_t to = reach <= 0 ? from : kr_max(from, kr_min(kr_ceil_div(reach, w->stride[2]), w->out[2]));
-      real *sum = dk + kh * 3 * q;
+      real *sum = dk + kh * cols * q;
       int64_t j = q0;
       for (; j + V_LANES <= q1; j += V_LANES)
-        if (at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, V_LANES);
-        else KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, V_LANES);
-      if (j < q1 && at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, q1 - j);
-      if (j < q1 && at_once == 1) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, q1 - j);
+        if (at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, 3, V_LANES);
+        else if (cols == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, 3, V_LANES);
+        else KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, 5, V_LANES);
+      if (j == q1) continue;
+      if (at_once == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 3, 3, q1 - j);
+      else if (cols == 3) KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, 3, q1 - j);
+      else KR_FN(add_taps)(w, x + j, x_row, g + j, q, from, to, sum + j, 1, 5, q1 - j);
     }
     for (int64_t kh = th.from; !at_once && kh < th.to; ++kh) {
       const int64_t h = oh * w->stride[1] - w->pad[1] + kh * w->dilation[1];

@@ -22,24 +22,36 @@ KR_INLINE void KR_FN(average_cell)(const real *x, const box *b, const int64_t *c
   int64_t j = 0;
   for (; j + 4 * V_LANES <= c; j += 4 * V_LANES) KR_FN(average_box)(x + j, b, counts, y + j, cells, 4, V_LANES);
   for (; j + V_LANES <= c; j += V_LANES) KR_FN(average_box)(x + j, b, counts, y + j, cells, 1, V_LANES);
-  if (j < c) KR_FN(average_box)(x + j, b, counts, y + j, cells, 1, c - j);
+  if (j == c) return;
+  if (c < V_LANES) KR_FN(average_box)(x, b, counts, y, cells, 1, c);
+  else KR_FN(average_box)(x + c - V_LANES, b, counts, y + c - V_LANES, cells, 1, V_LANES); /* overlaps */
+}
+
+/* Output cells, `step` elements apart in x, whose windows have the same cells. */
+KR_INLINE void KR_FN(average_cells)(const real *x, const box *b, const int64_t *counts, real *y, int64_t c,
+                                    int64_t count, int64_t step) {
+  for (; count > 0; --count, x += step, y += c) KR_FN(average_cell)(x, b, counts, y, c);
 }
 
 static void KR_FN(avg_task)(void *arg, int64_t task, KR_UNUSED int worker) {
   const pool_job *job = arg;
   const window *w = &job->w;
   const int64_t c = job->c, last = kr_min((task + 1) * job->grain, w->n * w->out[0] * w->out[1]);
+  const int64_t step = w->stride[2] * c;
+  const span whole = whole_windows(w, 2);
   for (int64_t row = task * job->grain; row < last; ++row) {
     const row_place o = window_row(w->out, row);
     span at[3] = {window_cells(w, 0, o.d), window_cells(w, 1, o.h)};
     real *y = (real *)job->y + row * w->out[2] * c;
-    for (int64_t ow = 0; ow < w->out[2]; ++ow, y += c) {
+    for (int64_t ow = 0, next; ow < w->out[2]; ow = next) {
+      next = ow < whole.from || ow >= whole.to ? ow + 1 : whole.to;
       at[2] = window_cells(w, 2, ow);
       const box b = window_box(w, c, o.n, at);
       const real *x = (const real *)job->x + b.at;
-      if (is_box(&b, 2)) KR_FN(average_cell)(x, &b, (const int64_t[3]){1, 2, 2}, y, c);
-      else if (is_box(&b, 3)) KR_FN(average_cell)(x, &b, (const int64_t[3]){1, 3, 3}, y, c);
-      else KR_FN(average_cell)(x, &b, b.count, y, c);
+      real *ys = y + ow * c;
+      if (is_box(&b, 2)) KR_FN(average_cells)(x, &b, (const int64_t[3]){1, 2, 2}, ys, c, next - ow, step);
+      else if (is_box(&b, 3)) KR_FN(average_cells)(x, &b, (const int64_t[3]){1, 3, 3}, ys, c, next - ow, step);
+      else KR_FN(average_cells)(x, &b, b.count, ys, c, next - ow, step);
     }
   }
 }

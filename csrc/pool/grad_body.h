@@ -44,17 +44,17 @@ KR_INLINE void KR_FN(few_over)(const pool_job *job, const KR_FN(over) * r, int r
                                real *dx, int kind) {
   KR_FN(given) w[9];
   for (int i = 0; i < rows * cols; ++i) w[i] = KR_FN(given_by)(job, &r[i / cols], o + i % cols, iw, kind);
-  int64_t j = 0;
-  for (; j + V_LANES <= job->c; j += V_LANES) {
+  const int64_t c = job->c;
+  for (int64_t j = 0; c >= V_LANES && j < c; j += V_LANES) {
+    const int64_t at = kr_min(j, c - V_LANES);
     vreal sum = v_zero();
-    for (int i = 0; i < rows * cols; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], j, kind, V_LANES));
-    v_store(dx + j, sum);
+    for (int i = 0; i < rows * cols; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], at, kind, V_LANES));
+    v_store(dx + at, sum);
   }
-  if (j == job->c) return;
-  const int64_t lanes = job->c - j;
+  if (c >= V_LANES) return;
   vreal sum = v_zero();
-  for (int i = 0; i < rows * cols; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], j, kind, lanes));
-  v_store_n(dx + j, sum, lanes);
+  for (int i = 0; i < rows * cols; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], 0, kind, c));
+  v_store_n(dx, sum, c);
 }
 
 /* A cell under any windows; `more`: adds to what dx holds. */
@@ -76,12 +76,12 @@ KR_INLINE void KR_FN(many_over)(const pool_job *job, const KR_FN(over) * r, int6
   }
 }
 
-/* A row of dx from cell iw on. */
-KR_INLINE void KR_FN(grad_cells)(const pool_job *job, const KR_FN(over) * r, int64_t rows, int64_t iw, real *dx,
-                                 int kind, int more) {
+/* A row of dx, cells [iw, end); dx is where the first stands. */
+KR_INLINE void KR_FN(grad_cells)(const pool_job *job, const KR_FN(over) * r, int64_t rows, int64_t iw, int64_t end,
+                                 real *dx, int kind, int more) {
   const window *w = &job->w;
   span ow = window_outputs(w, 2, kr_min(iw, w->in[2] - 1), kr_min(iw, w->in[2] - 1) + 1);
-  for (; iw < w->in[2]; ++iw, dx += job->c) {
+  for (; iw < end; ++iw, dx += job->c) {
     while (ow.from * w->stride[2] - w->pad[2] + w->size[2] <= iw) ++ow.from;
     while (ow.to < w->out[2] && ow.to * w->stride[2] - w->pad[2] <= iw) ++ow.to;
     const int64_t cols = ow.to - ow.from, shape = more || rows > 3 || cols > 3 ? 0 : rows * 4 + cols;
@@ -139,6 +139,61 @@ static __attribute__((noinline)) int64_t KR_FN(max_pairs)(const pool_job *job, c
   return 2 * pairs;
 }
 
+/* Windows of three columns with stride two, of at most two rows: of one vector of channels from number j on, the cells
+ * that windows [from, to) begin with, which the one before ends with, and those in the middle; all of them, and number
+ * from - 1, are whole.  What a window gives is read once for its three cells. */
+KR_INLINE void KR_FN(threes)(const pool_job *job, const KR_FN(over) * r, const int rows, int64_t from, int64_t to,
+                             int64_t j, real *dx, int kind, int64_t lanes) {
+  const int64_t c = job->c;
+  const real *g[2];
+  const uint8_t *places[2], *none = NULL;
+  vreal last[2];
+  for (int i = 0; i < rows; ++i) {
+    const int64_t at = r[i].at + (from - 1) * c + j;
+    g[i] = (const real *)job->g + at;
+    places[i] = kind == GRAD_BYTES ? (const uint8_t *)job->places + at : none;
+    const vreal given = KR_FN(load)(g[i], lanes);
+    if (kind == GRAD_AVERAGE) last[i] = v_mul(given, v_set1(r[i].whole));
+    else last[i] = v_select(v_eq_u8(places[i], lanes, (uint8_t)(r[i].first - job->w.pad[2] + 2)), given, v_zero());
+  }
+  dx += (2 * from - job->w.pad[2]) * c + j;
+  for (int64_t o = from; o < to; ++o, dx += 2 * c) {
+    vreal begin = v_zero(), middle = v_zero();
+    for (int i = 0; i < rows; ++i) {
+      const vreal given = KR_FN(load)(g[i] += c, lanes);
+      begin = v_add(begin, last[i]);
+      if (kind == GRAD_AVERAGE) {
+        last[i] = v_mul(given, v_set1(r[i].whole));
+        begin = v_add(begin, last[i]);
+        middle = v_add(middle, last[i]);
+      } else {
+        const uint8_t *p = places[i] += c, tap = (uint8_t)(r[i].first - job->w.pad[2]);
+        begin = v_add(begin, v_select(v_eq_u8(p, lanes, tap), given, v_zero()));
+        middle = v_add(middle, v_select(v_eq_u8(p, lanes, tap + 1), given, v_zero()));
+        last[i] = v_select(v_eq_u8(p, lanes, tap + 2), given, v_zero());
+      }
+    }
+    KR_FN(store)(dx, begin, lanes);
+    KR_FN(store)(dx + c, middle, lanes);
+  }
+}
+
+#define THREES(name, kind)                                                                                        \
+  static __attribute__((noinline)) void KR_FN(name)(const pool_job *job, const KR_FN(over) * r, int rows, span o, \
+                                                    real *dx) {                                                   \
+    const int64_t c = job->c;                                                                                     \
+    for (int64_t j = 0; c >= V_LANES && j < c; j += V_LANES) {                                                    \
+      const int64_t at = kr_min(j, c - V_LANES); /* the last vector overlaps, as masks take longer */             \
+      if (rows == 1) KR_FN(threes)(job, r, 1, o.from, o.to, at, dx, kind, V_LANES);                               \
+      else KR_FN(threes)(job, r, 2, o.from, o.to, at, dx, kind, V_LANES);                                         \
+    }                                                                                                             \
+    if (c < V_LANES && rows == 1) KR_FN(threes)(job, r, 1, o.from, o.to, 0, dx, kind, c);                         \
+    if (c < V_LANES && rows == 2) KR_FN(threes)(job, r, 2, o.from, o.to, 0, dx, kind, c);                         \
+  }
+THREES(average_threes, GRAD_AVERAGE)
+THREES(max_threes, GRAD_BYTES)
+#undef THREES
+
 /* Row number `row` of dx. */
 KR_INLINE void KR_FN(grad_row)(const pool_job *job, int64_t row, int kind) {
   const window *w = &job->w;
@@ -166,10 +221,19 @@ KR_INLINE void KR_FN(grad_row)(const pool_job *job, int64_t row, int kind) {
         ++d;
       }
     }
-    int64_t done = 0;
+    int64_t done = 0; /* cells */
+    const span whole = whole_windows(w, 2);
     if (kind != GRAD_WIDE && all == 1 && w->size[2] == 2 && w->stride[2] == 2 && w->pad[2] == 0 && w->in[2] >= 2)
       done = kind == GRAD_AVERAGE ? KR_FN(average_pairs)(job, r, dx) : KR_FN(max_pairs)(job, r, dx);
-    if (done < w->in[2]) KR_FN(grad_cells)(job, r, rows, done, dx + done * job->c, kind, from > 0);
+    else if (kind != GRAD_WIDE && all <= 2 && w->size[2] == 3 && w->stride[2] == 2 && whole.to - whole.from > 1 &&
+             w->in[2] * job->c * (int64_t)sizeof(real) <= GRAD_CACHED) {
+      const span o = {whole.from + 1, whole.to};
+      if (kind == GRAD_AVERAGE) KR_FN(average_threes)(job, r, (int)all, o, dx);
+      else KR_FN(max_threes)(job, r, (int)all, o, dx);
+      KR_FN(grad_cells)(job, r, rows, 0, 2 * o.from - w->pad[2], dx, kind, 0);
+      done = 2 * o.to - w->pad[2];
+    }
+    if (done < w->in[2]) KR_FN(grad_cells)(job, r, rows, done, w->in[2], dx + done * job->c, kind, from > 0);
   }
 }
 

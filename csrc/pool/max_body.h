@@ -21,19 +21,49 @@ KR_INLINE void KR_FN(store_place)(void *places, int64_t at, int wide, vreal v, i
 
 /* ---- forward, and the values at given places --------------------------------------------------------------------- */
 
-/* One window, one vector of channels: the maximum, and where it is. */
-KR_INLINE void KR_FN(find_max)(const real *x, const box *b, const int64_t *counts, real *y, void *places, int64_t at,
-                               int wide, int64_t lanes) {
+/* One window, one vector of channels: the maximum, and where it is; the first NaN counts as larger than all. */
+static __attribute__((noinline)) void KR_FN(find_nan)(const real *x, const box *b, real *y, void *places, int64_t at,
+                                                      int wide, int64_t lanes) {
   vreal best = KR_FN(load)(x, lanes), place = v_set1((real)b->place);
-  for (int64_t i = 0; i < counts[0]; ++i)
-    for (int64_t j = 0; j < counts[1]; ++j)
-      for (int64_t k = 0; k < counts[2]; ++k) {
-        if (i + j + k == 0) continue;
+  for (int64_t i = 0; i < b->count[0]; ++i)
+    for (int64_t j = 0; j < b->count[1]; ++j)
+      for (int64_t k = 0; k < b->count[2]; ++k) {
         const vreal cell = KR_FN(load)(x + i * b->step[0] + j * b->step[1] + k * b->step[2], lanes);
         const vmask hit = m_and(m_not(v_le(cell, best)), v_eq(best, best)); /* larger, or the first NaN */
         best = v_select(hit, cell, best);
         place = v_select(hit, v_set1((real)(b->place + i * b->place_step[0] + j * b->place_step[1] + k)), place);
       }
+  KR_FN(store)(y, best, lanes);
+  KR_FN(store_place)(places, at, wide, place, lanes);
+}
+
+/* Likewise.  A sum tells whether there may be NaNs, for less than looking for them at each cell. */
+KR_INLINE void KR_FN(find_max)(const real *x, const box *b, const int64_t *counts, real *y, void *places, int64_t at,
+                               int wide, int64_t lanes) {
+  vreal best = KR_FN(load)(x, lanes), sum = best, place = v_zero();
+  for (int64_t i = 0; i < counts[0]; ++i) {
+    const real *p = x + i * b->step[0];
+    for (int64_t j = 0; j < counts[1]; ++j, p += b->step[1]) {
+      __asm__("" : "+r"(p)); /* else the compiler keeps a pointer to each cell, and spills */
+      for (int64_t k = 0; k < counts[2]; ++k) {
+        if (i + j + k == 0) continue;
+        const vreal cell = KR_FN(load)(p + k * b->step[2], lanes);
+        const vreal here = v_set1((real)(i * b->place_step[0] + j * b->place_step[1] + k));
+        sum = v_add(sum, cell);
+        place = v_select(v_gt(cell, best), here, place);
+        best = v_max(cell, best);
+      }
+    }
+  }
+  place = v_add(place, v_set1((real)b->place));
+  if (m_any(v_isnan(sum))) {
+    const box all = {.count = {counts[0], counts[1], counts[2]},
+                     .step = {b->step[0], b->step[1], b->step[2]},
+                     .place = b->place,
+                     .place_step = {b->place_step[0], b->place_step[1]}};
+    KR_FN(find_nan)(x, &all, y, places, at, wide, lanes);
+    return;
+  }
   KR_FN(store)(y, best, lanes);
   KR_FN(store_place)(places, at, wide, place, lanes);
 }
@@ -58,25 +88,27 @@ KR_INLINE void KR_FN(max_cell)(const pool_job *job, const box *b, const int64_t 
                                int wide) {
   const real *x = (const real *)job->x + b->at;
   real *y = (real *)job->y + at;
-  for (int64_t j = 0; j < job->c; j += V_LANES) {
-    const int64_t lanes = kr_min(V_LANES, job->c - j);
-    if (lanes == V_LANES) {
-      if (picks) KR_FN(pick)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
-      else KR_FN(find_max)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
-    } else if (picks) {
-      KR_FN(pick)(x + j, b, counts, y + j, job->places, at + j, wide, lanes);
-    } else {
-      KR_FN(find_max)(x + j, b, counts, y + j, job->places, at + j, wide, lanes);
-    }
+  const int64_t c = job->c;
+  if (c < V_LANES) {
+    if (picks) KR_FN(pick)(x, b, counts, y, job->places, at, wide, c);
+    else KR_FN(find_max)(x, b, counts, y, job->places, at, wide, c);
+    return;
+  }
+  for (int64_t i = 0; i < c; i += V_LANES) {
+    const int64_t j =
+        kr_min(i, c - V_LANES); /* the last vector overlaps: it takes a share of the time of a part of one */
+    if (picks) KR_FN(pick)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
+    else KR_FN(find_max)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
   }
 }
 
 /* Output cells [from, to) of a row, whose windows have the same cells.  With place_row, the places from one row of the
- * window to the next, counts is constant and the window whole. */
+ * window to the next, counts is constant. */
 KR_INLINE void KR_FN(max_cells)(const pool_job *job, box b, const int64_t *counts, int64_t place_row, int64_t row,
                                 int64_t from, int64_t to, int picks, int wide) {
   const int64_t step = job->w.stride[2] * job->c;
-  if (place_row) b = (box){.at = b.at, .step = {b.step[0], b.step[1], b.step[2]}, .place_step = {0, place_row}};
+  if (place_row)
+    b = (box){.at = b.at, .step = {b.step[0], b.step[1], b.step[2]}, .place = b.place, .place_step = {0, place_row}};
   for (int64_t ow = from; ow < to; ++ow, b.at += step)
     KR_FN(max_cell)(job, &b, counts, (row * job->w.out[2] + ow) * job->c, picks, wide);
 }
@@ -97,10 +129,11 @@ KR_INLINE void KR_FN(max_rows)(const pool_job *job, int64_t task, int picks, int
         b.place = b.place * w->size[d] + at[d].from - (d < 2 ? first[d] : ow * w->stride[2] - w->pad[2]);
       b.place_step[0] = w->size[1] * w->size[2];
       b.place_step[1] = w->size[2];
-      if (w->size[2] == 2 && is_box(&b, 2) && b.place == 0)
-        KR_FN(max_cells)(job, b, (const int64_t[3]){1, 2, 2}, 2, row, ow, next, picks, wide);
-      else if (w->size[2] == 3 && is_box(&b, 3) && b.place == 0)
-        KR_FN(max_cells)(job, b, (const int64_t[3]){1, 3, 3}, 3, row, ow, next, picks, wide);
+      const int64_t sides = wide || b.count[0] > 1 ? 0 : 100 * w->size[2] + 10 * b.count[1] + b.count[2];
+      if (sides == 222) KR_FN(max_cells)(job, b, (const int64_t[3]){1, 2, 2}, 2, row, ow, next, picks, wide);
+      else if (sides == 333) KR_FN(max_cells)(job, b, (const int64_t[3]){1, 3, 3}, 3, row, ow, next, picks, wide);
+      else if (sides == 332) KR_FN(max_cells)(job, b, (const int64_t[3]){1, 3, 2}, 3, row, ow, next, picks, wide);
+      else if (sides == 323) KR_FN(max_cells)(job, b, (const int64_t[3]){1, 2, 3}, 3, row, ow, next, picks, wide);
       else KR_FN(max_cells)(job, b, b.count, 0, row, ow, next, picks, wide);
     }
   }

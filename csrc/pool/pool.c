@@ -67,6 +67,7 @@ static span whole_windows(const window *w, int d) {
 
 enum { GRAD_AVERAGE, GRAD_BYTES, GRAD_WIDE }; /* what a window gives; for maxima how places are stored */
 enum { GRAD_ROWS = 4 };                       /* rows of windows that a pass over a row of dx takes */
+enum { GRAD_CACHED = 8192 }; /* bytes of a row of dx that may be written a vector of channels at a time */
 
 #define KR_REAL 32
 #include "base/real.h"

@@ -23,6 +23,8 @@ CASES = [
     case((5, 5), (1, 1), (3, 2)),  # cells that no output reads
     case((3, 2), (5, 5), pads=((2, 2), (2, 2))),  # a window larger than the input
     case((2, 6), (3, 3), (1, 1), (1, 4), ((1, 1), (4, 4))),  # three taps of which no cell meets all
+    case((13, 15), (5, 5), pads=((2, 2), (1, 3))),  # blocks of eight rows and cells, and what is left
+    case((10, 9), (3, 4), (1, 1), (1, 2), ((3, 1), (0, 3))),  # padding that a window fits into
     case((1, 1), (1, 1)),
     case((12,), (3,), (2,), pads=((1, 0),)),
     case((8,), (3,), (1,), (2,), ((4, 0),)),  # causal
@@ -82,9 +84,9 @@ def test_empty_arrays(n, c, m):
     assert not run("depthwise_conv_grad_kernel", None, (x, y), k.shape, g).any()
 
 
-@pytest.mark.parametrize("m", [1, 2])
-def test_same_bits_at_any_thread_count(m):
-    g = case((33, 29), (3, 3), (2, 1), pads=((1, 1), (1, 1)))
+@pytest.mark.parametrize(("window", "strides", "m"), [(3, (2, 1), 1), (3, (2, 1), 2), (5, (1, 1), 1)])
+def test_same_bits_at_any_thread_count(window, strides, m):
+    g = case((33, 29), (window, window), strides, pads=((1, 1), (1, 1)))
     rng = np.random.default_rng(0)
     x = rng.standard_normal((7, *g.sizes, 24)).astype("float32")
     k = rng.standard_normal((*g.window, 24, m)).astype("float32")

@@ -23,6 +23,7 @@ CASES = [
     case((1,), (1,), (1,)),
     case((4, 5, 6), (2, 2, 2), (2, 2, 2)),
     case((3, 4, 5), (2, 3, 2), (1, 2, 1), pads=((0, 1), (1, 1), (0, 1))),
+    case((6, 9), (2, 3), (2, 2), pads=((0, 0), (0, 1))),  # windows of three columns without padding before them
     case((18, 19), (17, 16), (1, 3)),  # more taps than a byte can number
     case((5, 6), (2, 2), (2, 2), pads=((0, 1), (0, 0))),
     case((6, 7), (3, 2), (2, 2), pads=((1, 0), (0, 1))),
@@ -93,6 +94,21 @@ def test_max_pool_passes_nan_on_and_sends_its_gradient_to_the_first(isa):
     assert np.isnan(y).all()
     dx = run("max_pool_grad", isa, (at, np.ones((1, 1, 1, 1), "float32")), x.shape, g)
     assert dx.ravel().tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("window", [(3, 3), (3, 2)])
+def test_nans_and_infinities_among_other_cells(window, dtype, isa):
+    g = case((7, 8), window, (2, 2), pads=((1, 1), (0, 1)))
+    x = data((2, *g.sizes, 19), dtype)
+    where = np.random.default_rng(3).random(x.shape)
+    for k, value in enumerate((np.nan, np.inf, -np.inf)):
+        x[(where > 0.1 * k) & (where < 0.1 * k + 0.05)] = value
+    best, place = first_maximum(g, x.astype("float64"))
+    y, at = run("max_pool", isa, (x,), best.shape, g)
+    np.testing.assert_array_equal(y, best)
+    np.testing.assert_array_equal(at, place)
 
 
 @pytest.mark.parametrize("isa", core.isas())

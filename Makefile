@@ -30,7 +30,7 @@ bench: build
 asan:
 	$(PYTHON) csrc/build.py --out build/sanitized --tests --sanitize
 	mkdir -p build/asan-tree
-	tar -cf - --exclude='*.so' --exclude=__pycache__ csrc kerasish tests pyproject.toml | tar -xf - -C build/asan-tree
+	tar -cf - --exclude='*.so' --exclude=__pycache__ csrc docs kerasish tests pyproject.toml | tar -xf - -C build/asan-tree
 	KERASISH_SANITIZE=1 $(PYTHON) setup.py -q build_ext --build-lib build/asan-tree --build-temp build/asan-temp
 	cd build/asan-tree && PYTHONPATH=. ASAN_OPTIONS=detect_leaks=0 \
 	  LD_PRELOAD=$$($(lastword $(CC)) -print-file-name=libasan.so) $(PYTHON) -m pytest $(PYTEST_FLAGS) \

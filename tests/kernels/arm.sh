@@ -22,7 +22,7 @@ if [ ! -d "$site/numpy" ]; then
 fi
 
 KERASISH_BUILD_MACHINE=aarch64 "$python" csrc/build.py --out build/neon --compiler "$cross-gcc"
-tar -cf - --exclude='*.so' --exclude=__pycache__ csrc kerasish tests pyproject.toml | tar -xf - -C "$tree"
+tar -cf - --exclude='*.so' --exclude=__pycache__ csrc docs kerasish tests pyproject.toml | tar -xf - -C "$tree"
 "$python" -m cython -3 kerasish/_core/core.pyx -X binding=True -o "$work/core.c"
 # The objects of the checks are for the C tests.
 "$cross-gcc" -shared -fPIC -O2 -fvisibility=hidden -pthread -DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION \

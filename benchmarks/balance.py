@@ -2,9 +2,9 @@
 
     python benchmarks/balance.py [NAME ...] [--threads N ...] [--steps N] [--repeat N]
 
-A step is planned for so many threads and run on one, which times each task (`core.task_times`).  Threads that take the
-tasks in order, each the next one when it is free, would need the time that is computed from that; what does not divide
-is added.  It is what balance alone allows: bandwidth that cores share, clocks that fall and the few microseconds for
+A step is planned for so many threads and run on one, which times each task (`core.task_times`).  From that follows what
+threads would need that begin with their own runs of the tasks and then help each other; what does not divide is added.
+It is what balance alone allows: bandwidth that cores share, clocks that fall and the few microseconds for
 threads to meet are not in it.  --steps also lists the steps of a program that lose most at the largest number.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import heapq
+from collections import deque
 from collections.abc import Sequence
 
 import models
@@ -24,16 +25,24 @@ from kerasish.executor import Executable, capture, compile_graph
 
 
 def makespan(tasks: Sequence[int], threads: int) -> int:
-    """When the last of these tasks is done, which threads take in order, each when it is free.
+    """When the last of these tasks is done. Each thread takes its own run of them, in order, and then helps the others
+    (`csrc/base/threads.c`).
 
     Example:
-        >>> makespan([3, 3, 2, 2, 2], 2)
-        7
+        >>> makespan([4, 1, 1, 1, 1, 1], 2)
+        5
     """
-    free = [0] * threads
-    for task in tasks:
-        heapq.heapreplace(free, free[0] + int(task))
-    return max(free)
+    n = min(threads, len(tasks))
+    runs = [deque(tasks[k * len(tasks) // n : (k + 1) * len(tasks) // n]) for k in range(n)]
+    free, end = [(0, k) for k in range(n)], 0
+    while free:
+        now, k = heapq.heappop(free)
+        run = next((runs[(k + d) % n] for d in range(n) if runs[(k + d) % n]), None)
+        if run is not None:
+            now += int(run.popleft())
+            end = max(end, now)
+            heapq.heappush(free, (now, k))
+    return end
 
 
 def training_step(model: keras.Model, batch: int) -> tuple[Executable, list[np.ndarray]]:

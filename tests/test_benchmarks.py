@@ -98,3 +98,15 @@ def test_cases_are_calls_that_run_and_give_what_numpy_gives(roofline):
             np.testing.assert_allclose(outs[0], expected, rtol=1e-3, atol=1e-5)
         tried += 1
     assert tried > 40
+
+
+def test_threads_take_their_own_run_of_tasks_and_then_help_the_others(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import balance
+
+    assert balance.makespan([4, 1, 1, 1, 1, 1], 2) == 5  # the second thread takes one of the first's
+    assert balance.makespan([3, 3, 2, 2, 2], 2) == 6
+    assert balance.makespan([5, 1], 8) == 5  # more threads than tasks
+    assert balance.makespan(range(1, 9), 1) == 36
+    for name in ("balance", "models"):
+        sys.modules.pop(name, None)

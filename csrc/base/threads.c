@@ -2,10 +2,12 @@
  *
  * One thread at a time owns the pool (`busy`); everybody else, a nested call included, runs its tasks inline.  The
  * owner writes the job, opens the gate and rings the bell.  A worker that hears the bell enters through the gate (it is
- * counted there), takes tasks until none are left and leaves.  Each begins with its own share of the tasks, in order, and
- * then helps others with theirs: what one job has left in a core's cache, the next one, divided alike, finds there.  The owner works too, then closes the gate and waits for
+ * counted there), takes tasks until none are left and leaves.  The owner works too, then closes the gate and waits for
  * those inside; a worker that was still asleep finds the gate closed and nobody waits for it, so that a short job on a
  * loaded machine costs no more than running it inline.
+ *
+ * Each thread begins with its own share of the tasks, in order, and then helps others with theirs: what one job has left
+ * in a core's cache, the next one, divided alike, finds there.
  *
  * Workers that wait for the bell take tasks from the background, if somebody has offered any: another gate of the same
  * kind, at which nobody rings.
@@ -261,7 +263,7 @@ static _Thread_local kr_task_times *watched;
 
 void kr_watch_tasks(kr_task_times *times) { watched = times; }
 
-static int64_t nanoseconds(void) {
+int64_t kr_nanoseconds(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
@@ -275,13 +277,13 @@ static void note(kr_task_times *to, int64_t value) {
 static void run_watched(int64_t tasks, kr_task_fn fn, void *arg) {
   kr_task_times *to = watched;
   watched = NULL; /* calls within tasks belong to them */
-  int64_t now = nanoseconds();
+  int64_t now = kr_nanoseconds();
   note(to, tasks);
   note(to, now);
   for (int64_t task = 0; task < tasks; ++task) {
     const int64_t began = now;
     fn(arg, task, 0);
-    now = nanoseconds();
+    now = kr_nanoseconds();
     note(to, now - began);
   }
   watched = to;

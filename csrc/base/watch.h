@@ -1,7 +1,9 @@
-/* How long the tasks of jobs take: what work is divided into, for machines of any number of cores. */
+/* How long things take: the clock of a program's steps, and the tasks that work is divided into. */
 #ifndef KR_WATCH_H
 #define KR_WATCH_H
 #include "kr.h"
+
+int64_t kr_nanoseconds(void); /* of a clock that only goes forward */
 
 typedef struct {
   int64_t *record; /* for each job: the number of tasks, the time when it began, the time that each task took; in ns */

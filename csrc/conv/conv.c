@@ -266,6 +266,7 @@ static void window_of_form(const int64_t form[3], int64_t i[9]) {
 #include "conv_wino.h"
 #include "conv_wino_kernel.h"
 #include "conv_passes.h"
+#include "conv_to_input.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
@@ -279,6 +280,7 @@ static void window_of_form(const int64_t form[3], int64_t i[9]) {
 #include "conv_wino.h"
 #include "conv_wino_kernel.h"
 #include "conv_passes.h"
+#include "conv_to_input.h"
 
 #define CONV_ENTRIES(DTYPE, SUFFIX)                                                          \
   {"conv", DTYPE, conv_##SUFFIX, conv_scratch_##SUFFIX, conv_packing_##SUFFIX},              \

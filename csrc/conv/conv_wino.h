@@ -217,26 +217,28 @@ static const KR_FN(wino_product_fn) KR_FN(wino_products)[][WINO_MR + 1] = {
 
 /* ---- back --------------------------------------------------------------------------------------------------------- */
 
-/* A tile of the output, `high` by `wide` cells of it, for one vector of columns; m's elements are `step` apart. */
-KR_INLINE void KR_FN(wino_back)(const real *m, int64_t step, vreal bias, int relu, real *y, int64_t line, int64_t cell,
-                                int64_t high, int64_t wide) {
-  vreal t[WINO_OUT][WINO_SIDE];
+/* The columns of a tile's products, m's elements `step` apart, turned back: `lines` lines of 6, by A' (4) or by B (6). */
+KR_INLINE void KR_FN(wino_columns)(const real *m, int64_t step, const int lines, KR_FN(wino_line) * t) {
 #pragma GCC unroll 6
   for (int j = 0; j < WINO_SIDE; ++j) {
     KR_FN(wino_line) x;
 #pragma GCC unroll 6
     for (int i = 0; i < WINO_SIDE; ++i) x.at[i] = v_load(m + (i * WINO_SIDE + j) * step);
-    x = KR_FN(wino_result)(x, WINO_OUT);
-#pragma GCC unroll 4
-    for (int i = 0; i < WINO_OUT; ++i) t[i][j] = x.at[i];
+    x = lines == WINO_SIDE ? KR_FN(wino_spread_line)(x) : KR_FN(wino_result)(x, WINO_OUT);
+#pragma GCC unroll 6
+    for (int i = 0; i < lines; ++i) t[i].at[j] = x.at[i];
   }
+}
+
+/* A tile of the output, `high` by `wide` cells of it, for one vector of columns; m's elements are `step` apart. */
+KR_INLINE void KR_FN(wino_back)(const real *m, int64_t step, vreal bias, int relu, real *y, int64_t line, int64_t cell,
+                                int64_t high, int64_t wide) {
+  KR_FN(wino_line) t[WINO_OUT];
+  KR_FN(wino_columns)(m, step, WINO_OUT, t);
 #pragma GCC unroll 4
   for (int i = 0; i < WINO_OUT; ++i) {
-    KR_FN(wino_line) x;
     if (i >= high) break;
-#pragma GCC unroll 6
-    for (int j = 0; j < WINO_SIDE; ++j) x.at[j] = t[i][j];
-    x = KR_FN(wino_result)(x, WINO_OUT);
+    const KR_FN(wino_line) x = KR_FN(wino_result)(t[i], WINO_OUT);
 #pragma GCC unroll 4
     for (int j = 0; j < WINO_OUT; ++j) {
       if (j >= wide) break;
@@ -251,23 +253,12 @@ KR_INLINE void KR_FN(wino_back)(const real *m, int64_t step, vreal bias, int rel
  * (`below`) and columns (`right`); the other cells it is the first to write. */
 KR_INLINE void KR_FN(wino_spread)(const real *m, int64_t step, real *y, int64_t line, int64_t cell, int below,
                                   int right, int64_t high, int64_t wide) {
-  vreal t[WINO_SIDE][WINO_SIDE];
-#pragma GCC unroll 6
-  for (int j = 0; j < WINO_SIDE; ++j) {
-    KR_FN(wino_line) x;
-#pragma GCC unroll 6
-    for (int i = 0; i < WINO_SIDE; ++i) x.at[i] = v_load(m + (i * WINO_SIDE + j) * step);
-    x = KR_FN(wino_spread_line)(x);
-#pragma GCC unroll 6
-    for (int i = 0; i < WINO_SIDE; ++i) t[i][j] = x.at[i];
-  }
+  KR_FN(wino_line) t[WINO_SIDE];
+  KR_FN(wino_columns)(m, step, WINO_SIDE, t);
 #pragma GCC unroll 6
   for (int i = 0; i < WINO_SIDE; ++i) {
-    KR_FN(wino_line) x;
     if (i >= high) break;
-#pragma GCC unroll 6
-    for (int j = 0; j < WINO_SIDE; ++j) x.at[j] = t[i][j];
-    x = KR_FN(wino_spread_line)(x);
+    const KR_FN(wino_line) x = KR_FN(wino_spread_line)(t[i]);
 #pragma GCC unroll 6
     for (int j = 0; j < WINO_SIDE; ++j) {
       if (j >= wide) break;

@@ -9,9 +9,9 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "../base/background.h"
+#include "../base/watch.h"
 #include "../kr.h"
 
 enum {
@@ -20,12 +20,6 @@ enum {
 };
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static int64_t nanoseconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* ---- blocks ---------------------------------------------------------------------------------------------------- */
 
@@ -186,7 +180,7 @@ static kr_status run_steps(const kr_program *p, kr_run *r) {
   uint64_t ftz = kr_ftz_enable();
   for (int32_t k = 0; k < p->n_steps && status == KR_OK; ++k) {
     const kr_step *s = &p->steps[k];
-    if (r->times) r->times[k] = nanoseconds();
+    if (r->times) r->times[k] = kr_nanoseconds();
     if (k < p->n_kept && (r->done > 0 || (r->made && r->made[k]))) continue;
     memset(&r->failure, 0, sizeof r->failure);
     if (s->blocks) {
@@ -201,7 +195,7 @@ static kr_status run_steps(const kr_program *p, kr_run *r) {
     }
     r->failure.step = k;
   }
-  if (r->times) r->times[p->n_steps] = nanoseconds();
+  if (r->times) r->times[p->n_steps] = kr_nanoseconds();
   kr_ftz_restore(ftz);
   return status;
 }

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from importlib.util import find_spec
 
 import pytest
@@ -16,6 +17,14 @@ def _seeded():
     """The same seed, whatever ran before."""
     keras.utils.set_random_seed(0)
     yield
+
+
+@pytest.fixture
+def ctrl_c():
+    """Python's own handling of Ctrl-C, which a process started in the background does not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_collection_finish():

@@ -225,6 +225,7 @@ def test_a_host_kernel_cannot_write_to_its_input(host_op):
 
 
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals are for the main thread")
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_during_a_step_finds_all_of_its_updates_or_none():
     # One variable is written in place, one is not, and the signal comes while C runs: it is raised as C returns.
     big, count = keras.Variable(np.zeros(1 << 17, "float32")), keras.Variable(0.0)

@@ -295,6 +295,7 @@ def test_a_bad_label_is_the_same_error_and_leaves_the_same_state(bad):
         assert results[mode][2] == results["general"][2]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_in_mid_epoch_leaves_whole_steps():
     x, y = np.tile(X, (400, 1)), np.tile(Y, 400)
     model = plain()

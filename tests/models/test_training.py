@@ -391,14 +391,6 @@ def test_changing_trainable_after_compile_warns():
         model.fit(*blobs(), verbose=0)
 
 
-@pytest.fixture
-def ctrl_c():
-    """Python's own handling of Ctrl-C, which a process started in the background does not have."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("ctrl_c")
 def test_interrupt_waits_for_the_step_and_leaves_a_usable_model():
     x, y = blobs()

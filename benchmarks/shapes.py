@@ -54,6 +54,8 @@ PRODUCTS = [  # name, batch, m, n, k, transpose_a, transpose_b
     ("transformer 3200x64x64", 0, 3200, 64, 64, 0, 0),
     ("transformer dw 64x3200x256", 0, 64, 256, 3200, 1, 0),
     ("transformer dw 256x3200x64", 0, 256, 64, 3200, 1, 0),
+    ("transformer dw 64x3200x64", 0, 64, 64, 3200, 1, 0),
+    ("lstm dw 128x5120x512", 0, 128, 512, 5120, 1, 0),
     ("scores 128x(100x16x100)", 128, 100, 100, 16, 0, 1),
     ("predict 1x784x512", 0, 1, 512, 784, 0, 0),
     ("odd 127x129x131", 0, 127, 131, 129, 0, 0),

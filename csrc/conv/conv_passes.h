@@ -228,6 +228,12 @@ static wino_kernel_job KR_FN(grad_kernel_by_tiles)(const kr_call *call, const co
   return (wino_kernel_job){.j = *j, .images = call->in[0].shape[0], .dk = call->out[0].data};
 }
 
+/* Where every cell of x is a patch, this is a product of two matrices as they lie. */
+static int KR_FN(grad_kernel_by_columns)(const kr_call *call, const conv_job *j) {
+  return each_cell(&j->p) && group_count(&call->in[0], &call->out[0]) == 1 &&
+         KR_FN(gemm_columns_pay)(j->p.c, j->filters, call->in[0].shape[0] * product(j->p.cells));
+}
+
 static size_t KR_FN(conv_grad_kernel_scratch)(const kr_call *c) {
   if (kr_size(&c->in[1]) == 0 || kr_size(&c->out[0]) == 0) return 0;
   const conv_job j = KR_FN(grad_kernel_job)(c);
@@ -235,6 +241,8 @@ static size_t KR_FN(conv_grad_kernel_scratch)(const kr_call *c) {
     wino_kernel_job w = KR_FN(grad_kernel_by_tiles)(c, &j);
     return KR_FN(wino_kernel_plan)(&w, c->threads, NULL);
   }
+  const int64_t cells = c->in[0].shape[0] * product(j.p.cells);
+  if (KR_FN(grad_kernel_by_columns)(c, &j)) return KR_FN(gemm_columns_scratch)(j.p.c, j.filters, cells, c->threads);
   const int few = few_filters(&j, group_count(&c->in[0], &c->out[0]));
   if (few || !runs_outer(&j)) {
     const KR_FN(gemm_args) g = KR_FN(grad_kernel_product)(c, &j);
@@ -255,6 +263,12 @@ static kr_status KR_FN(conv_grad_kernel)(const kr_call *c) {
   if (wino_kernel_pays(&j, c->in[0].shape[0], V_LANES)) {
     wino_kernel_job w = KR_FN(grad_kernel_by_tiles)(c, &j);
     KR_FN(wino_kernel)(&w, c->threads, c->scratch);
+    return KR_OK;
+  }
+  if (KR_FN(grad_kernel_by_columns)(c, &j)) {
+    KR_FN(gemm_columns)
+    (j.p.c, j.filters, c->in[0].shape[0] * product(j.p.cells), j.p.src, j.p.c, j.kernel, j.filters, dk, c->threads,
+     c->scratch);
     return KR_OK;
   }
   const int few = few_filters(&j, group_count(&c->in[0], &c->out[0]));

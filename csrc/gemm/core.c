@@ -12,7 +12,7 @@ enum { MR = GEMM_MR };
 #define KC (GEMM_MAX_KC / 2 * 32 / KR_REAL)
 #define LONG_KC (2 * KC)
 enum {
-  CHUNK_KC = 512,      /* of products whose sums are cut */
+  CHUNK_KC = 208,      /* of products whose sums are cut, see below */
   A_PANELS = 224 / MR, /* panels of A that a task packs or goes through at a time, of KC or shorter */
   B_PANELS = 4,        /* panels of B that a task packs at a time, where A is packed ahead */
   B_COLUMNS = 512,     /* columns of B that a task packs at a time, where it packs both */
@@ -20,12 +20,22 @@ enum {
   PACK_PANELS = 4,     /* panels of A or B that a packing task packs */
   AHEAD = 4 << 20,     /* elements of A or B that are packed ahead for all tasks at a time */
   PACK_AHEAD = 12,     /* rows of B between the one that a tile packs and the one that it fetches */
+  TURN_COLUMNS = 64,   /* of C that a sum turns at a time */
+  TURN_LEAST_N = 24,   /* columns of products that are made turned */
+  TURN_MOST_N = 64,
   PACK_ALONE = 1 << 14 /* elements that one thread has packed before another one has heard of it */
 };
 
 /* Work is cut into at most MAX_TASKS pieces of TASK_WORK flops or more.  Into how many chunks k is cut follows from the
  * shape alone, since it shows in the bits; rows and columns may be cut to suit the threads, since it does not. */
-enum { MAX_TASKS = 64, TASK_WORK = 600000, CHUNK_WORK = 4000000, CHUNK_TILES = 32 };
+enum { MAX_TASKS = 64, TASK_WORK = 600000 };
+
+/* Sums are cut where C, of every chunk, and the rows of a block of k, which those of the next one join meanwhile, stay in
+ * L2.  With twice of CHUNK_KC two threads lose a tenth, since nobody has brought near what a chunk begins with; with
+ * half of it C passes too often. */
+enum { CHUNK_WORK = 4000000, CHUNK_K = 512, CHUNK_MOST = 1100 }; /* flops and k of a chunk at least, m + n at most */
+#define CHUNK_C ((1 << 17) * 32 / KR_REAL)                       /* elements of C at most, */
+#define CHUNK_FLOW ((1 << 17) * 32 / KR_REAL)                    /* and of both operands in a block */
 
 /* How one product is cut up.  Rows are panels of nearly equal height, MR at most; columns are panels of NR, the last
  * one narrower; k is cut into blocks of kb. */
@@ -44,10 +54,12 @@ static int64_t clamp(int64_t x, int64_t low, int64_t high) { return kr_max(low, 
 
 #define KR_REAL 32
 #include "base/real.h"
+#include "gemm/pack.h"
 #include "core_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
+#include "gemm/pack.h"
 #include "core_body.h"
 
 KR_TABLE(core) = {KR_TABLE_END}; /* an engine, no kernels of its own */

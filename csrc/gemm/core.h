@@ -48,6 +48,13 @@
  *   gemm_panel_of_rows(m, k, a, lda, b, width, c, accumulate)
  *       the same with A not packed: rows of k elements, lda apart, which is GEMM_NR or GEMM_NR / 2, as in a C of these.
  *
+ * A gradient to weights is a product of columns, C[i][j] = sum over p of x[p][i] * g[p][j], whose operands lie in rows of
+ * p, ldx and ldg elements apart:
+ *
+ *   gemm_columns(m, n, k, x, ldx, g, ldg, c, threads, scratch)     C: rows of n; gemm_columns_scratch(m, n, k, threads)
+ *       where gemm_columns_pay(m, n, k): many terms for few elements.  While one block of rows is multiplied, tiles bring
+ *       near the one that comes next.
+ *
  * Bits.  Each element of C is one chain of fused multiply-adds in the order of p; when C has few tiles and k is large, k
  * is cut into chunks by the shape alone, whose sums are added in order.  How rows and columns are cut follows the threads
  * as well, which does not show.  So results depend on (m, n, k, batch) and the ISA, never on threads, and for a given k
@@ -70,6 +77,12 @@
 #define gemm_packing_f32 KR_PASTE(kr_gemm_packing_f32_, KR_ISA_SUFFIX)
 #define gemm_packing_f64 KR_PASTE(kr_gemm_packing_f64_, KR_ISA_SUFFIX)
 #define gemm_pack_f32 KR_PASTE(kr_gemm_pack_f32_, KR_ISA_SUFFIX)
+#define gemm_columns_f32 KR_PASTE(kr_gemm_columns_f32_, KR_ISA_SUFFIX)
+#define gemm_columns_f64 KR_PASTE(kr_gemm_columns_f64_, KR_ISA_SUFFIX)
+#define gemm_columns_pay_f32 KR_PASTE(kr_gemm_columns_pay_f32_, KR_ISA_SUFFIX)
+#define gemm_columns_pay_f64 KR_PASTE(kr_gemm_columns_pay_f64_, KR_ISA_SUFFIX)
+#define gemm_columns_scratch_f32 KR_PASTE(kr_gemm_columns_scratch_f32_, KR_ISA_SUFFIX)
+#define gemm_columns_scratch_f64 KR_PASTE(kr_gemm_columns_scratch_f64_, KR_ISA_SUFFIX)
 #define gemm_pack_f64 KR_PASTE(kr_gemm_pack_f64_, KR_ISA_SUFFIX)
 #define gemm_scratch_f32 KR_PASTE(kr_gemm_scratch_f32_, KR_ISA_SUFFIX)
 #define gemm_scratch_f64 KR_PASTE(kr_gemm_scratch_f64_, KR_ISA_SUFFIX)
@@ -93,6 +106,9 @@ enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 2048 };
     const T *packed; /* all of B, packed by gemm_pack with what gemm_packing says; or NULL */                        \
     const T *rows_b; /* B's rows, ldb elements apart, where columns are neighbours and batch is 1; or NULL */        \
     int64_t ldb;                                                                                                     \
+    const T *rows_a; /* A's columns, lda elements apart, where rows are neighbours and batch is 1; or NULL */        \
+    int64_t lda;                                                                                                     \
+    int turned; /* C[j][i] instead; of sums that are cut, without bias, accumulate and activation */                 \
   } gemm_args_##S;                                                                                                   \
   void gemm_##S(const gemm_args_##S *g, int threads, void *scratch);                                                 \
   void gemm_panel_##S(int64_t m, int64_t k, const T *a, const T *b, int64_t width, T *c, int accumulate);            \
@@ -100,6 +116,10 @@ enum { GEMM_MAX_MR = 14, GEMM_MAX_NR = 32, GEMM_MAX_KC = 2048 };
                               int accumulate);                                                                       \
   size_t gemm_scratch_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int threads);                              \
   size_t gemm_packing_##S(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t *kb);                              \
+  int gemm_columns_pay_##S(int64_t m, int64_t n, int64_t k);                                                         \
+  size_t gemm_columns_scratch_##S(int64_t m, int64_t n, int64_t k, int threads);                                     \
+  void gemm_columns_##S(int64_t m, int64_t n, int64_t k, const T *x, int64_t ldx, const T *g, int64_t ldg, T *c,     \
+                        int threads, void *scratch);                                                                 \
   void gemm_pack_##S(const gemm_args_##S *g, int64_t kb, int threads, T *dst);
 
 KR_GEMM_DECLARE(float, f32)

@@ -99,18 +99,18 @@ static const KR_FN(micro_fn)
 /* A panel of A times a panel of B.  At C's right edge the tile goes through a buffer, so that nothing beyond `cols` is
  * read or written. */
 static void KR_FN(tile)(int64_t kc, const real *a, int64_t rows, const real *b, int64_t cols, int64_t width,
-                        const real *start, int64_t start_ld, real *c, int64_t ldc, int relu, const real *fetch,
+                        const real *start, int64_t start_ld, real *c, int64_t ldc, int relu, const char *fetch,
                         int64_t fetch_step) {
   KR_FN(micro_fn) micro = KR_FN(micros)[width == NR][rows];
   if (cols == width) {
-    micro(kc, a, b, start, start_ld, c, ldc, relu, (const char *)fetch, fetch_step);
+    micro(kc, a, b, start, start_ld, c, ldc, relu, fetch, fetch_step);
     return;
   }
   KR_ALIGNED real edge[MR * NR] = {0};
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < width; j += V_LANES)
       v_store(edge + r * width + j, v_load_n(start + r * start_ld + j, clamp(cols - j, 0, V_LANES)));
-  micro(kc, a, b, edge, width, edge, width, relu, (const char *)fetch, fetch_step);
+  micro(kc, a, b, edge, width, edge, width, relu, fetch, fetch_step);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < cols; j += V_LANES)
       v_store_n(c + r * ldc + j, v_load(edge + r * width + j), kr_min(cols - j, V_LANES));
@@ -161,6 +161,12 @@ static void KR_FN(cut_tiles)(gemm_plan *p, int64_t m, int64_t n, int64_t most, i
   p->col_tiles = clamp(most / p->row_tiles, 1, p->col_tiles);
 }
 
+/* Whether C is so small, and its sums so long, that tasks cut k: C stays in L2, and both operands pass once. */
+static int KR_FN(long_sums)(int64_t m, int64_t n, int64_t k) {
+  return m * n <= CHUNK_C && m + n <= CHUNK_MOST && k >= 4 * CHUNK_K &&
+         2.0 * (double)m * (double)n * (double)k >= 2.0 * CHUNK_WORK;
+}
+
 static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t threads) {
   gemm_plan p = {.row_tiles = 1, .col_tiles = 1, .chunks = 1, .a_step = A_PANELS, .b_step = kr_ceil_div(B_COLUMNS, NR)};
   p.row_panels = kr_ceil_div(m, MR);
@@ -168,16 +174,22 @@ static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int
   p.b_width = n ? kr_round_up(n, NR / 2) : 0;
   const double work = 2.0 * (double)m * (double)n * (double)k;
   const int whole = batch > 1 && (batch >= MAX_TASKS / 2 || work < 4.0 * CHUNK_WORK);
-  const int long_sums =
-      !whole && p.row_panels * p.col_panels < CHUNK_TILES && k >= 4 * CHUNK_KC && work >= 2.0 * CHUNK_WORK;
-  const int64_t most = long_sums ? CHUNK_KC : !whole && KR_FN(by_rows)(m, n) ? LONG_KC : KC;
-  p.kb = kr_max(16, kr_round_up(kr_ceil_div(k, kr_max(1, kr_ceil_div(k, most))), 16));
+  const int long_sums = !whole && KR_FN(long_sums)(m, n, k);
+  int64_t most = !whole && KR_FN(by_rows)(m, n) ? LONG_KC : KC;
+  if (long_sums) { /* an even number of chunks, and of blocks in them, so that threads share them evenly */
+    most = kr_min(CHUNK_KC, CHUNK_FLOW / (m + n));
+    p.chunks = clamp((int64_t)fmin(work / CHUNK_WORK, (double)(k / CHUNK_K)), 2, MAX_TASKS);
+    p.chunks -= p.chunks % (p.chunks < 4 ? 2 : 4);
+  }
+  p.kb = kr_ceil_div(k, p.chunks * kr_max(1, kr_ceil_div(k, p.chunks * most)));
+  p.kb = kr_max(16, kr_round_up(p.kb, 16));
   p.blocks = kr_max(1, kr_ceil_div(k, p.kb));
   if (p.kb > KC) p.a_step = kr_max(1, A_PANELS * KC / p.kb);
   if (whole) {
     p.batch_tasks = clamp((int64_t)fmin((double)batch * work / CHUNK_WORK, 4 * MAX_TASKS), 1, batch);
   } else if (long_sums) {
-    p.chunks = clamp((int64_t)fmin(work / CHUNK_WORK, MAX_TASKS), 1, p.blocks / 2); /* few tiles, each a long sum */
+    p.col_tiles = clamp(kr_ceil_div(2 * threads, p.chunks), 1, p.col_panels);
+    p.b_step = p.col_panels;
   } else {
     KR_FN(cut_tiles)(&p, m, n, clamp((int64_t)fmin(work / TASK_WORK, MAX_TASKS), 1, MAX_TASKS), threads);
     p.share_a = p.col_tiles > 1;
@@ -276,6 +288,38 @@ typedef struct {
   int64_t ldc;
 } KR_FN(gemm_out);
 
+/* What comes near while tiles multiply: two stretches of memory, a share of them with each tile. */
+typedef struct {
+  const char *from[2];
+  int64_t bytes[2], tiles[2]; /* of each, and how many tiles bring it */
+  int64_t at;                 /* tiles so far */
+} KR_FN(stream);
+
+/* The rows of A and B that block `block` + 1 of a sum packs, where they lie behind each other; `tiles` do not pack. */
+static KR_FN(stream) KR_FN(next_rows)(const KR_FN(gemm_job) * j, int64_t block, int64_t tiles) {
+  const KR_FN(gemm_args) *g = j->g;
+  const int64_t next = block + 1, first = next * j->p.kb;
+  if (next >= j->p.blocks || tiles <= 0) return (KR_FN(stream)){0};
+  const int64_t row = KR_FN(block_size)(j, next) * (int64_t)sizeof(real);
+  const int64_t a = g->rows_a && g->lda == g->m ? g->m : 0, b = g->rows_b && g->ldb == g->n ? g->n : 0;
+  const int64_t of_a = tiles * a / kr_max(1, a + b);
+  return (KR_FN(stream)){.from = {(const char *)(g->rows_a + first * a), (const char *)(g->rows_b + first * b)},
+                         .bytes = {row * a, row * b},
+                         .tiles = {of_a, b ? tiles - of_a : 0}};
+}
+
+/* The next tile's share, which makes `kc` steps: where it begins; *step bytes are for each of them, or 0. */
+static const char *KR_FN(next_share)(KR_FN(stream) * s, int64_t kc, int64_t *step) {
+  int64_t at = s->at++;
+  for (int i = 0; i < 2; at -= s->tiles[i++])
+    if (at < s->tiles[i]) {
+      *step = kr_ceil_div(s->bytes[i], s->tiles[i] * kc);
+      return s->from[i] + s->bytes[i] * at / s->tiles[i];
+    }
+  *step = 0;
+  return NULL;
+}
+
 /* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to).  Panels of B, or what they are packed from,
  * come from L3, whose latency neither a tile nor the packing hides: tiles bring near what comes next while they
  * multiply. */
@@ -295,6 +339,10 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
       const real *b = j->b_shared + ahead * p->b_width + qa * NR * kc;
       /* Whole panels whose rows lie in memory are packed by the first tile that multiplies them. */
       const int packs = !packed && j->g->rows_b;
+      const int one_panel = packs && p1 - p0 <= p_step; /* of B at a time: no other rows come back to it */
+      KR_FN(stream)
+      stream = p->chunks > 1 && q1 - q0 == p->col_panels ? KR_FN(next_rows)(j, block, (p1 - p0 - 1) * (q1 - q0))
+                                                         : (KR_FN(stream)){0};
       if (j->g->packed) {
         b = j->g->packed + block * p->kb * p->b_width + qa * NR * kc;
       } else if (!p->share_b) {
@@ -326,7 +374,7 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
               start = out->bias ? out->bias + col : KR_FN(zeros);
               start_ld = 0;
             }
-            const real *panel_b = b + (q - qa) * NR * kc;
+            const real *panel_b = one_panel && cols == NR ? b : b + (q - qa) * NR * kc;
             if (packs && panel == p0 && cols == NR) {
               const char *from = (const char *)(j->g->rows_b + block * p->kb * j->g->ldb + col);
               KR_FN(packing_micros)
@@ -334,9 +382,14 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
                      j->g->ldb *(int64_t)sizeof(real));
               continue;
             }
-            const real *fetch = ahead_b ? ahead_b + NR * kc * (panel - pa) / (pe - pa) : panel_b;
+            int64_t step = 0;
+            const char *fetch = KR_FN(next_share)(&stream, kc, &step);
+            if (ahead_b) {
+              fetch = (const char *)(ahead_b + NR * kc * (panel - pa) / (pe - pa));
+              step = fetch_step;
+            }
             KR_FN(tile)(kc, a + (row - row0) * kc, rows, panel_b, cols, width, start, start_ld, c, out->ldc, relu,
-                        fetch, ahead_b ? fetch_step : 0);
+                        fetch ? fetch : (const char *)panel_b, step);
           }
         }
         if (out->activate && block == out->last - 1) {
@@ -382,16 +435,18 @@ static void KR_FN(tile_task)(void *arg, int64_t task, int worker) {
                 kr_min(j->block + p->ahead, p->blocks), worker);
 }
 
-/* One chunk of k: all of C into its own array of partial sums. */
+/* Some columns of one chunk of k, into the chunk's own array of partial sums. */
 static void KR_FN(chunk_task)(void *arg, int64_t task, int worker) {
   const KR_FN(gemm_job) *j = arg;
   const gemm_plan *p = &j->p;
+  const int64_t chunk = task % p->chunks, q = task / p->chunks;
   KR_FN(gemm_out)
-  out = {.first = task * p->blocks / p->chunks,
-         .last = (task + 1) * p->blocks / p->chunks,
-         .c = j->partial + task * p->partial,
+  out = {.first = chunk * p->blocks / p->chunks,
+         .last = (chunk + 1) * p->blocks / p->chunks,
+         .c = j->partial + chunk * p->partial,
          .ldc = j->g->n};
-  KR_FN(region)(j, &out, j->batch, 0, p->row_panels, 0, p->col_panels, out.first, out.last, worker);
+  KR_FN(region)(j, &out, j->batch, 0, p->row_panels, q * p->col_panels / p->col_tiles,
+                (q + 1) * p->col_panels / p->col_tiles, out.first, out.last, worker);
 }
 
 /* Rows of C that one task finishes, where partial sums are added. */
@@ -414,6 +469,38 @@ static void KR_FN(sum_task)(void *arg, int64_t task, int worker) {
       v_store_n(c + col, sum, lanes);
     }
     if (out.activate) out.activate(c, c, n, NULL);
+  }
+}
+
+/* Adds the partial sums of V_LANES rows at most, in order, and writes them as columns of C. */
+static void KR_FN(sum_turned_task)(void *arg, int64_t task, int worker) {
+  const KR_FN(gemm_job) *j = arg;
+  const int64_t n = j->g->n, ldc = j->g->ldc, row = task * V_LANES, rows = kr_min(V_LANES, j->g->m - row);
+  KR_ALIGNED real sums[V_LANES * TURN_COLUMNS];
+  (void)worker;
+  for (int64_t at = 0; at < n; at += TURN_COLUMNS) {
+    const int64_t cols = kr_min(TURN_COLUMNS, n - at);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t col = 0; col < cols; col += V_LANES) {
+        const int64_t lanes = kr_min(V_LANES, cols - col);
+        const real *part = j->partial + (row + r) * n + at + col;
+        vreal sum = v_load_n(part, lanes);
+        for (int64_t s = 1; s < j->p.chunks; ++s) sum = v_add(sum, v_load_n(part + s * j->p.partial, lanes));
+        v_store(sums + r * TURN_COLUMNS + col, sum);
+      }
+    real *c = j->g->c + at * ldc + row;
+#if defined(KR_HAS_TURN)
+    const real *from[V_LANES];
+    for (int64_t r = 0; r < V_LANES; ++r) from[r] = sums + kr_min(r, rows - 1) * TURN_COLUMNS;
+    for (int64_t col = 0; col < cols; col += turn_steps) {
+      vreal v[turn_steps];
+      KR_FN(lanes_of_rows)(from, col, v);
+      for (int i = 0; i < turn_steps && col + i < cols; ++i) v_store_n(c + (col + i) * ldc, v[i], rows);
+    }
+#else
+    for (int64_t col = 0; col < cols; ++col)
+      for (int64_t r = 0; r < rows; ++r) c[col * ldc + r] = sums[r * TURN_COLUMNS + col];
+#endif
   }
 }
 
@@ -466,7 +553,8 @@ void KR_FN(gemm)(const KR_FN(gemm_args) * g, int threads, void *scratch) {
   for (j.batch = 0; j.batch < g->batch; ++j.batch) {
     if (p->chunks > 1) {
       kr_parallel(threads, tasks, KR_FN(chunk_task), &j);
-      kr_parallel(threads, kr_ceil_div(g->m, KR_FN(sum_rows_of)(g->n)), KR_FN(sum_task), &j);
+      if (g->turned) kr_parallel(threads, kr_ceil_div(g->m, V_LANES), KR_FN(sum_turned_task), &j);
+      else kr_parallel(threads, kr_ceil_div(g->m, KR_FN(sum_rows_of)(g->n)), KR_FN(sum_task), &j);
       continue;
     }
     for (j.block = 0; j.block < p->blocks; j.block += p->ahead) {
@@ -476,4 +564,50 @@ void KR_FN(gemm)(const KR_FN(gemm_args) * g, int threads, void *scratch) {
       kr_parallel(threads, tasks, KR_FN(tile_task), &j);
     }
   }
+}
+
+/* ---- products of columns ----------------------------------------------------------------------------------------- */
+
+static void KR_FN(columns_a)(const void *ctx, KR_UNUSED int64_t batch, int64_t row, int64_t rows, int64_t k0,
+                             int64_t kc, real *dst) {
+  const KR_FN(gemm_args) *g = ctx;
+  KR_FN(pack_copy)(g->rows_a + k0 * g->lda + row, g->lda, rows, rows, kc, dst);
+}
+
+static void KR_FN(columns_b)(const void *ctx, KR_UNUSED int64_t batch, int64_t k0, int64_t kc, int64_t col,
+                             int64_t cols, int64_t width, real *dst) {
+  const KR_FN(gemm_args) *g = ctx;
+  KR_FN(pack_copy)(g->rows_b + k0 * g->ldb + col, g->ldb, cols, width, kc, dst);
+}
+
+/* Tiles have few columns to serve a packed element of x: with few columns of g the product is made turned. */
+static int KR_FN(turns)(int64_t m, int64_t n) { return n >= TURN_LEAST_N && n <= TURN_MOST_N && m >= 2 * n; }
+
+int KR_FN(gemm_columns_pay)(int64_t m, int64_t n, int64_t k) {
+  return KR_FN(long_sums)(m, n, k) && (n > TURN_MOST_N || KR_FN(turns)(m, n));
+}
+
+size_t KR_FN(gemm_columns_scratch)(int64_t m, int64_t n, int64_t k, int threads) {
+  return KR_FN(turns)(m, n) ? KR_FN(gemm_scratch)(1, n, m, k, threads) : KR_FN(gemm_scratch)(1, m, n, k, threads);
+}
+
+void KR_FN(gemm_columns)(int64_t m, int64_t n, int64_t k, const real *x, int64_t ldx, const real *g, int64_t ldg,
+                         real *c, int threads, void *scratch) {
+  const int turned = KR_FN(turns)(m, n);
+  KR_FN(gemm_args)
+  args = {.batch = 1,
+          .m = turned ? n : m,
+          .n = turned ? m : n,
+          .k = k,
+          .pack_a = KR_FN(columns_a),
+          .pack_b = KR_FN(columns_b),
+          .ctx = &args,
+          .c = c,
+          .ldc = n,
+          .rows_a = turned ? g : x,
+          .lda = turned ? ldg : ldx,
+          .rows_b = turned ? x : g,
+          .ldb = turned ? ldx : ldg,
+          .turned = turned};
+  KR_FN(gemm)(&args, threads, scratch);
 }

@@ -45,12 +45,22 @@ static void KR_FN(product_pack_b)(const void *ctx, int64_t batch, int64_t k0, in
 
 #include "narrow_body.h"
 
+/* Whether this is a product of columns that gemm_columns is to make. */
+static int KR_FN(by_columns)(const product_shape *s) {
+  return s->batch.total == 1 && s->m.ndim == 1 && s->n.ndim == 1 && s->k.ndim == 1 && s->m.a[0] == 1 &&
+         s->n.b[0] == 1 && KR_FN(gemm_columns_pay)(s->m.total, s->n.total, s->k.total);
+}
+
 static size_t KR_FN(product_scratch)(const product_shape *s, int threads) {
   skinny_plan p;
   narrow_plan narrow;
+  size_t other;
   if (plan_skinny(s, &p)) return KR_FN(skinny_scratch)(&p);
-  if (plan_narrow(s, &narrow)) return KR_FN(narrow_scratch)(&narrow, threads);
-  return KR_FN(gemm_scratch)(s->batch.total, s->m.total, s->n.total, s->k.total, threads);
+  if (plan_narrow(s, &narrow)) other = KR_FN(narrow_scratch)(&narrow, threads);
+  else other = KR_FN(gemm_scratch)(s->batch.total, s->m.total, s->n.total, s->k.total, threads);
+  if (!KR_FN(by_columns)(s)) return other;
+  const size_t columns = KR_FN(gemm_columns_scratch)(s->m.total, s->n.total, s->k.total, threads);
+  return columns > other ? columns : other; /* a bias or an activation is not known here */
 }
 
 /* An activation on all of y, after a product that has no rows to apply it to on the way. */
@@ -72,7 +82,8 @@ static void KR_FN(activation_task)(void *arg, int64_t task, KR_UNUSED int worker
 static size_t KR_FN(product_packing)(const product_shape *s, int64_t form[KR_FORM]) {
   skinny_plan p;
   narrow_plan narrow;
-  if (plan_skinny(s, &p) || plan_narrow(s, &narrow) || s->n.ndim > 1 || s->k.ndim != 1) return 0;
+  if (plan_skinny(s, &p) || plan_narrow(s, &narrow) || KR_FN(by_columns)(s)) return 0;
+  if (s->n.ndim > 1 || s->k.ndim != 1) return 0;
   const size_t bytes = KR_FN(gemm_packing)(s->batch.total, s->m.total, s->n.total, s->k.total, &form[0]);
   form[1] = s->k.total;
   form[2] = s->n.total;
@@ -99,6 +110,12 @@ static void KR_FN(multiply)(const kr_call *c, const product_shape *s, const real
     KR_FN(activation_job)
     j = {c->out[0].data, s->batch.total * s->m.total * s->n.total, KR_FN(activation_loop)(activation)};
     if (j.activate) kr_parallel(c->threads, kr_ceil_div(j.size, KR_FN(ACTIVATION_PIECE)), KR_FN(activation_task), &j);
+    return;
+  }
+  if (!bias && activation == ACTIVATION_LINEAR && KR_FN(by_columns)(s)) {
+    KR_FN(gemm_columns)
+    (s->m.total, s->n.total, s->k.total, c->in[0].data, s->k.a[0], c->in[1].data, s->k.b[0], c->out[0].data, c->threads,
+     c->scratch);
     return;
   }
   narrow_plan narrow;

@@ -178,7 +178,9 @@ static void KR_FN(recurrent_gradient)(const KR_FN(job) * j, const real *a, int64
                               .pack_b = KR_FN(pack_steps),
                               .ctx = &p,
                               .c = du + from * j->s.units,
-                              .ldc = j->s.gates * j->s.units};
+                              .ldc = j->s.gates * j->s.units,
+                              .rows_b = d,
+                              .ldb = d_ld};
   KR_FN(gemm)(&g, threads, scratch);
 }
 

@@ -24,6 +24,15 @@ int KR_PASTE(check_gemm_, KR_ISA_SUFFIX)(void) {
       check_product_f32(shapes[s], mode);
       check_product_f64(shapes[s], mode);
     }
+  static const int64_t columns[][3] = {
+      /* m, n, k: turned, with rows and columns of C that fill no vector; as it is; more rows than stay packed */
+      {64, 32, 2048},  {70, 33, 2100},  {129, 24, 2057}, {40, 67, 2100},
+      {16, 600, 2050}, {270, 70, 2048}, {500, 64, 2049},
+  };
+  for (size_t s = 0; s < sizeof columns / sizeof *columns; ++s) {
+    check_columns_f32(columns[s]);
+    check_columns_f64(columns[s]);
+  }
   check_packers_f32();
   check_packers_f64();
   return report();

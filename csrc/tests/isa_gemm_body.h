@@ -74,6 +74,39 @@ static void KR_FN(check_product)(const int64_t shape[4], int mode) {
   free(a), free(b), free(c), free(bias);
 }
 
+/* Products of columns, whose operands lie as they are to be multiplied, or with gaps. */
+static void KR_FN(check_columns)(const int64_t shape[3]) {
+  const int64_t m = shape[0], n = shape[1], k = shape[2];
+  uint64_t state = 7;
+  real *c = malloc(sizeof(real) * (size_t)(m * n + 1)), *want = malloc(sizeof(real) * (size_t)(m * n));
+  CHECK(KR_FN(gemm_columns_pay)(m, n, k), "%d x %d x %d do not pay", (int)m, (int)k, (int)n);
+  for (int gap = 0; gap <= 3; gap += 3) {
+    const int64_t ldx = m + gap, ldg = n + 2 * gap;
+    real *x = malloc(sizeof(real) * (size_t)(k * ldx)), *g = malloc(sizeof(real) * (size_t)(k * ldg));
+    for (int64_t i = 0; i < k * ldx; ++i) x[i] = (real)KR_FN(small)(&state);
+    for (int64_t i = 0; i < k * ldg; ++i) g[i] = (real)KR_FN(small)(&state);
+    memset(want, 0, sizeof(real) * (size_t)(m * n));
+    for (int64_t p = 0; p < k; ++p)
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j) want[i * n + j] += x[p * ldx + i] * g[p * ldg + j]; /* integers below 2^24 */
+    for (int threads = 1; threads <= 9; threads += 4) {
+      for (int64_t i = 0; i <= m * n; ++i) c[i] = 5;
+      const size_t bytes = KR_FN(gemm_columns_scratch)(m, n, k, threads);
+      char *scratch = kr_alloc(bytes + 64);
+      memset(scratch, 0x5a, bytes + 64);
+      KR_FN(gemm_columns)(m, n, k, x, ldx, g, ldg, c, threads, scratch);
+      for (int i = 0; i < 64; ++i) CHECK(scratch[bytes + (size_t)i] == 0x5a, "scratch was overrun");
+      kr_free(scratch);
+      CHECK(c[m * n] == 5, "C was overrun");
+      for (int64_t i = 0; i < m * n; ++i)
+        CHECK(c[i] == want[i], "%d x %d x %d, gap %d, element %d: %g is not %g", (int)m, (int)k, (int)n, (int)gap,
+              (int)i, (double)c[i], (double)want[i]);
+    }
+    free(x), free(g);
+  }
+  free(c), free(want);
+}
+
 /* Every width and count, with a fence behind the panel and numbers that show where each element came from; whole panels
  * at lengths around one piece of pack_rows and two as well. */
 static void KR_FN(check_packers)(void) {

@@ -133,6 +133,19 @@ def test_few_columns_and_a_long_sum(isa, dtype):
 
 @pytest.mark.parametrize("isa", core.isas())
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_to_weights(isa, dtype):
+    """Products of columns whose sums are cut: turned, as they are, wide, and with more rows than stay packed."""
+    for m, k, n in ((64, 2048, 32), (70, 2111, 33), (130, 2050, 64), (40, 2100, 67), (16, 2060, 600), (270, 2048, 70)):
+        (x1, x2), a, b = operands(m, n, k, dtype, ta=True)
+        results = [run("matmul", (x1, x2), (m, n), (1, 0, LINEAR), isa, threads) for threads in (1, 2, 3, 64)]
+        check(results[0], a, b)
+        assert all(np.array_equal(results[0], x) for x in results[1:])
+        bias = data((n,), dtype, 2)
+        check(run("matmul", (x1, x2, bias), (m, n), (1, 0, RELU), isa), a, b, bias, RELU)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("transpose", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_few_rows_or_columns(isa, dtype, transpose):
     ta, tb = transpose

@@ -12,9 +12,9 @@ formula needs (operations.py) at the rate at which the processor starts them; th
 limit, the table says which one that is, and the share is the limit over the time taken. Short runs at the peak find
 moments in which the machine is faster than it is for long: for calls of milliseconds the multiply-adds are timed in
 turns with the kernel, as many of them as it has. Times are minima over many calls, taken in turns with those of
-NumPy, PyTorch and the other build, so that a neighbour on the machine disturbs all of them alike; one thread is timed
-by the CPU time it had, several by the clock on the wall. NumPy's BLAS keeps the number of threads that it starts with:
-it is shown beside as many of ours, which OPENBLAS_NUM_THREADS=1 makes one.
+NumPy, PyTorch and the other build, so that a neighbour on the machine disturbs all of them alike; long calls of one
+thread are timed by the CPU time it had, all others by the clock on the wall. NumPy's BLAS keeps the number of threads
+that it starts with: it is shown beside as many of ours, which OPENBLAS_NUM_THREADS=1 makes one.
 """
 
 from __future__ import annotations
@@ -97,8 +97,12 @@ class Limits:
         return times[binds], binds
 
 
-def in_turns(calls: dict[str, Callable], budget: float, clock: Callable[[], float]) -> dict[str, float]:
-    """Seconds of the fastest call of each, taken in turns until each has had its budget, three times at least."""
+def in_turns(calls: dict[str, Callable], budget: float, threads: int) -> dict[str, float]:
+    """Seconds of the fastest call of each, taken in turns until each has had its budget, three times at least.
+
+    Short ones follow a call of their own, which has left in cache what it leaves there, not what another one does, and
+    are timed by the clock on the wall, since a neighbour spares some of many; the time that a thread had is too coarse.
+    """
     best = dict.fromkeys(calls, math.inf)
     spent = dict.fromkeys(calls, 0.0)
     rounds = 0
@@ -106,6 +110,10 @@ def in_turns(calls: dict[str, Callable], budget: float, clock: Callable[[], floa
         for name, fn in calls.items():
             if rounds >= 3 and spent[name] > 2 * budget:
                 continue  # the slow ones do not make the others wait
+            short = best[name] < LONG
+            clock = time.perf_counter if short or threads > 1 else time.thread_time
+            if short:
+                fn()
             start = clock()
             fn()
             taken = clock() - start
@@ -174,7 +182,7 @@ def measure(case: Case, threads: int, isa: str, limits: Limits, a: argparse.Name
     least, binds = limits.of(case, read, written)
     if binds == "FMA" and least >= LONG:
         calls["peak"] = lambda: limits.multiply_adds(threads, in_float32(case))
-    seconds = in_turns(calls, a.seconds, time.perf_counter if threads > 1 else time.thread_time)
+    seconds = in_turns(calls, a.seconds, threads)
     least = seconds.get("peak", least)
     return {
         "group": case.group, "shape": case.name, "kernel": case.kernel, "isa": isa, "threads": threads,

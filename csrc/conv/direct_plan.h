@@ -59,7 +59,7 @@ static int64_t count_runs(const patches *p, int line) {
  * since a task's own part of x is small, unless the kernel does not stay in L2 and is read anew by each. */
 static void direct_partition(direct_job *d, int64_t panel_bytes, int64_t source_bytes, int threads) {
   const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns / DIRECT_WORK;
-  const int64_t tasks = (int64_t)fmin(fmax(work, 1), PARTITION_MOST), rows = kr_min(tasks, kr_max(1, d->tiles));
+  const int64_t tasks = kr_pieces(work, PARTITION_MOST), rows = kr_min(tasks, kr_max(1, d->tiles));
   const int64_t cols = kr_min(tasks, kr_max(1, d->panels)), kernel_bytes = d->panels * panel_bytes;
   if (kernel_bytes > DIRECT_PANELS && (double)rows * (double)kernel_bytes > (double)cols * (double)source_bytes) {
     d->col_tasks = cols;
@@ -158,7 +158,7 @@ static void plan_lines(direct_job *d, int threads) {
   const double work = 2.0 * (double)d->rows * (double)d->k * (double)d->columns / LINE_WORK;
   const int64_t most = kr_max(1, d->images * p->cells[0] * p->cells[1] * d->pieces);
   d->row_tasks = kr_min(d->row_tasks, most);
-  const int64_t tasks = (int64_t)fmin(fmax(work, 1), PARTITION_MOST);
+  const int64_t tasks = kr_pieces(work, PARTITION_MOST);
   if (d->col_tasks == 1) d->row_tasks = even_tasks(tasks, threads, kr_min(most, PARTITION_FINER * tasks));
   const int64_t columns = (kr_min(p->cells[2], block * d->height) - 1) * p->step[2] + d->reach + 1;
   const int border = d->first < 0 || d->first + (p->cells[2] - 1) * p->step[2] + d->reach + 1 > p->in[2];

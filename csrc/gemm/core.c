@@ -41,6 +41,7 @@ enum { CHUNK_WORK = 4000000, CHUNK_K = 512, CHUNK_MOST = 1100 }; /* flops and k 
  * one narrower; k is cut into blocks of kb. */
 typedef struct {
   int64_t row_panels, col_panels, b_width; /* b_width: columns of all panels of B, with their padding */
+  int64_t height, higher;                  /* rows of a panel, and how many panels have one more */
   int64_t kb, blocks;
   int64_t batch_tasks;                               /* > 0: each task computes whole products */
   int64_t row_tiles, col_tiles, chunks;              /* otherwise each task computes a tile of C, over one chunk of k */

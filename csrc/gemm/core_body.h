@@ -170,6 +170,8 @@ static int KR_FN(long_sums)(int64_t m, int64_t n, int64_t k) {
 static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t threads) {
   gemm_plan p = {.row_tiles = 1, .col_tiles = 1, .chunks = 1, .a_step = A_PANELS, .b_step = kr_ceil_div(B_COLUMNS, NR)};
   p.row_panels = kr_ceil_div(m, MR);
+  p.height = m / kr_max(1, p.row_panels);
+  p.higher = m - p.height * p.row_panels;
   p.col_panels = kr_ceil_div(n, NR);
   p.b_width = n ? kr_round_up(n, NR / 2) : 0;
   const double work = 2.0 * (double)m * (double)n * (double)k;
@@ -178,7 +180,7 @@ static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int
   int64_t most = !whole && KR_FN(by_rows)(m, n) ? LONG_KC : KC;
   if (long_sums) { /* an even number of chunks, and of blocks in them, so that threads share them evenly */
     most = kr_min(CHUNK_KC, CHUNK_FLOW / (m + n));
-    p.chunks = clamp((int64_t)fmin(work / CHUNK_WORK, (double)(k / CHUNK_K)), 2, MAX_TASKS);
+    p.chunks = kr_max(2, kr_pieces(work / CHUNK_WORK, kr_min(k / CHUNK_K, MAX_TASKS)));
     p.chunks -= p.chunks % (p.chunks < 4 ? 2 : 4);
   }
   p.kb = kr_ceil_div(k, p.chunks * kr_max(1, kr_ceil_div(k, p.chunks * most)));
@@ -186,12 +188,12 @@ static gemm_plan KR_FN(plan)(int64_t batch, int64_t m, int64_t n, int64_t k, int
   p.blocks = kr_max(1, kr_ceil_div(k, p.kb));
   if (p.kb > KC) p.a_step = kr_max(1, A_PANELS * KC / p.kb);
   if (whole) {
-    p.batch_tasks = clamp((int64_t)fmin((double)batch * work / CHUNK_WORK, 4 * MAX_TASKS), 1, batch);
+    p.batch_tasks = kr_min(batch, kr_pieces((double)batch * work / CHUNK_WORK, 4 * MAX_TASKS));
   } else if (long_sums) {
     p.col_tiles = clamp(kr_ceil_div(2 * threads, p.chunks), 1, p.col_panels);
     p.b_step = p.col_panels;
   } else {
-    KR_FN(cut_tiles)(&p, m, n, clamp((int64_t)fmin(work / TASK_WORK, MAX_TASKS), 1, MAX_TASKS), threads);
+    KR_FN(cut_tiles)(&p, m, n, kr_pieces(work / TASK_WORK, MAX_TASKS), threads);
     p.share_a = p.col_tiles > 1;
     p.share_b = p.row_tiles > 1;
     if (p.share_a) p.b_step = B_PANELS;
@@ -229,7 +231,10 @@ typedef struct {
   real *a_shared, *b_shared, *own, *partial;
 } KR_FN(gemm_job);
 
-static int64_t KR_FN(row_at)(const KR_FN(gemm_job) * j, int64_t panel) { return panel * j->g->m / j->p.row_panels; }
+/* The first of the larger panels come first: no division for each tile. */
+static int64_t KR_FN(row_at)(const KR_FN(gemm_job) * j, int64_t panel) {
+  return panel * j->p.height + kr_min(panel, j->p.higher);
+}
 
 static int64_t KR_FN(block_size)(const KR_FN(gemm_job) * j, int64_t block) {
   return kr_min(j->p.kb, j->g->k - block * j->p.kb);
@@ -292,7 +297,7 @@ typedef struct {
 typedef struct {
   const char *from[2];
   int64_t bytes[2], tiles[2]; /* of each, and how many tiles bring it */
-  int64_t at;                 /* tiles so far */
+  int64_t at, left;           /* tiles so far, and still to come */
 } KR_FN(stream);
 
 /* The rows of A and B that block `block` + 1 of a sum packs, where they lie behind each other; `tiles` do not pack. */
@@ -302,22 +307,21 @@ static KR_FN(stream) KR_FN(next_rows)(const KR_FN(gemm_job) * j, int64_t block, 
   if (next >= j->p.blocks || tiles <= 0) return (KR_FN(stream)){0};
   const int64_t row = KR_FN(block_size)(j, next) * (int64_t)sizeof(real);
   const int64_t a = g->rows_a && g->lda == g->m ? g->m : 0, b = g->rows_b && g->ldb == g->n ? g->n : 0;
-  const int64_t of_a = tiles * a / kr_max(1, a + b);
+  if (a + b == 0) return (KR_FN(stream)){0};
+  const int64_t of_a = tiles * a / (a + b);
   return (KR_FN(stream)){.from = {(const char *)(g->rows_a + first * a), (const char *)(g->rows_b + first * b)},
                          .bytes = {row * a, row * b},
-                         .tiles = {of_a, b ? tiles - of_a : 0}};
+                         .tiles = {of_a, tiles - of_a},
+                         .left = tiles};
 }
 
-/* The next tile's share, which makes `kc` steps: where it begins; *step bytes are for each of them, or 0. */
+/* The share of the next of the tiles that are left, which makes `kc` steps: *step bytes for each from here on. */
 static const char *KR_FN(next_share)(KR_FN(stream) * s, int64_t kc, int64_t *step) {
-  int64_t at = s->at++;
-  for (int i = 0; i < 2; at -= s->tiles[i++])
-    if (at < s->tiles[i]) {
-      *step = kr_ceil_div(s->bytes[i], s->tiles[i] * kc);
-      return s->from[i] + s->bytes[i] * at / s->tiles[i];
-    }
-  *step = 0;
-  return NULL;
+  const int second = s->at >= s->tiles[0];
+  const int64_t at = s->at - (second ? s->tiles[0] : 0);
+  ++s->at, --s->left;
+  *step = kr_ceil_div(s->bytes[second], s->tiles[second] * kc);
+  return s->from[second] + s->bytes[second] * at / s->tiles[second];
 }
 
 /* Row panels [p0, p1) times column panels [q0, q1) over blocks [from, to).  Panels of B, or what they are packed from,
@@ -383,7 +387,7 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
               continue;
             }
             int64_t step = 0;
-            const char *fetch = KR_FN(next_share)(&stream, kc, &step);
+            const char *fetch = stream.left > 0 ? KR_FN(next_share)(&stream, kc, &step) : NULL;
             if (ahead_b) {
               fetch = (const char *)(ahead_b + NR * kc * (panel - pa) / (pe - pa));
               step = fetch_step;

@@ -9,10 +9,15 @@ typedef struct {
 static void KR_FN(pack_dims)(const real *src, const dims *index, const int64_t *step, int64_t from, int64_t count,
                              int64_t width, const dims *k, const int64_t *k_step, int64_t k0, int64_t kc, real *dst) {
   int64_t at[GEMM_MAX_NR];
-  int adjacent = 1;
-  for (int64_t i = 0; i < count; ++i) {
-    at[i] = offset_at(index, step, from + i);
-    adjacent &= at[i] == at[0] + i;
+  const int64_t even = index->ndim == 1 ? step[0] : 0; /* from one to the next, without the search for others */
+  int adjacent = even == 1;
+  for (int64_t i = 0; i < count && even; ++i) at[i] = (from + i) * even;
+  if (!even) {
+    adjacent = 1;
+    for (int64_t i = 0; i < count; ++i) {
+      at[i] = offset_at(index, step, from + i);
+      adjacent &= at[i] == at[0] + i;
+    }
   }
   const int last = k->ndim - 1;
   const int64_t length = k->ndim ? k->size[last] : 1, stride = k->ndim ? k_step[last] : 0;

@@ -34,10 +34,10 @@ static int plan_narrow(const product_shape *s, narrow_plan *p) {
   *p = (narrow_plan){.batch = s->batch.total, .m = s->m.total, .n = s->n.total, .k = s->k.total, .parts = 1};
   p->tiles = kr_ceil_div(p->m, DIRECT_ROWS);
   const double work = 2.0 * (double)p->m * (double)p->n * (double)p->k / NARROW_WORK;
-  const int64_t tasks = (int64_t)fmin(fmax(work, 1), 64);
+  const int64_t tasks = kr_pieces(work, 64);
   p->tasks = kr_min(tasks, p->tiles);
   if (p->batch > 1) {
-    p->batch_tasks = kr_max(1, kr_min(p->batch, (int64_t)fmin((double)p->batch * work, 256)));
+    p->batch_tasks = kr_min(p->batch, kr_pieces((double)p->batch * work, 256));
     p->tasks = 1;
   }
   /* Packing few rows costs less than packing x2, which core.h's first tile does on the way. */

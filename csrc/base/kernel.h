@@ -40,7 +40,9 @@ KR_INLINE int64_t kr_min(int64_t a, int64_t b) { return a < b ? a : b; }
 KR_INLINE int64_t kr_max(int64_t a, int64_t b) { return a > b ? a : b; }
 /* How many pieces so much work makes, 1 to `most`.  No fmin: a call of libm after wide vectors takes longer than plans. */
 KR_INLINE int64_t kr_pieces(double work, int64_t most) {
-  return work<1 ? 1 : work>(double) most ? most : (int64_t)work;
+  if (work < 1) return 1;
+  if (work >= (double)most) return most;
+  return (int64_t)work;
 }
 KR_INLINE int64_t kr_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 KR_INLINE int64_t kr_round_up(int64_t a, int64_t b) { return kr_ceil_div(a, b) * b; }

@@ -57,10 +57,12 @@ static int64_t clamp(int64_t x, int64_t low, int64_t high) { return kr_max(low, 
 #include "base/real.h"
 #include "gemm/pack.h"
 #include "core_body.h"
+#include "columns_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
 #include "gemm/pack.h"
 #include "core_body.h"
+#include "columns_body.h"
 
 KR_TABLE(core) = {KR_TABLE_END}; /* an engine, no kernels of its own */

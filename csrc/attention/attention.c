@@ -38,10 +38,24 @@ enum {
   CAUSAL_QUERIES = 64, /* where half of the pairs on the diagonal of a block are in vain */
   FORWARD_QUERIES = 256,
   KEYS = 128,         /* keys of a block at most */
-  PANEL = 32 << 10,   /* bytes of a panel of scores at most, but for one tile */
+  PANEL = 48 << 10,   /* bytes of a panel of scores at most, but for one tile */
   TASK_WORK = 500000, /* multiply-adds that make a task */
-  PARTS = 32          /* tasks of the backward pass that are wanted at least */
+  PARTS = 32,         /* tasks of the backward pass that are wanted at least */
+  LINE = 64,          /* bytes of a line of the caches, */
+  SETS = 64,          /* sets of L1, */
+  MADE = 4,           /* ways of a set that rows may take which have been copied anyhow, */
+  WAYS = 7,           /* and others, which must gain what their copy costs */
+  SHARED = 16         /* queries that a copy of keys or values serves at least */
 };
+
+/* Whether so many rows, the lines of one column of them, want more than so many ways of the sets of L1 that they meet in: a
+ * distance of a power of two leaves few. */
+static int crowded(int64_t rows, int64_t bytes, int ways) {
+  int64_t lines = bytes / LINE, sets = SETS;
+  if (bytes % LINE) return 0;
+  for (; sets > 1 && lines % 2 == 0; lines /= 2) sets /= 2;
+  return rows > sets * ways;
+}
 
 typedef struct {
   int64_t batch, queries, keys, heads, groups, share, width, value_width; /* share: query heads of a key head */

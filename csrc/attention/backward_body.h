@@ -7,6 +7,13 @@ typedef struct {
   int64_t own, sums_size, parts, per_task;
 } KR_FN(backward);
 
+/* Elements of a copy of a key head's keys, which many queries meet; or 0. */
+static int64_t KR_FN(keys_size)(const attention_shape *s) {
+  const int copied =
+      s->share * s->queries >= SHARED && crowded(s->step, s->groups * s->width * (int64_t)sizeof(real), WAYS);
+  return copied ? s->keys * KR_FN(apart)(s->width) : 0;
+}
+
 /* Into how many parts the queries of a key head are cut. */
 static int64_t KR_FN(parts)(const attention_shape *s) {
   const int64_t pairs = kr_max(1, s->batch * s->groups);
@@ -35,18 +42,21 @@ static int64_t KR_FN(backward_rows)(const attention_shape *s) {
 
 static int64_t KR_FN(backward_own)(const attention_shape *s) {
   const int64_t rows = KR_FN(backward_rows)(s);
-  return kr_round_up(8 * 16 + kr_round_up(s->keys, GEMM_NR) * (s->width + s->value_width) + 3 * rows * PANEL_ROW +
-                         3 * kr_round_up(rows, V_LANES) + kr_ceil_div(rows * keep_step(s), (int64_t)sizeof(real)),
+  return kr_round_up(11 * 16 + kr_round_up(s->keys, GEMM_NR) * (s->width + s->value_width) + KR_FN(keys_size)(s) +
+                         4 * rows * PANEL_ROW + 3 * kr_round_up(rows, V_LANES) +
+                         kr_ceil_div(rows * keep_step(s), (int64_t)sizeof(real)),
                      16);
 }
 
-/* What a task works with: keys and values of a key head, turned; where its sums are, and the rows' distances; and a panel
- * of weights and one of gradients. */
+/* What a task works with: keys and values of a key head, turned, and its keys as rows; where its sums are, and the rows'
+ * distances; a panel of weights and one of gradients; and copies of the rows of queries and of g that they come from. */
 typedef struct {
   real *keys, *values;
+  const real *key_rows;
+  int64_t key_row; /* from one to the next */
   real *dv, *dk;
   int64_t dv_row, dk_row, fresh; /* from `fresh` on, nothing has been added to the sums of keys */
-  real *weights, *gradients, *copy;
+  real *weights, *gradients, *queries, *outputs;
   real *delta, *lse, *scale; /* of the rows of a panel: g . y - glse, lse, f[0] */
   uint8_t *keep;
 } KR_FN(backward_work);
@@ -130,11 +140,14 @@ static void KR_FN(clear_sums)(const KR_FN(backward_work) * w, int64_t from, int6
 static void KR_FN(backward_panel)(const KR_FN(backward) * f, KR_FN(panel) * p, KR_FN(backward_work) * w) {
   const KR_FN(scores) *j = &f->j;
   const attention_shape *s = &j->s;
-  const int64_t h = s->width, depth = s->value_width, group = p->head / s->share;
+  const int64_t h = s->width, depth = s->value_width;
   const int64_t line = (p->b * s->queries + p->query) * s->heads + p->head; /* of query and g */
   const real *query = j->query + line * h, *g = f->g + line * depth;
   real *const dlogits =
       f->dlogits ? f->dlogits + ((p->b * s->heads + p->head) * s->queries + p->query) * s->keys : NULL;
+  const int of_q =
+      h <= KEYS && crowded(p->rows, s->heads * h * (int64_t)sizeof(real), MADE); /* copies serve as operands */
+  const int of_g = depth <= KEYS && crowded(p->rows, s->heads * depth * (int64_t)sizeof(real), MADE);
   const int dead = KR_FN(take_rows)(f, p, w);
   const int64_t end = s->causal && !dead ? kr_min(s->keys, p->query + p->rows) : s->keys;
   KR_FN(operands) t;
@@ -142,9 +155,9 @@ static void KR_FN(backward_panel)(const KR_FN(backward) * f, KR_FN(panel) * p, K
     p->cols = kr_min(s->step, end - p->key);
     /* Panels of turned keys are as wide as keys go on. */
     const int64_t width = kr_min(kr_round_up(p->cols, GEMM_NR), s->keys - p->key);
-    KR_FN(score)(p->rows, query, s->heads * h, h, w->keys + p->key * h, width, w->copy, p->s);
+    KR_FN(score)(p->rows, query, s->heads * h, h, w->keys + p->key * h, width, w->queries, p->s);
     KR_FN(finish_scores)(j, p);
-    KR_FN(score)(p->rows, g, s->heads * depth, depth, w->values + p->key * depth, width, w->copy, w->gradients);
+    KR_FN(score)(p->rows, g, s->heads * depth, depth, w->values + p->key * depth, width, w->outputs, w->gradients);
     if (w->keep) decide(&j->drop, s, p->b, p->head, p->query, p->rows, p->key, p->cols, keep_step(s), w->keep);
     KR_FN(weights_and_gradients)(f, p, w);
     /* dk and dv begin where no query has met a key before. */
@@ -155,8 +168,8 @@ static void KR_FN(backward_panel)(const KR_FN(backward) * f, KR_FN(panel) * p, K
                           .k = p->rows,
                           .cols = depth,
                           .a = w->weights,
-                          .b = g,
-                          .ldb = s->heads * depth,
+                          .b = of_g ? w->outputs : g,
+                          .ldb = of_g ? PANEL_ROW : s->heads * depth,
                           .c = w->dv + p->key * w->dv_row,
                           .ldc = w->dv_row,
                           .accumulate = accumulate};
@@ -165,8 +178,8 @@ static void KR_FN(backward_panel)(const KR_FN(backward) * f, KR_FN(panel) * p, K
                           .k = p->rows,
                           .cols = h,
                           .a = w->gradients,
-                          .b = query,
-                          .ldb = s->heads * h,
+                          .b = of_q ? w->queries : query,
+                          .ldb = of_q ? PANEL_ROW : s->heads * h,
                           .c = w->dk + p->key * w->dk_row,
                           .ldc = w->dk_row,
                           .accumulate = accumulate};
@@ -175,8 +188,8 @@ static void KR_FN(backward_panel)(const KR_FN(backward) * f, KR_FN(panel) * p, K
                           .k = p->cols,
                           .cols = h,
                           .a = w->gradients,
-                          .b = j->key + ((p->b * s->keys + p->key) * s->groups + group) * h,
-                          .ldb = s->groups * h,
+                          .b = w->key_rows + p->key * w->key_row,
+                          .ldb = w->key_row,
                           .c = f->dq + line * h,
                           .ldc = s->heads * h,
                           .accumulate = p->key > 0,
@@ -217,17 +230,30 @@ static void KR_FN(backward_part)(const KR_FN(backward) * f, int64_t i, real *scr
   const int64_t pair = i / f->parts, part = i % f->parts, b = pair / s->groups, group = pair % s->groups;
   const int64_t h = s->width, depth = s->value_width, at = b * s->keys * s->groups + group;
   const int64_t items = s->share * s->blocks, rows = KR_FN(backward_rows)(s);
+  const int64_t copied = KR_FN(keys_size)(s);
   KR_FN(backward_work)
-  w = {.dv = f->dv + at * depth, .dv_row = s->groups * depth, .dk = f->dk + at * h, .dk_row = s->groups * h};
+  w = {.key_rows = f->j.key + at * h,
+       .key_row = s->groups * h,
+       .dv = f->dv + at * depth,
+       .dv_row = s->groups * depth,
+       .dk = f->dk + at * h,
+       .dk_row = s->groups * h};
   if (f->parts > 1) {
     w.dv = f->sums + i * f->sums_size, w.dv_row = depth;
     w.dk = w.dv + s->keys * depth, w.dk_row = h;
+  }
+  if (copied) {
+    real *const copies = TAKE(scratch, copied);
+    w.key_row = KR_FN(apart)(h);
+    KR_FN(copy_rows)(f->j.key + at * h, s->groups * h, s->keys, h, copies, w.key_row);
+    w.key_rows = copies;
   }
   w.keys = TAKE(scratch, kr_round_up(s->keys, GEMM_NR) * h);
   w.values = TAKE(scratch, kr_round_up(s->keys, GEMM_NR) * depth);
   w.weights = TAKE(scratch, rows * PANEL_ROW);
   w.gradients = TAKE(scratch, rows * PANEL_ROW);
-  w.copy = TAKE(scratch, rows * PANEL_ROW);
+  w.queries = TAKE(scratch, rows * PANEL_ROW);
+  w.outputs = TAKE(scratch, rows * PANEL_ROW);
   w.delta = TAKE(scratch, kr_round_up(rows, V_LANES));
   w.lse = TAKE(scratch, kr_round_up(rows, V_LANES));
   w.scale = TAKE(scratch, kr_round_up(rows, V_LANES));

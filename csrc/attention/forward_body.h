@@ -22,9 +22,15 @@ static int64_t KR_FN(state_size)(const attention_shape *s) {
   return kr_ceil_div(s->block, rows) * kr_round_up(rows, V_LANES);
 }
 
+/* Elements of a copy of the values of a block, which many queries meet; or 0. */
+static int64_t KR_FN(values_size)(const attention_shape *s) {
+  const int copied = s->block >= SHARED && crowded(s->step, s->groups * s->value_width * (int64_t)sizeof(real), WAYS);
+  return copied ? s->step * KR_FN(apart)(s->value_width) : 0;
+}
+
 static int64_t KR_FN(forward_own)(const attention_shape *s) {
   const int64_t rows = KR_FN(forward_rows)(s);
-  return kr_round_up(8 * 16 + kr_round_up(s->step, GEMM_NR) * s->width + 2 * rows * PANEL_ROW +
+  return kr_round_up(9 * 16 + kr_round_up(s->step, GEMM_NR) * s->width + KR_FN(values_size)(s) + 2 * rows * PANEL_ROW +
                          3 * KR_FN(state_size)(s) + kr_ceil_div(rows * keep_step(s), (int64_t)sizeof(real)),
                      16);
 }
@@ -120,12 +126,14 @@ static int KR_FN(any_dead)(const real *max, int64_t n) {
   return 0;
 }
 
-/* Some queries against keys [p->key, end) of a block, whose turned panels are `turned`. */
+/* Some queries against keys [p->key, end) of a block, whose turned panels are `turned`; the values of its first key are at
+ * `values`, each `apart` from the next. */
 static void KR_FN(forward_panel)(const KR_FN(forward) * f, KR_FN(panel) * p, int64_t end, const real *turned,
-                                 const KR_FN(rows_state) * at, real *copy, uint8_t *keep) {
+                                 const real *values, int64_t apart, const KR_FN(rows_state) * at, real *copy,
+                                 uint8_t *keep) {
   const KR_FN(scores) *j = &f->j;
   const attention_shape *s = &j->s;
-  const int64_t h = s->width, depth = s->value_width, group = p->head / s->share, block = p->key;
+  const int64_t h = s->width, depth = s->value_width, block = p->key;
   const int64_t query = p->b * s->queries + p->query, past = p->query + p->rows; /* of the keys that causality allows */
   while (p->key < end) {
     if (s->causal && p->key >= past && !KR_FN(any_dead)(at->max, p->rows)) break;
@@ -148,13 +156,13 @@ static void KR_FN(forward_panel)(const KR_FN(forward) * f, KR_FN(panel) * p, int
          .k = p->cols,
          .cols = depth,
          .a = p->s,
-         .ldb = s->groups * depth,
+         .b = values + (p->key - block) * apart,
+         .ldb = apart,
+         .c = f->y + (query * s->heads + p->head) * depth,
          .ldc = s->heads * depth,
          .accumulate = p->key > 0,
          .before = at->ratio,
          .after = last ? at->sum : NULL};
-    t.b = j->value + ((p->b * s->keys + p->key) * s->groups + group) * depth;
-    t.c = f->y + (query * s->heads + p->head) * depth;
     KR_FN(multiply)(&t, 0);
     p->key = next;
   }
@@ -164,8 +172,9 @@ static void KR_FN(forward_panel)(const KR_FN(forward) * f, KR_FN(panel) * p, int
 static void KR_FN(forward_blocks)(const KR_FN(forward) * f, int64_t first, int64_t end, real *scratch) {
   const KR_FN(scores) *j = &f->j;
   const attention_shape *s = &j->s;
-  const int64_t h = s->width, rows = KR_FN(forward_rows)(s);
-  real *const turned = TAKE(scratch, kr_round_up(s->step, GEMM_NR) * h);
+  const int64_t h = s->width, depth = s->value_width, rows = KR_FN(forward_rows)(s), copied = KR_FN(values_size)(s);
+  const int64_t apart = copied ? KR_FN(apart)(depth) : s->groups * depth;
+  real *const turned = TAKE(scratch, kr_round_up(s->step, GEMM_NR) * h), *const copies = TAKE(scratch, copied);
   real *const panel = TAKE(scratch, rows * PANEL_ROW), *const copy = TAKE(scratch, rows * PANEL_ROW);
   const int64_t size = KR_FN(state_size)(s);
   KR_FN(rows_state) state;
@@ -179,15 +188,19 @@ static void KR_FN(forward_blocks)(const KR_FN(forward) * f, int64_t first, int64
     for (int64_t key = 0; key < s->keys; key += s->step) {
       const int64_t cols = kr_min(s->step, s->keys - key), wants = (b * s->groups + group) * s->keys + key;
       if (s->causal && key >= q0 + n && !KR_FN(any_dead)(state.max, lanes)) break;
-      if (has != wants)
-        KR_FN(turn_keys)(j->key + ((b * s->keys + key) * s->groups + group) * h, s->groups * h, cols, h, j->scale,
-                         turned);
+      const int64_t first_key = (b * s->keys + key) * s->groups + group;
+      const real *values = j->value + first_key * depth;
+      if (has != wants) {
+        KR_FN(turn_keys)(j->key + first_key * h, s->groups * h, cols, h, j->scale, turned);
+        if (copied) KR_FN(copy_rows)(values, s->groups * depth, cols, depth, copies, apart);
+      }
+      if (copied) values = copies;
       has = wants;
       for (int64_t q = 0; q < n; q += rows) {
         const int64_t to = q / rows * kr_round_up(rows, V_LANES);
         const KR_FN(rows_state) at = {state.max + to, state.sum + to, state.ratio + to};
         KR_FN(panel) p = {.b = b, .head = head, .query = q0 + q, .key = key, .rows = kr_min(rows, n - q), .s = panel};
-        KR_FN(forward_panel)(f, &p, key + cols, turned, &at, copy, (uint8_t *)scratch);
+        KR_FN(forward_panel)(f, &p, key + cols, turned, values, apart, &at, copy, (uint8_t *)scratch);
       }
     }
   }

@@ -124,18 +124,26 @@ static void KR_FN(multiply)(const KR_FN(operands) * t, int turned) {
   }
 }
 
+static void KR_FN(copy_rows)(const real *src, int64_t ld, int64_t rows, int64_t size, real *dst, int64_t apart) {
+  const int64_t whole = size / V_LANES * V_LANES;
+  for (int64_t i = 0; i < rows; ++i, src += ld, dst += apart) {
+    for (int64_t j = 0; j < whole; j += V_LANES) v_store(dst + j, v_load(src + j));
+    if (whole < size) v_store_n(dst + whole, v_load_n(src + whole, size - whole), size - whole);
+  }
+}
+
+/* From one to the next of copied rows of keys or values: an odd number of lines. */
+static int64_t KR_FN(apart)(int64_t width) {
+  return (kr_ceil_div(width * (int64_t)sizeof(real), LINE) | 1) * LINE / (int64_t)sizeof(real);
+}
+
 /* Scores: of rows of queries with turned keys, or of g with turned values.  The rows are copied into a panel, for its
  * constant distance; of wide ones, a piece at a time. */
 static void KR_FN(score)(int64_t m, const real *x, int64_t ld, int64_t depth, const real *keys, int64_t cols,
                          real *copy, real *c) {
   for (int64_t from = 0; from < depth || from == 0; from += KEYS) {
-    const int64_t size = kr_min(KEYS, depth - from), whole = size / V_LANES * V_LANES;
-    for (int64_t i = 0; i < m; ++i) {
-      const real *row = x + i * ld + from;
-      real *to = copy + i * PANEL_ROW;
-      for (int64_t j = 0; j < whole; j += V_LANES) v_store(to + j, v_load(row + j));
-      if (whole < size) v_store_n(to + whole, v_load_n(row + whole, size - whole), size - whole);
-    }
+    const int64_t size = kr_min(KEYS, depth - from);
+    KR_FN(copy_rows)(x + from, ld, m, size, copy, PANEL_ROW);
     KR_FN(operands)
     t = {.m = m,
          .k = size,

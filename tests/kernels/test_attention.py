@@ -22,6 +22,11 @@ SHAPES = [
     (3, 5, 6, 2, 2, 64, 1),
     (1, 4, 5, 1, 1, 130, 70),
     (40, 3, 4, 2, 1, 2, 2),
+    # Rows whose distances crowd few sets of L1, which are copied: all of them, one alone, and too wide ones.
+    (1, 150, 140, 16, 16, 32, 32),
+    (1, 33, 129, 16, 16, 32, 5),
+    (1, 16, 130, 8, 4, 7, 128),
+    (1, 50, 65, 4, 4, 256, 136),
 ]
 
 
@@ -35,7 +40,8 @@ def inputs(shape, dtype, bias=None, mask=None):
     extras = [values(*bias)] if bias else []
     if mask:
         extras.append(rng.uniform(size=mask) > 0.3)
-    return (values(b, t, n, h) * 3, values(b, s, groups, h), values(b, s, groups, d)), extras, values
+    factor = np.array(min(3, 192 / h), dtype)  # logits stay below about 10, which the bounds are for
+    return (values(b, t, n, h) * factor, values(b, s, groups, h), values(b, s, groups, d)), extras, values
 
 
 def check(name, got, want):
@@ -85,3 +91,28 @@ def test_bias_and_mask_in_every_broadcast_form(causal, dtype, isa):
         both_passes(shape, dtype, isa, bias=broadcast, causal=causal)
         both_passes(shape, dtype, isa, mask=broadcast, causal=causal)
     both_passes(shape, dtype, isa, bias=(1, 1, t, s), mask=(b, 1, 1, s), causal=causal)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_weights_far_below_the_largest(isa):
+    """Logits from 0 to -150: what no number of float32 can be is 0, and nothing turns its sign or grows."""
+    keys = 151
+    q, k = np.ones((1, 1, 1, 1), "float32"), -np.arange(keys, dtype="float32").reshape(1, keys, 1, 1)
+    v = np.zeros((1, keys, 1, keys), "float32")
+    v[0, np.arange(keys), 0, np.arange(keys)] = 1  # y has the weights
+    y, _ = run(
+        "attention", (q, k, v), [((1, 1, 1, keys), "float32"), ((1, 1, 1), "float32")], (0,) * 4, (1.0, 0.0), isa=isa
+    )
+    want = np.exp(-np.arange(keys, dtype="float64"))
+    np.testing.assert_allclose(y[0, 0, 0], want / want.sum(), rtol=1e-5, atol=1.2e-38)
+    assert (y >= 0).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_nan_of_any_payload_stays(isa):
+    for bits in (0x7FC00000, 0xFFC00000, 0x7FC00001, 0x7FC001FF, 0xFFFFFFFF):
+        q, k, v = (np.ones((1, 2, 1, 4), "float32") for _ in range(3))
+        q[0, 1] = np.array([bits], "uint32").view("float32")
+        outs = [((1, 2, 1, 4), "float32"), ((1, 1, 2), "float32")]
+        y, lse = run("attention", (q, k, v), outs, (0,) * 4, (1.0, 0.0), isa=isa)
+        assert np.isfinite(y[0, 0]).all() and np.isnan(y[0, 1]).all() and np.isnan(lse[0, 0, 1])

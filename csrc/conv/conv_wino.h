@@ -353,7 +353,8 @@ static size_t KR_FN(wino_plan)(wino_job *w, const direct_job *d, int threads, vo
   w->panels = kr_ceil_div(w->columns, WINO_W);
   const int64_t group = WINO_POINTS * WINO_MR * p->c * (int64_t)sizeof(real), all = kr_ceil_div(w->tiles, WINO_MR);
   w->unit = d->spread ? image : 1;
-  w->groups = kr_max(1, kr_min(kr_min(WINO_GROUPS, WINO_V / group), threads > 1 ? all / WINO_TASKS : all));
+  w->groups =
+      kr_max(1, kr_min(kr_min(WINO_GROUPS, wino_source_most(d->spread) / group), threads > 1 ? all / WINO_TASKS : all));
   const int64_t units = w->tiles / w->unit, each = kr_max(1, w->groups * WINO_MR / w->unit);
   const int64_t most = kr_ceil_div(units, kr_max(1, WINO_TASK / w->unit));
   w->tasks = threads > 1 ? even_tasks(kr_ceil_div(units, each), threads, most) : kr_ceil_div(units, each);

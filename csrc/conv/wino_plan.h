@@ -38,17 +38,17 @@
 enum {
   WINO_SIDE = 6, /* of a tile of the source */
   WINO_POINTS = 36,
-  WINO_OUT = 4,       /* cells of a side of a tile of the output */
-  WINO_MR = GEMM_MR,  /* tiles that a register tile multiplies */
-  WINO_V = 1 << 20,   /* bytes of transformed source of a task: they stay in L2 with a panel of products, */
-  WINO_GROUPS = 4,    /* at most so many register tiles */
-  WINO_TASKS = 24,    /* tasks that there should be, */
-  WINO_TASK = 4,      /* tiles that make one */
-  WINO_LEAST = 4,     /* tiles of an image at least, */
-  WINO_KERNEL = 8192, /* and one for so many elements (channel, filter), */
-  WINO_CLIPPED = 60,  /* of whose cells so many in a hundred are wanted */
-  WINO_ROWS = 16,     /* rows of the kernel that a task transforms */
-  WINO_SPREAD = 64,   /* tiles of an image at most that are spread: a task has whole images */
+  WINO_OUT = 4,            /* cells of a side of a tile of the output */
+  WINO_MR = GEMM_MR,       /* tiles that a register tile multiplies */
+  WINO_GROUPS = 4,         /* register tiles of a task at most, see wino_source_most */
+  WINO_TASKS = 24,         /* tasks that there should be, */
+  WINO_TASK = 4,           /* tiles that make one */
+  WINO_LEAST = 4,          /* tiles of an image at least, */
+  WINO_KERNEL = 8192,      /* and one for so many elements (channel, filter), */
+  WINO_CLIPPED = 60,       /* of whose cells so many in a hundred are wanted */
+  WINO_ROWS = 16,          /* rows of the kernel that a task transforms */
+  WINO_SPREAD = 64,        /* tiles of an image at most that are spread: a task has whole images, */
+  WINO_SPREAD_V = 1 << 20, /* and their transforms so many bytes at most */
 
   WINO_GK_V = 768 << 10,  /* gradient to the kernel: bytes of transformed x and g of a block, */
   WINO_GK_TILES = 63,     /* tiles of it at most, odd, so that its 36 planes fall into different sets of the caches */
@@ -94,6 +94,15 @@ typedef struct {
   int64_t sum_size, v_bytes, own_bytes; /* elements of sums of a part */
 } wino_kernel_job;
 
+/* Bytes of transformed source of a task, but for one register tile: they are to stay in L2 while the transformed kernel, far
+ * larger mostly, passes through it once for each task.  Of 2 MB it takes half, of 512 KB a quarter: there, half runs 128
+ * channels at 0.9 of the speed and twice as much at 0.8.  Whole images that are spread fill register tiles better if they
+ * are several: half.  It shows in no bits, so this machine's L2 may have a say. */
+static int64_t wino_source_most(int spread) {
+  const int64_t l2 = kr_cpu_caches()->l2;
+  return spread ? l2 / 2 : kr_max(0, kr_min(l2 / 2, l2 - (384 << 10)));
+}
+
 /* Whether these patches are those of a 3x3 convolution of planes with neighbouring taps and cells, whose channels and
  * columns fill whole vectors.  The portable dialect has none. */
 static int wino_fits(const conv_job *j, int64_t columns, int64_t lanes) {
@@ -120,7 +129,7 @@ static int wino_spreads(const conv_job *j, int64_t columns, int64_t lanes, int64
   if (!spreads) return 0;
   const int64_t tiles = kr_ceil_div(p->in[1], WINO_OUT) * kr_ceil_div(p->in[2], WINO_OUT);
   const int64_t turned = kr_ceil_div(p->cells[1], WINO_OUT) * kr_ceil_div(p->cells[2], WINO_OUT);
-  return tiles >= WINO_LEAST && tiles <= WINO_SPREAD && kr_ceil_div(tiles, rows) * group <= WINO_V &&
+  return tiles >= WINO_LEAST && tiles <= WINO_SPREAD && kr_ceil_div(tiles, rows) * group <= WINO_SPREAD_V &&
          tiles * 5 <= turned * 4 && tiles * WINO_KERNEL >= p->c * columns &&
          p->in[1] * p->in[2] * 100 >= tiles * WINO_OUT * WINO_OUT * WINO_CLIPPED;
 }

@@ -20,13 +20,18 @@ enum {
 typedef real KR_FN(pack_four) __attribute__((vector_size(4 * sizeof(real))));
 typedef ireal KR_FN(pack_index) __attribute__((vector_size(4 * sizeof(real))));
 
-/* pack_copy for `full` whole vectors and, where rest > 0, a last one of which `have` elements exist. */
+/* pack_copy for `full` whole vectors and, where rest > 0, a last one of which `have` elements exist.  What a whole store
+ * leaves beyond the row is made good by the rows that follow; the last ones, which fewer or none follow, are cut. */
 KR_INLINE void KR_FN(pack_vectors)(const real *src, int64_t ld, int64_t full, int64_t have, int64_t rest, int64_t kc,
                                    real *dst) {
   const int64_t width = full * V_LANES + rest;
+  const int64_t whole = rest ? kc - kr_min(kc, kr_ceil_div(V_LANES - rest, width)) : kc;
   for (int64_t p = 0; p < kc; ++p, src += ld, dst += width) {
     for (int64_t v = 0; v < full; ++v) v_store(dst + v * V_LANES, v_load(src + v * V_LANES));
-    if (rest) v_store_n(dst + full * V_LANES, v_load_n(src + full * V_LANES, have), rest);
+    if (!rest) continue;
+    const vreal last = v_load_n(src + full * V_LANES, have);
+    if (p < whole) v_store(dst + full * V_LANES, last);
+    else v_store_n(dst + full * V_LANES, last, rest);
   }
 }
 

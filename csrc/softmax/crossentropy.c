@@ -27,12 +27,10 @@
 
 #define KR_REAL 32
 #include "base/real.h"
-#include "gemm/pack.h"
 #include "crossentropy_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
-#include "gemm/pack.h"
 #include "crossentropy_body.h"
 #undef KR_REAL
 

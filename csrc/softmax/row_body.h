@@ -196,18 +196,27 @@ KR_INLINE void KR_FN(group_stats)(const real *x, int64_t m, int64_t n, int nv, r
 #define SHORT_MOST 4
 #define SHORT_ROWS(n) (V_LANES >= 4 && (n) > 1 && (n) <= SHORT_MOST)
 
-/* m <= TILE rows of n elements to n rows, TILE apart. */
-static void KR_FN(turn_rows)(const real *x, int64_t m, int64_t n, real *columns) {
-  const real *row[TILE];
-  for (int64_t r = 0; r < m; ++r) row[r] = x + r * n;
-  KR_FN(pack_rows)(row, m, TILE, n, columns);
+/* m <= TILE rows of n elements to n rows, TILE apart, and back; n is a constant, so that compilers make shuffles of it. */
+KR_INLINE void KR_FN(turn_rows_of)(const int n, const real *x, int64_t m, real *columns) {
+  for (int64_t r = 0; r < m; ++r)
+    for (int k = 0; k < n; ++k) columns[k * TILE + r] = x[r * n + k];
 }
 
-/* And back. */
-static void KR_FN(turn_back)(const real *columns, int64_t m, int64_t n, real *y) {
-  const real *column[SHORT_MOST];
-  for (int64_t k = 0; k < n; ++k) column[k] = columns + k * TILE;
-  KR_FN(pack_rows)(column, n, n, m, y);
+KR_INLINE void KR_FN(turn_back_of)(const int n, const real *columns, int64_t m, real *y) {
+  for (int64_t r = 0; r < m; ++r)
+    for (int k = 0; k < n; ++k) y[r * n + k] = columns[k * TILE + r];
+}
+
+static void KR_FN(turn_rows)(const real *restrict x, int64_t m, int64_t n, real *restrict columns) {
+  if (n == 2) KR_FN(turn_rows_of)(2, x, m, columns);
+  else if (n == 3) KR_FN(turn_rows_of)(3, x, m, columns);
+  else KR_FN(turn_rows_of)(4, x, m, columns);
+}
+
+static void KR_FN(turn_back)(const real *restrict columns, int64_t m, int64_t n, real *restrict y) {
+  if (n == 2) KR_FN(turn_back_of)(2, columns, m, y);
+  else if (n == 3) KR_FN(turn_back_of)(3, columns, m, y);
+  else KR_FN(turn_back_of)(4, columns, m, y);
 }
 
 /* Sum over k of TERM, an expression in k and j with w valid lanes, for each of the m columns from j: blocks of 32 rows.

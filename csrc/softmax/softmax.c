@@ -20,12 +20,10 @@
 
 #define KR_REAL 32
 #include "base/real.h"
-#include "gemm/pack.h"
 #include "softmax_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
-#include "gemm/pack.h"
 #include "softmax_body.h"
 #undef KR_REAL
 

@@ -4,12 +4,12 @@
  * and the state h unless y has it.  The products of z and r come first, that of n second, in either variant. */
 
 /* Shared scratch of the gradient: the gradient to p for each sample and time (reset_after), and the sums of the
- * gradients to the bias over each block. */
+ * gradients to the bias over each BLOCK samples, whatever a task takes. */
 KR_INLINE int64_t KR_FN(gru_p_size)(const sequence *s) {
   return s->reset_after ? kr_round_up(s->batch * s->time * s->units, 16) : 0;
 }
 KR_INLINE int64_t KR_FN(gru_shared)(const sequence *s) {
-  return KR_FN(gru_p_size)(s) + s->blocks * 3 * KR_FN(width_of)(s);
+  return KR_FN(gru_p_size)(s) + kr_ceil_div(s->batch, BLOCK) * 3 * KR_FN(width_of)(s);
 }
 
 static KR_FN(job) KR_FN(gru_job)(const kr_call *c, int grad) {
@@ -173,6 +173,7 @@ static void KR_FN(gru_reset_grad)(const KR_FN(job) * j, int64_t block, int64_t s
       const int64_t b = block * s->block + row, at = b * s->time + step;
       const real *keep = j->reserve + at * j->reserve_ld;
       const real *before = step ? j->states + (at - 1) * j->states_ld : j->h0 + b * n;
+      real *const of_r = sums + (row / BLOCK * 3 + 1) * width;
       const int skip = skipped(s, b, t);
       for (int64_t q = panel * wide; q < kr_min(n, (panel + 1) * wide); q += V_LANES) {
         const int64_t left = n - q;
@@ -184,7 +185,7 @@ static void KR_FN(gru_reset_grad)(const KR_FN(job) * j, int64_t block, int64_t s
         }
         KR_FN(st)(j->dx + (b * s->time + t) * 3 * n + n + q, dr, left);
         KR_FN(st)(d + row * 3 * width + n + q, dr, left);
-        v_store(sums + width + q, v_add(v_load(sums + width + q), dr));
+        v_store(of_r + q, v_add(v_load(of_r + q), dr));
       }
     }
   }
@@ -198,14 +199,15 @@ static void KR_FN(gru_grad_block)(void *arg, int64_t block, int worker) {
   real *tile = j->own + worker * j->own_size, *dh = tile + s->block * TILE;
   real *d = dh + s->block *
                      width; /* (rows, 3 width): with reset_after 3 n of each row in use; else 2 n, then da at 2 width */
-  real *sums = j->shared + KR_FN(gru_p_size)(s) + block * 3 * width;
-  memset(sums, 0, 3 * (size_t)width * sizeof(real));
+  real *sums = j->shared + KR_FN(gru_p_size)(s) + block * s->block / BLOCK * 3 * width;
+  memset(sums, 0, (size_t)(kr_ceil_div(rows, BLOCK) * 3 * width) * sizeof(real));
   KR_FN(take_rows)(j, block, s->sequences ? NULL : j->g, dh);
   for (int64_t step = s->time - 1; step >= 0; --step) {
     const int64_t t = time_of(s, step);
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t b = block * s->block + row;
-      KR_FN(gru_row_grad)(j, b, step, skipped(s, b, t), dh + row * width, d + row * 3 * width, sums);
+      KR_FN(gru_row_grad)(j, b, step, skipped(s, b, t), dh + row * width, d + row * 3 * width,
+                          sums + row / BLOCK * 3 * width);
     }
     if (!s->reset_after) KR_FN(gru_reset_grad)(j, block, step, tile, dh, d, sums);
     for (int64_t panel = 0; panel * wide < n; ++panel) {
@@ -260,7 +262,7 @@ static kr_status KR_FN(gru_grad)(const kr_call *c) {
   KR_FN(run_blocks)(&j, c->threads, KR_FN(gru_grad_block));
   for (int64_t k = 0; k < 3 * n; ++k) {
     double sum = 0;
-    for (int64_t b = 0; b < s->blocks; ++b)
+    for (int64_t b = 0; b < kr_ceil_div(s->batch, BLOCK); ++b)
       sum += (double)j.shared[KR_FN(gru_p_size)(s) + (b * 3 + k / n) * j.width + k % n];
     dbias[k] = (real)sum;
   }

@@ -30,6 +30,7 @@
  * recurrent kernel, packed once for all, passes through the caches of each worker.  Each element is one chain of
  * multiply-adds over the state, so bits depend neither on the block nor on threads.  du is one long product over all
  * steps and samples at the end. */
+#include "base/bytes.h"
 #include "base/kernel.h"
 #include "elementwise/vmath.h"
 #include "gemm/core.h"
@@ -46,10 +47,9 @@ enum { MR = 3 };
 #define EACH_ROWS(X) X(1) X(2) X(3)
 #endif
 enum {
-  KC = 128,       /* rows of a panel of the recurrent kernel that pass through L1 at a time */
-  BLOCK = 8,      /* samples of a task */
-  WIDE = 32,      /* the same where the recurrent kernel does not fit into L2, to read it less often */
-  LARGE = 1 << 18 /* elements of such a kernel */
+  KC = 128,  /* rows of a panel of the recurrent kernel that pass through L1 at a time */
+  BLOCK = 8, /* samples of a task, */
+  WIDE = 32  /* or some times as many where the recurrent kernel takes half of L2 or more, to read it less often */
 };
 
 typedef struct {
@@ -63,7 +63,11 @@ static sequence sequence_of(const kr_call *c, int mask) {
   const kr_array *x = &c->in[0];
   sequence s = {.batch = x->shape[0], .time = x->shape[1], .units = c->in[1].shape[0]};
   s.gates = s.units ? c->in[1].shape[1] / s.units : 1;
-  s.block = kr_min(kr_max(1, s.batch), s.units * s.units * s.gates > LARGE ? WIDE : BLOCK);
+  const int64_t bytes = s.units * s.units * s.gates * kr_itemsize(c->in[1].dtype);
+  s.block = BLOCK;
+  if (bytes * 2 >= kr_cpu_caches()->l2)
+    s.block = kr_max(BLOCK, kr_min(WIDE, kr_round_up(kr_ceil_div(s.batch, c->threads), BLOCK)));
+  s.block = kr_min(kr_max(1, s.batch), s.block);
   s.blocks = kr_ceil_div(s.batch, s.block);
   s.sequences = c->i[0] != 0;
   s.reverse = c->i[1] != 0;

@@ -91,7 +91,7 @@ static int KR_FN(take_rows)(const KR_FN(backward) * f, const KR_FN(panel) * p, c
 KR_INLINE void KR_FN(gradient_row)(real *logits, real *dp, const uint8_t *keep, real kept, int64_t cols, real lse,
                                    real delta) {
   for (int64_t c = 0; c < cols; c += V_LANES) {
-    const vreal weight = KR_FN(weight)(v_sub(v_load(logits + c), v_set1(lse)));
+    const vreal weight = v_exp_weight(v_sub(v_load(logits + c), v_set1(lse)));
     vreal d = v_load(dp + c), used = weight;
     if (keep) {
       const vreal factor = v_mul(v_load_u8(keep + c, cols - c), v_set1(kept));

@@ -72,17 +72,17 @@ static void KR_FN(online_softmax)(const KR_FN(panel) * p, const KR_FN(rows_state
       int64_t k = 0;
       for (; k + 2 * V_LANES <= whole; k += 2 * V_LANES)
         for (int u = 0; u < 2; ++u) {
-          const vreal e = KR_FN(weight)(v_sub(v_load(s + k + u * V_LANES), m));
+          const vreal e = v_exp_weight(v_sub(v_load(s + k + u * V_LANES), m));
           v_store(s + k + u * V_LANES, e);
           sum[u] = v_add(sum[u], e);
         }
       if (k < whole) {
-        const vreal e = KR_FN(weight)(v_sub(v_load(s + k), m));
+        const vreal e = v_exp_weight(v_sub(v_load(s + k), m));
         v_store(s + k, e);
         sum[0] = v_add(sum[0], e);
       }
       if (whole < cols) {
-        const vreal e = KR_FN(weight)(v_sub(v_load_or(s + whole, cols - whole, least), m));
+        const vreal e = v_exp_weight(v_sub(v_load_or(s + whole, cols - whole, least), m));
         v_store(s + whole, e);
         sum[1] = v_add(sum[1], e);
       }
@@ -94,7 +94,7 @@ static void KR_FN(online_softmax)(const KR_FN(panel) * p, const KR_FN(rows_state
       v_store(at->sum + i, sums);
       continue;
     }
-    const vreal ratio = KR_FN(weight)(v_sub(old, from));
+    const vreal ratio = v_exp_weight(v_sub(old, from));
     v_store(at->ratio + i, ratio);
     v_store(at->sum + i, v_fma(v_load(at->sum + i), ratio, sums));
   }

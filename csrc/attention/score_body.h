@@ -25,30 +25,6 @@ typedef struct {
   real *s;
 } KR_FN(panel);
 
-/* exp(x) for x that is not above 0 by more than rounding.  This saves two of twelve operations with AVX-512, five of
- * eighteen elsewhere: nothing overflows, what would be denormal may be anything as small, and the error of ln(2) as one
- * float is at most 2^-27 of 1, the largest weight. */
-KR_INLINE vreal KR_FN(weight)(vreal x) {
-#if KR_REAL == 32 && defined(KR_FOR_AVX512)
-  const vreal magic = v_set1(0x1.8p19f), low = v_max(v_set1(-104.0f), x); /* NaN stays */
-  const vreal t = v_fma(low, v_set1(0x1.715476p+0f), magic), n = v_sub(t, magic);
-  return _mm512_scalef_ps(f32_roots_power(v_fnma(n, v_set1(0x1.62e43p-1f), low), t), n);
-#elif KR_REAL == 32
-  /* At -88.02 the power is -127 and the remainder above 0, so that the exponent becomes 0 and the sign stays; the integer
-   * of NaN has no low bits, so that it stays as well.  1 + r + r^2 q(r), vmath_f32.h's, in one chain. */
-  const vreal low = v_max(v_set1(-88.02f), x);
-  const vint n = v_to_int(v_mul(low, v_set1(0x1.715476p+0f)));
-  const vreal r = v_fnma(vi_to_real(n), v_set1(0x1.62e43p-1f), low);
-  static const real q[] = {0x1.fffffep-2f, 0x1.5554bp-3f, 0x1.555674p-5f, 0x1.1227f6p-7f, 0x1.6bebf2p-10f};
-  vreal p = v_set1(q[4]);
-  for (int i = 3; i >= 0; --i) p = v_fma(p, r, v_set1(q[i]));
-  p = v_fma(v_fma(p, r, v_set1(1)), r, v_set1(1));
-  return vi_as_real(vi_add(v_as_int(p), vi_shl(n, 23)));
-#else
-  return v_exp(x);
-#endif
-}
-
 static void KR_FN(add_bias)(const KR_FN(panel) * p, const real *x, int64_t row, int64_t lane) {
   for (int64_t i = 0; i < p->rows; ++i)
     for (int64_t j = 0; j < p->cols; j += V_LANES) {

@@ -41,6 +41,13 @@ KR_INLINE v32f f32_exp_within(v32f x, float low, float high) {
 
 KR_INLINE v32f f32_exp(v32f x) { return f32_exp_within(x, -104.0f, 89.0f); }
 
+/* Nothing overflows, and ln(2) as one float errs by 2^-27 of 1 at most. */
+KR_INLINE v32f f32_exp_weight(v32f x) {
+  const v32f magic = f32_set1(0x1.8p19f), low = f32_max(f32_set1(-104.0f), x); /* NaN stays */
+  const v32f t = f32_fma(low, f32_set1(K_LOG2E), magic), n = f32_sub(t, magic);
+  return _mm512_scalef_ps(f32_roots_power(f32_fnma(n, f32_set1(0x1.62e43p-1f), low), t), n);
+}
+
 /* One step of Newton's from 14 bits: 1 / d within 0.53 ulp where d and the inverse are normal. */
 KR_INLINE v32f f32_inverse(v32f d) {
   const v32f y = _mm512_rcp14_ps(d);

@@ -52,6 +52,20 @@ KR_INLINE vreal KR_V(exp)(vreal x) {
 }
 #endif
 
+#if KR_REAL == 64
+KR_INLINE vreal KR_V(exp_weight)(vreal x) { return KR_V(exp)(x); }
+#elif !K_LOOKED_UP
+/* Nothing overflows, and ln(2) as one float errs by 2^-27 of 1 at most.  At -88.02 the power is -127 and the remainder above
+ * 0, so that the exponent becomes 0 and the sign stays; the integer of NaN has no low bits, so that it stays as well. */
+KR_INLINE vreal KR_V(exp_weight)(vreal x) {
+  const vreal low = v_max(v_set1(-88.02f), x);
+  const vint n = v_to_int(v_mul(low, v_set1(K_LOG2E)));
+  const vreal r = v_fnma(vi_to_real(n), v_set1(0x1.62e43p-1f), low);
+  const vreal p = v_fma(v_fma(K_POLY(r, K_EXP_Q), r, v_set1(1)), r, v_set1(1));
+  return vi_as_real(vi_add(v_as_int(p), vi_shl(n, K_MANTISSA)));
+}
+#endif
+
 /* exp(x + tail) for x <= 0 and a tail that is small beside x; the argument is more exact than a real can be. */
 KR_INLINE vreal KR_V(exp_tail)(vreal x, vreal tail) {
   vint bits;

@@ -63,6 +63,23 @@ static void KR_FN(expand)(const real *x, real *y, int64_t cells, int64_t m) {
     for (int64_t l = 0; l < m; ++l) *y++ = x[j];
 }
 
+/* ---- stride 1: whole rows, or two rows at once -------------------------------------------------------------------- */
+
+static int KR_FN(slides)(const window *w, int64_t c, int64_t m) {
+  return KR_FN(takes_flat)(w, c, m) || KR_FN(takes_pairs)(w, c, m);
+}
+
+static size_t KR_FN(slide_scratch)(const window *w, slide_job job, int threads) {
+  if (KR_FN(takes_pairs)(w, job.q, 1)) return KR_FN(pairs_scratch)(job, threads);
+  return (size_t)(threads * KR_FN(flat_area)(&job)) * sizeof(real);
+}
+
+static void KR_FN(run_slide)(const window *w, const depthwise_job *arrays, slide_job job, int threads) {
+  job.x = arrays->x, job.k = arrays->k, job.y = arrays->y, job.scratch = arrays->scratch;
+  if (KR_FN(takes_pairs)(w, job.q, 1)) KR_FN(run_pairs)(&job, threads);
+  else KR_FN(run_flat)(&job, threads);
+}
+
 /* ---- forward: a task is `grain` rows of y ----------------------------------------------------------------------- */
 
 static void KR_FN(forward_task)(void *arg, int64_t task, int worker) {
@@ -101,10 +118,8 @@ static size_t KR_FN(depthwise_conv_scratch)(const kr_call *c) {
   const kr_array *x = &c->in[0], *k = &c->in[1];
   const int64_t m = k->shape[k->ndim - 1], kh = k->ndim == 4 ? k->shape[0] : 1;
   const window w = conv_window(c->i, x, k, &c->out[0]);
-  if (KR_FN(takes_flat)(&w, x->shape[x->ndim - 1], m)) {
-    const flat_job job = flat_forward(&w, x->shape[x->ndim - 1]);
-    return (size_t)(c->threads * KR_FN(flat_area)(&job)) * sizeof(real);
-  }
+  if (KR_FN(slides)(&w, x->shape[x->ndim - 1], m))
+    return KR_FN(slide_scratch)(&w, slide_forward(&w, x->shape[x->ndim - 1]), c->threads);
   return m > 1 ? (size_t)(c->threads * kh * kr_span(x, x->ndim - 2, x->ndim) * m) * sizeof(real) : 0;
 }
 
@@ -119,10 +134,8 @@ static kr_status KR_FN(depthwise_conv)(const kr_call *call) {
                        .c = x->shape[x->ndim - 1],
                        .m = k->shape[k->ndim - 1]};
   const window *w = &job.w;
-  if (KR_FN(takes_flat)(w, job.c, job.m)) {
-    flat_job flat = flat_forward(w, job.c);
-    flat.x = job.x, flat.k = job.k, flat.y = job.y, flat.scratch = job.scratch;
-    KR_FN(run_flat)(&flat, call->threads);
+  if (KR_FN(slides)(w, job.c, job.m)) {
+    KR_FN(run_slide)(w, &job, slide_forward(w, job.c), call->threads);
     return KR_OK;
   }
   const int64_t rows = w->n * w->out[1];
@@ -179,10 +192,8 @@ static size_t KR_FN(depthwise_grad_input_scratch)(const kr_call *c) {
   const kr_array *k = &c->in[1], *dx = &c->out[0];
   const int64_t m = k->shape[k->ndim - 1];
   const window w = conv_window(c->i, dx, k, &c->in[0]);
-  if (KR_FN(takes_flat)(&w, dx->shape[dx->ndim - 1], m)) {
-    const flat_job job = flat_grad_input(&w, dx->shape[dx->ndim - 1]);
-    return (size_t)(c->threads * KR_FN(flat_area)(&job)) * sizeof(real);
-  }
+  if (KR_FN(slides)(&w, dx->shape[dx->ndim - 1], m))
+    return KR_FN(slide_scratch)(&w, slide_grad_input(&w, dx->shape[dx->ndim - 1]), c->threads);
   return m > 1 ? (size_t)(c->threads * kr_span(dx, dx->ndim - 2, dx->ndim) * m) * sizeof(real) : 0;
 }
 
@@ -201,10 +212,8 @@ static kr_status KR_FN(depthwise_grad_input)(const kr_call *call) {
                        .c = dx->shape[dx->ndim - 1],
                        .m = k->shape[k->ndim - 1]};
   const window *w = &job.w;
-  if (KR_FN(takes_flat)(w, job.c, job.m)) {
-    flat_job flat = flat_grad_input(w, job.c);
-    flat.x = job.x, flat.k = job.k, flat.y = job.y, flat.scratch = job.scratch;
-    KR_FN(run_flat)(&flat, call->threads);
+  if (KR_FN(slides)(w, job.c, job.m)) {
+    KR_FN(run_slide)(w, &job, slide_grad_input(w, job.c), call->threads);
     return KR_OK;
   }
   const int64_t rows = w->n * w->in[1];
@@ -278,6 +287,15 @@ static void KR_FN(grad_kernel_task)(void *arg, int64_t task, int worker) {
   real *dk = (real *)job->y + part * w->size[1] * w->size[2] * q;
   for (int64_t tap = 0; tap < w->size[1] * w->size[2]; ++tap)
     memset(dk + tap * q + q0, 0, (size_t)(q1 - q0) * sizeof(real));
+  if (job->m == 1 && KR_FN(takes_pairs)(w, q, 1)) {
+    slide_job slide = slide_forward(w, q);
+    cut_pairs(&slide, sizeof(real), 1);
+    slide.x = job->x, slide.k = job->k;
+    KR_FN(add_rows_of_g)
+    (&slide, part * rows / job->parts, (part + 1) * rows / job->parts, q0, q1, dk,
+     (real *)job->scratch + worker * slide.area);
+    return;
+  }
   for (int64_t row = part * rows / job->parts; row < (part + 1) * rows / job->parts; ++row) {
     const int64_t n = row / w->out[1], oh = row % w->out[1];
     const real *g = (const real *)job->k + row * w->out[2] * q;
@@ -330,7 +348,9 @@ static size_t KR_FN(depthwise_grad_kernel_scratch)(const kr_call *c) {
   const int64_t q = g->shape[g->ndim - 1], m = dk->shape[dk->ndim - 1], rows = w.n * w.out[1];
   if (kr_size(dk) == 0 || rows * w.out[2] == 0) return 0;
   const int64_t parts = kernel_parts(&w);
-  return (size_t)((parts > 1 ? parts * kr_size(dk) : 0) + (m > 1 ? c->threads * w.in[2] * q : 0)) * sizeof(real);
+  const size_t sums = (size_t)(parts > 1 ? parts * kr_size(dk) : 0) * sizeof(real);
+  if (KR_FN(takes_pairs)(&w, q, m)) return sums + KR_FN(pairs_scratch)(slide_forward(&w, q), c->threads);
+  return sums + (size_t)(m > 1 ? c->threads * w.in[2] * q : 0) * sizeof(real);
 }
 
 static kr_status KR_FN(depthwise_grad_kernel)(const kr_call *call) {

@@ -6,20 +6,20 @@
  * sums over the columns of taps, in each over its rows, however the rows fall into blocks. */
 
 /* Elements of a row between zeros, of the rows, and of all that a worker needs. */
-static int64_t KR_FN(flat_row)(const flat_job *job) {
+static int64_t KR_FN(flat_row)(const slide_job *job) {
   return (job->out[1] + (job->taps[1] - 1) * job->tap) * job->q + V_LANES;
 }
 
-static int64_t KR_FN(flat_rows)(const flat_job *job) { return (FLAT_ROWS + job->taps[0] - 1) * KR_FN(flat_row)(job); }
+static int64_t KR_FN(flat_rows)(const slide_job *job) { return (FLAT_ROWS + job->taps[0] - 1) * KR_FN(flat_row)(job); }
 
-static int64_t KR_FN(flat_area)(const flat_job *job) {
+static int64_t KR_FN(flat_area)(const slide_job *job) {
   return KR_FN(flat_rows)(job) + job->taps[0] * job->taps[1] * (job->q + V_LANES);
 }
 
 static int KR_FN(takes_flat)(const window *w, int64_t c, int64_t m) { return takes_flat(w, c, m, V_LANES); }
 
 /* The kernel, tap row within column, each tap's channels repeated to q + V_LANES. */
-static void KR_FN(flat_kernel)(const flat_job *job, real *to) {
+static void KR_FN(flat_kernel)(const slide_job *job, real *to) {
   const int64_t rows = job->taps[0], cols = job->taps[1], q = job->q;
   for (int64_t t = 0; t < cols; ++t)
     for (int64_t r = 0; r < rows; ++r, to += q + V_LANES) {
@@ -30,7 +30,7 @@ static void KR_FN(flat_kernel)(const flat_job *job, real *to) {
 }
 
 /* The `rows` rows of image n that output rows from oh on read. */
-static void KR_FN(flat_copy)(const flat_job *job, int64_t n, int64_t oh, int64_t rows, real *to) {
+static void KR_FN(flat_copy)(const slide_job *job, int64_t n, int64_t oh, int64_t rows, real *to) {
   const int64_t row = KR_FN(flat_row)(job), q = job->q, cells = row - V_LANES;
   const int64_t head = kr_min(kr_max(job->pad[1], 0) * q, cells), skip = kr_max(-job->pad[1], 0);
   const int64_t held = kr_max(0, kr_min(cells - head, (job->in[1] - skip) * q));
@@ -48,7 +48,7 @@ static void KR_FN(flat_copy)(const flat_job *job, int64_t n, int64_t oh, int64_t
 }
 
 /* `rows` rows of outputs at once, of which `kept` exist; rows and tap_rows are constants. */
-KR_INLINE void KR_FN(flat_block)(const flat_job *job, const real *x, const real *k, real *y, int64_t kept,
+KR_INLINE void KR_FN(flat_block)(const slide_job *job, const real *x, const real *k, real *y, int64_t kept,
                                  const int rows, const int tap_rows) {
   const int64_t q = job->q, length = job->out[1] * q, row = KR_FN(flat_row)(job), k_row = q + V_LANES;
   for (int64_t f = 0, phase = 0; f < length; f += V_LANES) {
@@ -77,7 +77,7 @@ KR_INLINE void KR_FN(flat_block)(const flat_job *job, const real *x, const real 
 }
 
 static void KR_FN(flat_task)(void *arg, int64_t task, int worker) {
-  const flat_job *job = arg;
+  const slide_job *job = arg;
   const int64_t row = job->out[1] * job->q, blocks = kr_ceil_div(job->out[0], FLAT_ROWS);
   real *x = (real *)job->scratch + worker * KR_FN(flat_area)(job), *k = x + KR_FN(flat_rows)(job);
   KR_FN(flat_kernel)(job, k);
@@ -92,7 +92,7 @@ static void KR_FN(flat_task)(void *arg, int64_t task, int worker) {
   }
 }
 
-static void KR_FN(run_flat)(flat_job *job, int threads) {
+static void KR_FN(run_flat)(slide_job *job, int threads) {
   const int64_t blocks = job->n * kr_ceil_div(job->out[0], FLAT_ROWS);
   job->grain = window_grain(blocks, FLAT_ROWS * job->out[1] * job->q * job->taps[0] * job->taps[1]);
   kr_parallel(threads, kr_ceil_div(blocks, job->grain), KR_FN(flat_task), job);

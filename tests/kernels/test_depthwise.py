@@ -46,11 +46,27 @@ def run(name, isa, ins, shape, g, threads=2):
         core.set_num_threads(0)
 
 
+# 3x3 of stride 1 on channels that fill vectors, which take two rows at once, and how many of them
+PAIRED = [
+    (case((2, 1), (3, 3), pads=((1, 1), (1, 1))), 16),
+    (case((3, 2), (3, 3), pads=((1, 1), (2, 2))), 8),
+    (case((5, 4), (3, 3), pads=((0, 4), (0, 3))), 16),  # outputs that meet nothing
+    (case((4, 9), (3, 3), pads=((1, 0), (2, 1))), 24),
+    (case((19, 7), (3, 3)), 32),
+    (case((34, 5), (3, 3), pads=((2, 2), (2, 2))), 8),  # three blocks of rows
+    (case((18, 37), (3, 3), pads=((1, 1), (1, 1))), 64),  # segments of rows
+    (case((6, 41), (3, 3), pads=((2, 2), (2, 2))), 128),
+    (case((6, 19), (3, 3), pads=((1, 1), (0, 0))), 112),
+    (case((35, 3), (3, 3), pads=((2, 2), (1, 1))), 256),  # cells a multiple of 1 KB apart, which are copied
+    (case((7, 5), (3, 3), pads=((0, 2), (1, 1))), 768),
+]
+
+
 @lru_cache(maxsize=2)  # the same for every ISA
-def expected(g, dtype):
+def expected(g, dtype, shapes=tuple(SHAPES)):
     """(kernel, inputs, result in float64, sum of the sizes of its terms) for each shape and pass."""
     rng, cases = np.random.default_rng(0), []
-    for c, m in SHAPES:
+    for c, m in shapes:
         x = rng.standard_normal((2, *g.sizes, c)).astype(dtype)
         k = rng.standard_normal((*g.window, c, m)).astype(dtype)
         dy = rng.standard_normal((2, *g.out, c * m)).astype(dtype)
@@ -73,7 +89,27 @@ def test_all_three_passes(g, dtype, isa):
         within(name, run(name, isa, ins, want.shape, g), want, size=size)
 
 
-@pytest.mark.parametrize(("n", "c", "m"), [(0, 4, 1), (2, 0, 1), (2, 4, 0)])
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("g", "channels"), PAIRED, ids=str)
+def test_two_rows_at_once(g, channels, dtype, isa):
+    for name, ins, want, size in expected(g, dtype, ((channels, 1),)):
+        within(name, run(name, isa, ins, want.shape, g), want, size=size)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+def test_infinite_weights_meet_no_padding(isa):
+    """Neither in rows nor in columns that lie outside: an infinite weight gives no NaN there."""
+    g = case((5, 6), (3, 3), pads=((1, 1), (1, 1)))
+    x, k = np.ones((1, 5, 6, 16), "float32"), np.ones((3, 3, 16, 1), "float32")
+    k[0, :] = k[:, 0] = np.inf
+    for name in ("depthwise_conv", "depthwise_conv_grad_input"):
+        out = run(name, isa, (x, k), x.shape, g)
+        assert not np.isnan(out).any()
+        assert np.isfinite(out).sum() == 16, name  # at one corner
+
+
+@pytest.mark.parametrize(("n", "c", "m"), [(0, 4, 1), (0, 16, 1), (2, 0, 1), (2, 4, 0)])
 def test_empty_arrays(n, c, m):
     g = CASES[0]
     x = np.ones((n, *g.sizes, c), "float32")
@@ -84,13 +120,16 @@ def test_empty_arrays(n, c, m):
     assert not run("depthwise_conv_grad_kernel", None, (x, y), k.shape, g).any()
 
 
-@pytest.mark.parametrize(("window", "strides", "m"), [(3, (2, 1), 1), (3, (2, 1), 2), (5, (1, 1), 1)])
-def test_same_bits_at_any_thread_count(window, strides, m):
+@pytest.mark.parametrize(("window", "strides", "c", "m"), [
+    (3, (2, 1), 24, 1), (3, (2, 1), 24, 2), (5, (1, 1), 24, 1), (3, (1, 1), 32, 1), (3, (1, 1), 256, 1),
+])  # fmt: skip
+def test_same_bits_at_any_thread_count(window, strides, c, m):
     g = case((33, 29), (window, window), strides, pads=((1, 1), (1, 1)))
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((7, *g.sizes, 24)).astype("float32")
-    k = rng.standard_normal((*g.window, 24, m)).astype("float32")
-    y = rng.standard_normal((7, *g.out, 24 * m)).astype("float32")
+    n = 1 if c == 256 else 7  # one image: tasks are shares of the channels
+    x = rng.standard_normal((n, *g.sizes, c)).astype("float32")
+    k = rng.standard_normal((*g.window, c, m)).astype("float32")
+    y = rng.standard_normal((n, *g.out, c * m)).astype("float32")
     for name, ins, shape in (
         ("depthwise_conv", (x, k), y.shape),
         ("depthwise_conv_grad_input", (y, k), x.shape),

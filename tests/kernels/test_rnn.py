@@ -9,7 +9,7 @@ from kerasish._core import core
 
 from . import recurrent
 from .bounds import within
-from .calls import FLOATS, run, same_bits_at_any_thread_count, values
+from .calls import FLOATS, exact, run, same_bits_at_any_thread_count, values
 
 ISAS = core.isas()
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
@@ -59,7 +59,7 @@ class Call:
 
     def reference(self, grad):
         arrays = (self.x, *self.params, *self.states, *(self.grads if grad else ()))
-        arrays = [a.astype("float64") for a in arrays]
+        arrays = [exact(a) for a in arrays]
         f = getattr(recurrent, self.cell + ("_grad" if grad else ""))
         out = f(*arrays, *self.mask, **self.attrs)
         return out if isinstance(out, tuple) else (out,)

@@ -19,6 +19,10 @@
 #define WORK 32768 /* elements of one task */
 #define TILE 512   /* columns whose partial sums are added side by side */
 
+/* Rows that go together (layer_norm_wide.h): vectors of each at most, which bounds the error of its sums, and bytes of all;
+ * rows of 4 KB and more would meet in one set of L1. */
+enum { WIDE_MOST = 96, WIDE_NEAR = 24 << 10 };
+
 typedef struct {
   int64_t rows, n;
   int64_t group;       /* rows of a forward task */

@@ -46,12 +46,17 @@ KR_INLINE void KR_FN(line_stats)(const real *x, const real *g, int64_t n, double
 }
 
 #include "layer_norm_short.h"
+#include "layer_norm_wide.h"
 
 static void KR_FN(forward_task)(void *arg, int64_t task, int worker) {
   (void)worker;
   const KR_FN(line_job) *j = arg;
   int64_t n = j->s.n;
   if (SHORT_ROW(forward_short, j, task * j->s.group, kr_min(j->s.rows, (task + 1) * j->s.group))) return;
+  if (KR_FN(wide_row)(n, sizeof(real))) {
+    KR_FN(forward_wide)(j, task * j->s.group, kr_min(j->s.rows, (task + 1) * j->s.group));
+    return;
+  }
   for (int64_t row = task * j->s.group; row < kr_min(j->s.rows, (task + 1) * j->s.group); ++row) {
     const real *x = j->x + row * n;
     real *y = j->y + row * n, mean, r;
@@ -104,6 +109,10 @@ static void KR_FN(backward_task)(void *arg, int64_t task, int worker) {
     int64_t n = s->n;
     real *sums = j->sums + chunk * 2 * n;
     if (SHORT_ROW(backward_short, j, chunk * s->chunk, kr_min(s->rows, (chunk + 1) * s->chunk), sums)) continue;
+    if (KR_FN(wide_row)(n, 3 * sizeof(real))) { /* of x, g and dx */
+      KR_FN(backward_wide)(j, chunk * s->chunk, kr_min(s->rows, (chunk + 1) * s->chunk), sums);
+      continue;
+    }
     memset(sums, 0, 2 * (size_t)s->n * sizeof(real));
     for (int64_t row = chunk * s->chunk; row < kr_min(s->rows, (chunk + 1) * s->chunk); ++row)
       KR_FN(backward_row)(j, row, sums);

@@ -160,6 +160,7 @@ LINES = [((3,), (n,)) for n in (*EDGES, 64, 128)] + [
     ((150,), (32,)),
     ((), (5,)), ((0,), (5,)), ((500,), (12,)), ((40,), (1000,)), ((2, 3), (4, 5)), ((7,), (40_000,)), ((1, 1), (3,)),
     ((5000,), (3,)), ((37,), (100,)), ((33,), (21,)), ((20,), (77,)), ((18,), (127,)),
+    ((9,), (65,)), ((21,), (96,)), ((19,), (129,)), ((600,), (130,)), ((35,), (260,)), ((16,), (384,)), ((10,), (767,)),
 ]  # fmt: skip
 
 
@@ -201,11 +202,28 @@ def test_same_bits_at_any_thread_count(isa):
         same_bits_at_any_thread_count("batch_norm", (x, v, v), spec, (axis,), (EPS,), isa=isa)
         same_bits_at_any_thread_count("batch_norm_grad", (x, v, v, v, g, v, v), spec, (axis,), (EPS,), isa=isa)
         same_bits_at_any_thread_count("batch_norm_grad", (x, v, v, v, g, v, v, -v), spec, (axis,), (EPS,), isa=isa)
-    x, g, v = values((900, 70), "float32"), values((900, 70), "float32", seed=1), np.ones(70, "float32")
-    spec = [((900, 70), "float32"), ((70,), "float32"), ((70,), "float32")]
-    same_bits_at_any_thread_count("layer_norm", (x, v, v), spec[:1], (1,), (EPS,), isa=isa)
-    same_bits_at_any_thread_count("layer_norm_grad", (x, v, g), spec, (1,), (EPS,), isa=isa)
-    x, g, v = values((5000, 64), "float32", scale=2), values((5000, 64), "float32", seed=1), values((64,), "float32")
-    spec = [(x.shape, "float32"), (v.shape, "float32"), (v.shape, "float32")]  # rows that stay in registers
-    same_bits_at_any_thread_count("layer_norm", (x, v, v), spec[:1], (1,), (EPS,), isa=isa)
-    same_bits_at_any_thread_count("layer_norm_grad", (x, v, g), spec, (1,), (EPS,), isa=isa)
+    for rows, n in ((900, 70), (5000, 64), (333, 200), (70, 1000)):  # rows in registers, in groups, alone
+        x, g, v = (values(shape, "float32", seed=k) for k, shape in enumerate(((rows, n), (rows, n), (n,))))
+        spec = [(x.shape, "float32"), (v.shape, "float32"), (v.shape, "float32")]
+        same_bits_at_any_thread_count("layer_norm", (x, v, v), spec[:1], (1,), (EPS,), isa=isa)
+        same_bits_at_any_thread_count("layer_norm_grad", (x, v, g), spec, (1,), (EPS,), isa=isa)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("n", [50, 150, 900])
+def test_layer_norm_may_write_where_it_reads(n, isa):
+    x, g, v = values((21, n), "float32"), values((21, n), "float32", seed=1), values((n,), "float32", seed=2)
+    spec = [(x.shape, "float32"), (v.shape, "float32"), (v.shape, "float32")]
+    want, grads = run("layer_norm", (x, v, v), spec[:1], (1,), (EPS,), isa=isa), []
+    for where in (None, 0, 2):
+        ins = [x.copy(), v, g.copy()]
+        outs = [np.empty(s, d) for s, d in spec]
+        if where is not None:
+            outs[0] = ins[where]
+        core.run(core.find("layer_norm_grad", "float32", isa), tuple(ins), tuple(outs), (1,), (EPS,))
+        grads.append(outs)
+    for got in grads[1:]:
+        for a, b in zip(grads[0], got, strict=True):
+            np.testing.assert_array_equal(a, b)
+    core.run(core.find("layer_norm", "float32", isa), (x, v, v), (x,), (1,), (EPS,))
+    np.testing.assert_array_equal(x, want[0])

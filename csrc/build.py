@@ -61,11 +61,21 @@ X86 = {
 ARM = {"neon": []}  # part of the aarch64 baseline
 
 
-def isas(machine: str | None = None) -> dict[str, list[str]]:
-    """Flags of every ISA that is compiled in for a machine ("x86_64", "aarch64", ...)."""
+def isas(machine: str | None = None, *, here: bool = False) -> dict[str, list[str]]:
+    """Flags of every ISA that is compiled in for a machine ("x86_64", "aarch64", ...); `here`: of those it can run."""
     machine = (machine or os.environ.get("KERASISH_BUILD_MACHINE") or platform.machine()).lower()
     vector = X86 if machine in ("x86_64", "amd64") else ARM if machine in ("aarch64", "arm64") else {}
-    return {"scalar": [], **vector}
+    return {"scalar": [], **{isa: flags for isa, flags in vector.items() if not (here and lacks(flags))}}
+
+
+def lacks(flags: list[str]) -> bool:
+    """Whether this processor lacks an extension that the flags name, where the system tells (Linux on x86)."""
+    try:
+        told = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    except OSError:
+        told = None
+    names = {f.removeprefix("-m") for f in flags if "=" not in f}
+    return told is not None and not names <= set(told[1].split())
 
 
 def families() -> list[Path]:
@@ -74,19 +84,20 @@ def families() -> list[Path]:
     return [ROOT / folder / f"{file}.c" for folder, file in re.findall(r"KR_FAMILY\((\w+),\s*(\w+)\)", text)]
 
 
-def have() -> list[str]:
+def have(*, here: bool = False) -> list[str]:
     """Defines that tell the files compiled once which ISAs there are."""
-    return [f"-DKR_HAVE_{isa.upper()}" for isa in isas()]
+    return [f"-DKR_HAVE_{isa.upper()}" for isa in isas(here=here)]
 
 
-def jobs_for(flags: list[str], *, tests: bool) -> list[tuple[Path, str, list[str]]]:
+def jobs_for(flags: list[str], *, tests: bool, here: bool = False) -> list[tuple[Path, str, list[str]]]:
     """(source, object name, flags) of everything in the core, or of the checks that the tests link for each ISA."""
     out = []
     if not tests:
-        out += [(p, f"base_{p.stem}.o", [*flags, *have()]) for p in sorted((ROOT / "base").glob("*.c"))]
-        out += [(p, f"program_{p.stem}.o", [*flags, *have()]) for p in sorted((ROOT / "program").glob("*.c"))]
+        once = [*flags, *have(here=here)]
+        out += [(p, f"base_{p.stem}.o", once) for p in sorted((ROOT / "base").glob("*.c"))]
+        out += [(p, f"program_{p.stem}.o", once) for p in sorted((ROOT / "program").glob("*.c"))]
     per_isa = sorted((ROOT / "tests").glob("isa_*.c")) if tests else families()
-    for isa, isa_flags in isas().items():
+    for isa, isa_flags in isas(here=here).items():
         out += [(p, f"{p.stem}_{isa}.o", [*flags, *isa_flags, f"-DKR_FOR_{isa.upper()}"]) for p in per_isa]
     return out
 
@@ -104,7 +115,8 @@ def out_of_date(target: Path) -> bool:
 def compile_core(
     out: Path, compiler: list[str], *, sanitize: bool = False, jobs: int | None = None, tests: bool = False
 ) -> list[Path]:
-    """Compiles what is out of date and returns all objects; raises CalledProcessError with the compiler's own words."""
+    """Compiles what is out of date and returns all objects; raises CalledProcessError with the compiler's own words.
+    Sanitized objects are to be run, so that ISAs which this machine cannot run are left out of them."""
     out.mkdir(parents=True, exist_ok=True)
     flags = [*COMMON, *(SANITIZE if sanitize else OPTIMIZE), f"-I{ROOT}"]
 
@@ -125,22 +137,22 @@ def compile_core(
         return target
 
     with ThreadPoolExecutor(jobs or int(os.environ.get("KERASISH_BUILD_JOBS", 0)) or os.cpu_count() or 1) as pool:
-        return list(pool.map(one, jobs_for(flags, tests=tests)))
+        return list(pool.map(one, jobs_for(flags, tests=tests, here=sanitize)))
 
 
 def run_tests(out: Path, compiler: list[str], objects: list[Path], *, sanitize: bool) -> int:
     """Builds and runs every csrc/tests/test_*.c for every ISA the machine has, or those that KERASISH_TEST_ISAS names;
     returns how many failed."""
-    flags = [*COMMON, *(SANITIZE if sanitize else OPTIMIZE), f"-I{ROOT}"]
+    flags = [*COMMON, *(SANITIZE if sanitize else OPTIMIZE), *have(here=sanitize), f"-I{ROOT}"]
     objects = [*objects, *compile_core(out, compiler, sanitize=sanitize, tests=True)]
     failed = 0
     for source in sorted((ROOT / "tests").glob("test_*.c")):
         binary = out / source.stem
         subprocess.run(
-            [*compiler, *flags, *have(), str(source), *map(str, objects), "-o", str(binary), "-lm", "-pthread"],
+            [*compiler, *flags, str(source), *map(str, objects), "-o", str(binary), "-lm", "-pthread"],
             check=True,
         )
-        for isa in os.environ.get("KERASISH_TEST_ISAS", "").split() or isas():
+        for isa in os.environ.get("KERASISH_TEST_ISAS", "").split() or isas(here=sanitize):
             env = {**os.environ, "KERASISH_ISA": isa}
             result = subprocess.run([*shlex.split(os.environ.get("KERASISH_RUNNER", "")), str(binary)], env=env)
             print(f"{'ok    ' if result.returncode == 0 else 'FAILED'} {source.stem} [{isa}]", flush=True)

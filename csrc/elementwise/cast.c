@@ -62,7 +62,9 @@ static half double_to_half(double x) {
 /* ---- one element from double or int64, which hold every source's value ------------------------------------------ */
 
 /* cvttsd2si's answer, without its undefined behaviour */
-KR_INLINE int32_t to_i32(double x) { return x > -2147483649.0 && x < 2147483648.0 ? (int32_t)x : INT32_MIN; }
+KR_INLINE int32_t double_to_i32(double x) { return x > -2147483649.0 && x < 2147483648.0 ? (int32_t)x : INT32_MIN; }
+KR_INLINE int32_t float_to_i32(float x) { return x >= -0x1p31f && x < 0x1p31f ? (int32_t)x : INT32_MIN; }
+#define to_i32(x) _Generic((x), float: float_to_i32, double: double_to_i32)(x)
 KR_INLINE int64_t to_i64(double x) { return x >= -0x1p63 && x < 0x1p63 ? (int64_t)x : INT64_MIN; }
 KR_INLINE uint64_t to_u64(double x) {
   return x < 0x1p63   ? (uint64_t)to_i64(x)

@@ -7,9 +7,10 @@
 #include "gemm/core.h"
 #include "op.h"
 
-enum { SHORT_TILE = 128 }; /* short rows that are transposed at a time */
-#define WORK 32768         /* elements of a task, and of a segment of a long row */
-#define TILE 1024          /* columns that are compared side by side */
+enum { SHORT_TILE = 128 };    /* short rows that are transposed at a time */
+enum { ARG_BLOCK = 1 << 12 }; /* elements of a long row whose extreme is taken at a time */
+#define WORK 32768            /* elements of a task, and of a segment of a long row */
+#define TILE 1024             /* columns that are compared side by side */
 
 typedef struct {
   const void *x;

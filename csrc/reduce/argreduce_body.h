@@ -1,12 +1,19 @@
-/* Rows of argmax and argmin, for one width of real.  Long rows: the extreme first, then the first place where it stands,
- * both in vectors; a row is in cache for the second pass.  Rows of two vectors or fewer would spend their time across
+/* Rows of argmax and argmin, for one width of real.  Long rows: the extremes of blocks first, then the first place
+ * where the best one stands, both in vectors.  Rows of two vectors or fewer would spend their time across
  * lanes: they are transposed, SHORT_TILE at a time, and compared side by side. */
 #include "fold_body.h"
 
+/* The block of the extreme is searched for its place, and no other. */
 KR_INLINE int64_t KR_FN(arg_row)(enum reduce_op op, const real *x, int64_t n) {
-  real best = KR_FN(row)(op, x, n);
-  vreal wanted = v_set1(best);
+  real best = KR_FN(row)(op, x, kr_min(n, ARG_BLOCK));
   int64_t k = 0;
+  for (int64_t b = ARG_BLOCK; b < n && best == best; b += ARG_BLOCK) {
+    const real next = KR_FN(row)(op, x + b, kr_min(n - b, ARG_BLOCK));
+    if (op == OP_MAX ? next <= best : next >= best) continue; /* not for NaN */
+    best = next;
+    k = b;
+  }
+  const vreal wanted = v_set1(best);
   for (; k + V_LANES <= n; k += V_LANES) {
     vreal v = v_load(x + k);
     if (m_any(best != best ? v_isnan(v) : v_eq(v, wanted))) break;

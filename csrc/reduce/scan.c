@@ -14,7 +14,12 @@
 
 #define WORK 32768
 #define TILE 1024
-enum { SIDE = 64, PIECE = 64, FEW = 8 }; /* rows side by side, elements of a piece of them, too few rows for that */
+enum {
+  SIDE = 64,   /* rows side by side, */
+  PIECE = 64,  /* elements of a piece of them, */
+  FEW = 8,     /* the fewest rows for that, */
+  CROWD = 1024 /* and so many at a multiple of so many bytes, at which rows meet in few sets of L1 */
+};
 
 typedef struct {
   const void *a, *b;
@@ -74,7 +79,7 @@ static void scan_turn(int64_t size, void *dst, int64_t dst1, const void *src, in
     int64_t step = j->reverse ? -j->inner : j->inner, end = kr_min(j->outer, o + j->group);             \
     void (*side)(const scan_job *, int64_t, int64_t) = SIDE_BY_SIDE;                                    \
     for (int64_t rows; side && j->inner == 1 && j->n >= FEW && end - o >= FEW; o += rows) {             \
-      rows = kr_min(SIDE, end - o);                                                                     \
+      rows = kr_min(j->n * (int64_t)sizeof(T) % CROWD ? SIDE : FEW, end - o);                           \
       side(j, o, rows);                                                                                 \
     }                                                                                                   \
     for (; o < end; ++o) {                                                                              \

@@ -159,6 +159,29 @@ def test_positions_of_the_first_extreme(dtype, isa):
                     np.testing.assert_array_equal(arg(name, y, axis, axis + 1, isa), fn(y, axis=axis))
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+def test_the_first_extreme_wins_across_blocks(name, dtype, isa):
+    """Of a long row, whose extreme is sought block by block: NaN before all, then the first of equal ones."""
+    sign = 1 if name == "argmax" else -1
+    places = [0, 1, 4095, 4096, 4100, 8191, 8192, 9000]
+    for k, first in enumerate(places):
+        for second in places[k + 1 :]:
+            x = np.zeros((1, 9001), dtype)
+            x[0, [first, second]] = sign
+            assert arg(name, x, 1, 2, isa) == first
+            x[0, second] = 2 * sign
+            assert arg(name, x, 1, 2, isa) == second
+            x[0, second] = np.nan
+            assert arg(name, x, 1, 2, isa) == second
+            x[0, first] = np.nan
+            assert arg(name, x, 1, 2, isa) == first
+            x[0, second] = sign * np.inf
+            assert arg(name, x, 1, 2, isa) == first
+    assert arg(name, np.full((1, 9001), -sign * np.inf, dtype), 1, 2, isa) == 0
+
+
 def flip(x, axis, reverse):
     return np.flip(x, axis) if reverse else x
 

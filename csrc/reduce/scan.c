@@ -9,7 +9,7 @@
  *
  * out may be in[0] (cumsum, cumprod) or in[1] (linear_scan).  Elements are taken one after the other, so a running sum
  * carries at most n - 1 roundings.  Rows are independent: they are what is done in parallel, and side by side, transposed
- * piece by piece, since a sum waits for the one before. */
+ * piece by piece or in registers (scan_rows.h), since a sum waits for the one before. */
 #include "shape/move.h"
 
 #define WORK 32768
@@ -18,7 +18,7 @@ enum {
   SIDE = 64,   /* rows side by side, */
   PIECE = 64,  /* elements of a piece of them, */
   FEW = 8,     /* the fewest rows for that, */
-  CROWD = 1024 /* and so many at a multiple of so many bytes, at which rows meet in few sets of L1 */
+  CROWD = 1024 /* and so many at a multiple of so many bytes, where rows meet in few sets of L1 */
 };
 
 typedef struct {
@@ -46,6 +46,32 @@ static void scan_turn(int64_t size, void *dst, int64_t dst1, const void *src, in
   else plane_b8(dst, dst1, 1, src, 1, src0, n1, n0);
 }
 
+#if defined(KR_HAS_TURN_BACK)
+#define KR_REAL 32
+#include "base/real.h"
+#include "scan_rows.h"
+#undef KR_REAL
+#define KR_REAL 64
+#include "base/real.h"
+#include "scan_rows.h"
+#undef KR_REAL
+/* Of m rows from number `row` on, as many as fill vectors; how many that are. */
+#define SCAN_ROWS(name, T, S, lanes, product)                             \
+  static int64_t name##_rows(const scan_job *j, int64_t row, int64_t m) { \
+    int64_t done = 0;                                                     \
+    for (; done + lanes <= m; done += lanes) {                            \
+      const T *x = (const T *)j->a + (row + done) * j->n;                 \
+      T *y = (T *)j->y + (row + done) * j->n;                             \
+      if (j->reverse) scan_rows_##S(x, y, j->n, 1, product);              \
+      else scan_rows_##S(x, y, j->n, 0, product);                         \
+    }                                                                     \
+    return done;                                                          \
+  }
+#else
+#define SCAN_ROWS(name, T, S, lanes, product) \
+  static int64_t name##_rows(KR_UNUSED const scan_job *j, KR_UNUSED int64_t row, KR_UNUSED int64_t m) { return 0; }
+#endif
+
 /* m rows from number `row` on, for what starts with x itself. */
 #define SCAN_SIDE(name, T, NEXT)                                                                  \
   static void name##_side(const scan_job *j, int64_t row, int64_t m) {                            \
@@ -71,13 +97,15 @@ static void scan_turn(int64_t size, void *dst, int64_t dst1, const void *src, in
 
 /* FIRST gives the value at the end where the scan starts, NEXT at k from its neighbour `last`; `step` elements lead
  * from the neighbour to k in the direction of the scan, and `couple` is the a_k of the header's formula. */
-#define SCAN(name, T, FIRST, NEXT, SIDE_BY_SIDE)                                                        \
+#define SCAN(name, T, FIRST, NEXT, ROWS, SIDE_BY_SIDE)                                                  \
   static void name##_task(void *arg, int64_t task, int worker) {                                        \
     (void)worker;                                                                                       \
     const scan_job *j = arg;                                                                            \
     int64_t c = task % j->tiles * TILE, m = kr_min(TILE, j->inner - c), o = task / j->tiles * j->group; \
     int64_t step = j->reverse ? -j->inner : j->inner, end = kr_min(j->outer, o + j->group);             \
+    int64_t (*turned)(const scan_job *, int64_t, int64_t) = ROWS;                                       \
     void (*side)(const scan_job *, int64_t, int64_t) = SIDE_BY_SIDE;                                    \
+    if (turned && j->inner == 1) o += turned(j, o, end - o);                                            \
     for (int64_t rows; side && j->inner == 1 && j->n >= FEW && end - o >= FEW; o += rows) {             \
       rows = kr_min(j->n * (int64_t)sizeof(T) % CROWD ? SIDE : FEW, end - o);                           \
       side(j, o, rows);                                                                                 \
@@ -107,19 +135,23 @@ static void scan_turn(int64_t size, void *dst, int64_t dst1, const void *src, in
     return KR_OK;                                                                                       \
   }
 
-#define RUNNING(name, T, NEXT) \
-  SCAN_SIDE(name, T, NEXT)     \
-  SCAN(name, T, a[q], NEXT, name##_side)
-RUNNING(cumsum_f32, float, last + a[q])
-RUNNING(cumsum_f64, double, last + a[q])
-RUNNING(cumsum_i32, int32_t, (uint32_t)last + (uint32_t)a[q])
-RUNNING(cumsum_i64, int64_t, (uint64_t)last + (uint64_t)a[q])
-RUNNING(cumprod_f32, float, a[q] * last)
-RUNNING(cumprod_f64, double, a[q] * last)
-RUNNING(cumprod_i32, int32_t, (uint32_t)a[q] * (uint32_t)last)
-RUNNING(cumprod_i64, int64_t, (uint64_t)a[q] * (uint64_t)last)
-SCAN(linear_scan_f32, float, b[q], b[q] + couple[q] * last, NULL)
-SCAN(linear_scan_f64, double, b[q], b[q] + couple[q] * last, NULL)
+#define RUNNING(name, T, NEXT, ROWS) \
+  SCAN_SIDE(name, T, NEXT)           \
+  SCAN(name, T, a[q], NEXT, ROWS, name##_side)
+SCAN_ROWS(cumsum_f32, float, f32, KR_F32_LANES, 0)
+SCAN_ROWS(cumsum_f64, double, f64, KR_F64_LANES, 0)
+SCAN_ROWS(cumprod_f32, float, f32, KR_F32_LANES, 1)
+SCAN_ROWS(cumprod_f64, double, f64, KR_F64_LANES, 1)
+RUNNING(cumsum_f32, float, last + a[q], cumsum_f32_rows)
+RUNNING(cumsum_f64, double, last + a[q], cumsum_f64_rows)
+RUNNING(cumsum_i32, int32_t, (uint32_t)last + (uint32_t)a[q], NULL)
+RUNNING(cumsum_i64, int64_t, (uint64_t)last + (uint64_t)a[q], NULL)
+RUNNING(cumprod_f32, float, a[q] * last, cumprod_f32_rows)
+RUNNING(cumprod_f64, double, a[q] * last, cumprod_f64_rows)
+RUNNING(cumprod_i32, int32_t, (uint32_t)a[q] * (uint32_t)last, NULL)
+RUNNING(cumprod_i64, int64_t, (uint64_t)a[q] * (uint64_t)last, NULL)
+SCAN(linear_scan_f32, float, b[q], b[q] + couple[q] * last, NULL, NULL)
+SCAN(linear_scan_f64, double, b[q], b[q] + couple[q] * last, NULL, NULL)
 
 KR_TABLE(scan) = {{"cumsum", KR_F32, cumsum_f32_kernel, NULL},
                   {"cumsum", KR_F64, cumsum_f64_kernel, NULL},

@@ -83,7 +83,7 @@ enum { TAKES_PAIRS = 0 };
 
 /* For 3x3 and channels that fill vectors, where images have rows to pair. */
 static int takes_pairs(const window *w, int64_t c, int64_t m, int64_t lanes) {
-  int fits = TAKES_PAIRS && m == 1 && c % lanes == 0 && w->in[1] >= 2;
+  int fits = TAKES_PAIRS && m == 1 && c % lanes == 0 && kr_min(w->in[1], w->out[1]) >= 2;
   for (int d = 1; d < 3; ++d)
     fits = fits && w->size[d] == 3 && w->stride[d] == 1 && w->dilation[d] == 1 && w->pad[d] >= 0 && w->pad[d] <= 2;
   return fits;

@@ -106,7 +106,8 @@ static void KR_FN(pairs_task)(void *arg, int64_t task, int worker) {
   for (int64_t b = group * job->grain; b < kr_min((group + 1) * job->grain, job->n * job->blocks); ++b) {
     const int64_t n = b / job->blocks, begin = pairs_cut(job, b % job->blocks),
                   end = pairs_cut(job, b % job->blocks + 1);
-    const int64_t top = kr_max(0, begin - job->pad[0]), bottom = kr_min(job->in[0], end - job->pad[0] + 2);
+    const int64_t top = kr_min(kr_max(0, begin - job->pad[0]), job->in[0]);
+    const int64_t bottom = kr_min(job->in[0], end - job->pad[0] + 2);
     for (int64_t j = share * vectors / job->shares * V_LANES; j < j1; j += w.channels) {
       w.channels = job->copied ? kr_min(job->copied, j1 - j) : j1 - j;
       const real *x = (const real *)job->x + (n * job->in[0] + top) * w.width * q + j;
@@ -184,7 +185,8 @@ KR_INLINE void KR_FN(add_walks)(const int low, const int high, const KR_FN(path)
 static void KR_FN(add_block)(const slide_job *job, int64_t row, int64_t rows, int64_t j0, int64_t j1, real *dk,
                              real *copy) {
   const int64_t q = job->q, n = row / job->out[0], oh = row % job->out[0];
-  const int64_t top = kr_max(0, oh - job->pad[0]), bottom = kr_min(job->in[0], oh + rows - job->pad[0] + 2);
+  const int64_t top = kr_min(kr_max(0, oh - job->pad[0]), job->in[0]);
+  const int64_t bottom = kr_min(job->in[0], oh + rows - job->pad[0] + 2);
   KR_FN(path)
   w = {.x_step = q,
        .y_step = q,

@@ -50,6 +50,9 @@ def run(name, isa, ins, shape, g, threads=2):
 PAIRED = [
     (case((2, 1), (3, 3), pads=((1, 1), (1, 1))), 16),
     (case((3, 2), (3, 3), pads=((1, 1), (2, 2))), 8),
+    (case((3, 6), (3, 3)), 16),  # one row of outputs: the gradient to the input has a row that meets one tap row
+    (case((4, 3), (3, 3)), 16),
+    (case((2, 4), (3, 3), pads=((2, 0), (0, 2))), 16),
     (case((5, 4), (3, 3), pads=((0, 4), (0, 3))), 16),  # outputs that meet nothing
     (case((4, 9), (3, 3), pads=((1, 0), (2, 1))), 24),
     (case((19, 7), (3, 3)), 32),
@@ -59,6 +62,8 @@ PAIRED = [
     (case((6, 19), (3, 3), pads=((1, 1), (0, 0))), 112),
     (case((35, 3), (3, 3), pads=((2, 2), (1, 1))), 256),  # cells a multiple of 1 KB apart, which are copied
     (case((7, 5), (3, 3), pads=((0, 2), (1, 1))), 768),
+    (case((15, 6), (3, 3), pads=((0, 4), (1, 1))), 256),  # a block of rows that meets nothing
+    (case((30, 40), (3, 3), pads=((0, 6), (1, 1))), 256),  # in parts of the gradient to the kernel
 ]
 
 

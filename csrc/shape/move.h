@@ -17,6 +17,8 @@
 #define MOVE_GRAIN 32768
 /* Planes from which on none is cut: there are enough of them to share out, and whole ones are read in longer runs. */
 #define MOVE_PLANES 32
+/* Bytes at a multiple of which rows meet in four sets of L1 or fewer. */
+#define MOVE_CROWD 1024
 
 typedef struct {
   int ndim;

@@ -53,6 +53,17 @@ def test_transpose_at_tile_edges(isa, dtype):
         np.testing.assert_array_equal(run("transpose", (x,), (n, m), (1, 0), isa=isa), x.T)
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_transpose_to_rows_that_crowd_the_cache(isa, dtype):
+    """Rows of the result a multiple of 1 KB apart: by squares of lines, and what is left of rows and columns."""
+    for n in (7, 8, 15, 16, 17, 33, 79, 80, 81, 130):
+        for shape, perm in (((256, n), (1, 0)), ((20, 64, n), (2, 1, 0)), ((37, 128, n), (2, 1, 0))):
+            x = numbers(shape, dtype)
+            want = x.transpose(perm)
+            np.testing.assert_array_equal(run("transpose", (x,), want.shape, perm, isa=isa), want)
+
+
 @pytest.mark.parametrize("shape", [(70001, 3), (3, 70001), (300, 333), (131072, 1), (5, 40000, 2), (40000, 2, 5)])
 def test_transpose_of_shapes_that_are_cut_into_tasks(shape, threads):
     x = numbers(shape, "float32")

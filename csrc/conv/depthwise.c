@@ -108,8 +108,8 @@ static void cut_pairs(slide_job *job, size_t size, int threads) {
       even_shares(kr_ceil_div(blocks, job->grain), kr_ceil_div(job->q * (int64_t)size, PAIRS_COPIED), threads);
   job->copied = job->q * (int64_t)size % 1024 == 0 ? PAIRS_COPIED / (int64_t)size : 0;
   job->area = job->copied * (kr_min(job->in[0], PAIRS_ROWS + 4) * job->in[1] + PAIRS_ROWS * job->out[1] + 9);
-  job->segment =
-      job->copied || row <= PAIRS_NEAR ? job->out[1] : kr_max(PAIRS_LEAST, PAIRS_SEGMENT / (job->q * (int64_t)size));
+  job->segment = job->copied || row <= PAIRS_NEAR ? kr_max(job->in[1], job->out[1])
+                                                  : kr_max(PAIRS_LEAST, PAIRS_SEGMENT / (job->q * (int64_t)size));
 }
 
 /* The first row of a block.  Pairs begin with the first row that has all its tap rows, which cuts keep in step with. */
@@ -117,8 +117,6 @@ static int64_t pairs_cut(const slide_job *job, int64_t block) {
   if (block == 0) return 0;
   return block == job->blocks ? job->out[0] : job->pad[0] + block * job->out[0] / job->blocks / 2 * 2;
 }
-
-static int64_t clamp_to(int64_t x, int64_t low, int64_t high) { return kr_max(low, kr_min(x, high)); }
 
 static slide_job slide_forward(const window *w, int64_t c) {
   return (slide_job){.n = w->n,

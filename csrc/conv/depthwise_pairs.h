@@ -138,7 +138,7 @@ static void KR_FN(pairs_task)(void *arg, int64_t task, int worker) {
 KR_INLINE void KR_FN(add_walk)(const int low, const int high, const KR_FN(path) * w, int64_t j, int64_t from,
                                int64_t to, real *sum) {
   const int64_t x_row = w->x_row, x_step = w->x_step, g_step = w->y_step;
-  const int64_t first = clamp_to(2 - w->pad, from, to), last = clamp_to(w->out - w->pad, first, to);
+  const int64_t first = kr_max(from, kr_min(2 - w->pad, to)), last = kr_max(first, kr_min(w->out - w->pad, to));
   const real *x = w->x + from * x_step + j, *g = w->y + j;
   vreal acc[9], met[3];
 #pragma GCC unroll 9

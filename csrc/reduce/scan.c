@@ -14,12 +14,7 @@
 
 #define WORK 32768
 #define TILE 1024
-enum {
-  SIDE = 64,   /* rows side by side, */
-  PIECE = 64,  /* elements of a piece of them, */
-  FEW = 8,     /* the fewest rows for that, */
-  CROWD = 1024 /* and so many at a multiple of so many bytes, where rows meet in few sets of L1 */
-};
+enum { SIDE = 64, PIECE = 64, FEW = 8 }; /* rows side by side, elements of a piece of them, too few rows for that */
 
 typedef struct {
   const void *a, *b;
@@ -107,7 +102,7 @@ static void scan_turn(int64_t size, void *dst, int64_t dst1, const void *src, in
     void (*side)(const scan_job *, int64_t, int64_t) = SIDE_BY_SIDE;                                    \
     if (turned && j->inner == 1) o += turned(j, o, end - o);                                            \
     for (int64_t rows; side && j->inner == 1 && j->n >= FEW && end - o >= FEW; o += rows) {             \
-      rows = kr_min(j->n * (int64_t)sizeof(T) % CROWD ? SIDE : FEW, end - o);                           \
+      rows = kr_min(SIDE, end - o);                                                                     \
       side(j, o, rows);                                                                                 \
     }                                                                                                   \
     for (; o < end; ++o) {                                                                              \

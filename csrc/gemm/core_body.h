@@ -6,7 +6,7 @@
  * a_row elements apart, columns a_step: all constants, so that the compiler makes displacements of them.  Meanwhile
  * fetch_step bytes from `fetch` on are brought near for each p.  Where it `packs`, a constant too, rows of b come from
  * `fetch`, fetch_step bytes apart, and are written to b besides: a tile has load and store slots to spare, so that this
- * costs next to nothing. */
+ * costs next to nothing.  The rows of c below the tile come near to be written, since mostly the next tile's are these. */
 KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const int a_step, const int packs,
                             int64_t kc, const real *a, const real *b, const real *start, int64_t start_ld, real *c,
                             int64_t ldc, int relu, const char *fetch, int64_t fetch_step) {
@@ -15,6 +15,8 @@ KR_INLINE void KR_FN(micro)(const int rows, const int nv, const int a_row, const
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 8
     for (int v = 0; v < nv; ++v) acc[r][v] = v_load(start + r * start_ld + v * V_LANES);
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r) kr_fetch_to_write(c + (rows + r) * ldc, nv * (int64_t)sizeof(vreal));
   for (int64_t p = 0; p < kc; ++p) {
     vreal bv[NV];
     if (packs) {
@@ -365,9 +367,10 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
         for (int64_t q = qa; q < qe; ++q) {
           /* What this worker will need next: a packed panel, or what it will pack in this task or the one after. */
           const int64_t next = q + (q + q_step < q1 ? q_step : q1 - q0);
-          const real *ahead_b = NULL;
+          const real *ahead_b = NULL, *ahead_rows = NULL;
           if (packed) ahead_b = q + 1 < qe ? b + (q + 1 - qa) * NR * kc : NULL;
           else if (j->g->near && p->blocks == 1 && next < p->col_panels) ahead_b = j->g->near + next * NR * kc;
+          else if (one_panel && p->blocks == 1 && (next + 1) * NR <= n) ahead_rows = j->g->rows_b + next * NR;
           const int64_t col = q * NR, cols = kr_min(NR, n - col), width = KR_FN(panel_width)(cols);
           for (int64_t panel = pa; panel < pe; ++panel) {
             const int64_t row = KR_FN(row_at)(j, panel), rows = KR_FN(row_at)(j, panel + 1) - row;
@@ -391,6 +394,9 @@ static void KR_FN(region)(const KR_FN(gemm_job) * j, const KR_FN(gemm_out) * out
             if (ahead_b) {
               fetch = (const char *)(ahead_b + NR * kc * (panel - pa) / (pe - pa));
               step = fetch_step;
+            } else if (ahead_rows && panel == pe - 2) { /* late: a panel of A passes through L2 with each tile */
+              fetch = (const char *)ahead_rows;
+              step = j->g->ldb * (int64_t)sizeof(real);
             }
             KR_FN(tile)(kc, a + (row - row0) * kc, rows, panel_b, cols, width, start, start_ld, c, out->ldc, relu,
                         fetch ? fetch : (const char *)panel_b, step);

@@ -251,13 +251,15 @@ def main() -> int:
     p.add_argument("--seconds", type=float, default=0.1, help="for each figure")
     p.add_argument("--alone", action="store_true", help="without NumPy and PyTorch")
     p.add_argument("--against", metavar="FILE", help="the extension module of another build")
-    p.add_argument("--json", metavar="FILE", type=Path, help="write all figures there")
+    p.add_argument(
+        "--json", metavar="FILE", type=Path, help="write all figures there (figures.py makes a page of them)"
+    )
     p.add_argument("--draw", metavar="FILE", help="draw the roofline there")
     a = p.parse_args()
     torch = None if a.alone else find_torch()
     other = other_build(a.against) if a.against else None
     chosen = [c for c in cases() if all(any(w in s for s in (c.group, c.name, c.kernel)) for w in a.word)]
-    limits, rows = {}, []
+    limits, rows, machine = {}, [], []
     for isa in a.isa:
         for threads in a.threads:
             limits[isa, threads] = found = Limits(threads, isa)
@@ -265,7 +267,10 @@ def main() -> int:
                 f"{mb} MB {found.bytes(mb << 20, 'read') / 1e9:.0f} / {found.bytes(mb << 20, 'triad') / 1e9:.0f}"
                 for mb in (1, 16, 256)
             )
-            print(f"{isa}, {threads} thread(s): {found.flops / 1e9:.0f} GFLOP/s; read / triad in GB/s: {rates}")
+            machine.append(
+                f"{isa}, {threads} thread(s): {found.flops / 1e9:.0f} GFLOP/s; read / triad in GB/s: {rates}"
+            )
+            print(machine[-1])
         print(f"\nShapes on {isa}; the last columns are times as multiples of ours.\n\n{HEADER}")
         print("|" + "---|" * HEADER.count(" | ") + "---|", flush=True)
         for case in chosen:
@@ -273,7 +278,7 @@ def main() -> int:
                 rows.append(measure(case, threads, isa, limits[isa, threads], a, torch, other))
                 print(row(rows[-1]), flush=True)
     if a.json:
-        a.json.write_text(json.dumps(rows, indent=1))
+        a.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
     if a.draw:
         draw(rows, limits, a.draw)
     return 0

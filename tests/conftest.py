@@ -35,7 +35,7 @@ def pytest_collection_finish():
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(config, items):
-    """Marks what needs Keras on JAX. Without Keras there is nothing to compare with.
+    """Marks what names its ISA, and what needs Keras on JAX. Without Keras there is nothing to compare with.
 
     KERASISH_REQUIRE_PARITY makes that an error (the CI sets it). Without other interpreters to exchange files with, the
     tests that do so are deselected.
@@ -45,6 +45,9 @@ def pytest_collection_modifyitems(config, items):
         if left_out:
             config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if not item.get_closest_marker("exchange")]
+    for item in items:
+        if "isa" in getattr(getattr(item, "callspec", None), "params", ()):
+            item.add_marker(pytest.mark.isa)
     parity = [item for item in items if item.get_closest_marker("parity")]
     for item in parity:
         if reason := reason_for_jax(item.nodeid):

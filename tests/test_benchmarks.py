@@ -110,3 +110,37 @@ def test_threads_take_their_own_run_of_tasks_and_then_help_the_others(monkeypatc
     assert balance.makespan(range(1, 9), 1) == 36
     for name in ("balance", "models"):
         sys.modules.pop(name, None)
+
+
+def test_figures_become_tables(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import figures
+
+    def row(threads, seconds, **more):
+        return {"group": "matmul", "shape": "square", "kernel": "matmul", "isa": "avx2", "threads": threads,
+                "binds": "FMA", "flops": 2e9, "bytes": 1e6, "operations": 0.0, "share": 0.5, "seconds": seconds,
+                **more}  # fmt: skip
+
+    rows = [
+        row(1, {"ours": 0.02, "numpy": 0.03}),
+        row(2, {"ours": 0.01}),
+        row(1, {"ours": 1e-4}, group="random", shape="many", kernel="dropout", binds="memory L3", share=1.02),
+    ]
+    assert figures.page({"machine": ["a machine"], "rows": rows}).splitlines() == [
+        "# Figures on avx2",
+        "",
+        "- a machine",
+        "",
+        "## Products",
+        "",
+        "| shape | kernel | limit | 1 thread | 2 threads | NumPy |",
+        "|---|---|---|---|---|---|",
+        "| square | `matmul` | FMA | 100 GFLOP/s, 50% | 200 GFLOP/s, 50% | 1.50 |",
+        "",
+        "## Random",
+        "",
+        "| shape | kernel | limit | 1 thread |",
+        "|---|---|---|---|",
+        "| many | `dropout` | memory L3 | 10 GB/s, 102% |",
+    ]
+    sys.modules.pop("figures", None)

@@ -18,6 +18,36 @@ def whole(*shape: int, high: int, low: int = 0, seed: int = 0) -> np.ndarray:
     return np.random.default_rng([seed, *shape]).integers(low, high, shape).astype("int32")
 
 
+def at_once(calls: list[tuple]) -> list:
+    """What calls of Keras, (function, *arguments) each, return, or None for those that it refuses.
+
+    On JAX they are one program, whose inputs are the arrays among the arguments: XLA compiles for longer than it
+    computes, and for longer still when each call is a program of its own.
+    """
+    import keras
+
+    def run(calls):
+        results = []
+        for fn, *args in calls:
+            try:
+                results.append(fn(*args))
+            except (TypeError, ValueError, NotImplementedError):
+                results.append(None)
+        return results
+
+    if keras.backend.backend() != "jax":
+        return run(calls)
+    import jax
+
+    leaves, tree = jax.tree_util.tree_flatten([list(call) for call in calls])
+    arrays = {k: leaf for k, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray)}
+
+    def program(traced):
+        return run(jax.tree_util.tree_unflatten(tree, [traced.get(k, leaf) for k, leaf in enumerate(leaves)]))
+
+    return jax.jit(program)(arrays)
+
+
 class Case:
     """One call: the op's name under `ops`, its arguments, and whether symbols as arguments are compared, too."""
 

@@ -7,6 +7,7 @@ import re
 
 TRAINING = "Keras on NumPy has no gradients"
 REFUSED = "Keras on NumPy wants arrays, raises or warns where its other backends compute"
+SLOW = "Keras on NumPy has XLA compile each convolution and pooling by itself, on JAX they are one program"
 OTHERWISE = "Keras on NumPy gives another value, dtype or order than its other backends"
 
 REASONS = {
@@ -15,6 +16,7 @@ REASONS = {
     "test_rnn.py::test_training": TRAINING,
     "test_attention_layers.py::test_a_transformer_trains": TRAINING,
     "test_(conv|linalg|math).py::test_gradients": TRAINING,
+    "parity/test_conv.py::": SLOW,
     "test_functional.py::test_keras_reads_our_configs": REFUSED,
     "test_legacy.py::test_h5_files_of_keras_3": TRAINING,
     "test_paths.py::test_what_is_stored_and_where": TRAINING,

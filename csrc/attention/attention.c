@@ -41,21 +41,14 @@ enum {
   PANEL = 48 << 10,   /* bytes of a panel of scores at most, but for one tile */
   TASK_WORK = 500000, /* multiply-adds that make a task */
   PARTS = 32,         /* tasks of the backward pass that are wanted at least */
-  LINE = 64,          /* bytes of a line of the caches, */
-  SETS = 64,          /* sets of L1, */
-  MADE = 4,           /* ways of a set that rows may take which have been copied anyhow, */
+  LINE = 64,          /* bytes of a line of the caches */
+  MADE = 4,           /* ways of a set of L1 that rows may take which have been copied anyhow, */
   WAYS = 7,           /* and others, which must gain what their copy costs */
   SHARED = 16         /* queries that a copy of keys or values serves at least */
 };
 
-/* Whether so many rows, the lines of one column of them, want more than so many ways of the sets of L1 that they meet in: a
- * distance of a power of two leaves few. */
-static int crowded(int64_t rows, int64_t bytes, int ways) {
-  int64_t lines = bytes / LINE, sets = SETS;
-  if (bytes % LINE) return 0;
-  for (; sets > 1 && lines % 2 == 0; lines /= 2) sets /= 2;
-  return rows > sets * ways;
-}
+/* Whether so many rows, so many bytes apart, want more than so many ways of the sets of L1 that they meet in. */
+static int crowded(int64_t rows, int64_t bytes, int ways) { return rows > kr_sets_met(bytes) * ways; }
 
 typedef struct {
   int64_t batch, queries, keys, heads, groups, share, width, value_width; /* share: query heads of a key head */

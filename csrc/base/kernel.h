@@ -59,6 +59,15 @@ KR_INLINE void kr_fetch_to_write(const void *p, int64_t bytes) {
   }
 }
 
+/* How many of L1's 64 sets hold the lines of one column of rows that lie so many bytes apart: a multiple of a large power
+ * of two leaves few, and rows crowd each other out. */
+KR_INLINE int64_t kr_sets_met(int64_t bytes) {
+  int64_t sets = 64;
+  if (bytes % 64) return sets;
+  for (int64_t lines = bytes / 64; sets > 1 && lines % 2 == 0; lines /= 2) sets /= 2;
+  return sets;
+}
+
 /* Number of elements. */
 KR_INLINE int64_t kr_size(const kr_array *a) {
   int64_t n = 1;

@@ -17,8 +17,8 @@
 #define MOVE_GRAIN 32768
 /* Planes from which on none is cut: there are enough of them to share out, and whole ones are read in longer runs. */
 #define MOVE_PLANES 32
-/* Bytes at a multiple of which rows meet in four sets of L1 or fewer. */
-#define MOVE_CROWD 1024
+/* Sets of L1 in which rows crowd each other when they meet in so many or fewer. */
+#define MOVE_SETS 4
 
 typedef struct {
   int ndim;

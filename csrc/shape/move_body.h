@@ -75,8 +75,8 @@ static __attribute__((noinline)) void NAME(flip_lines)(T *dst, int64_t dst1, con
 
 /* Whether squares of lines pay. */
 static int NAME(crowds)(int64_t dst1, int64_t src0, int64_t n1) {
-  return V_LANES < NAME(line) && n1 >= NAME(line) && dst1 * (int64_t)sizeof(T) % MOVE_CROWD == 0 &&
-         src0 * (int64_t)sizeof(T) % (8 * MOVE_CROWD) != 0;
+  return V_LANES < NAME(line) && n1 >= NAME(line) && kr_sets_met(dst1 * (int64_t)sizeof(T)) <= MOVE_SETS &&
+         src0 * (int64_t)sizeof(T) % 8192 != 0;
 }
 
 /* The same for fewer columns than a step reads, some of which are then the next row's. */

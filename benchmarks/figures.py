@@ -1,10 +1,12 @@
 """The figures of a run of roofline.py as a page of tables.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/roofline.py --json figures.json
-    python benchmarks/figures.py figures.json > docs/figures_avx2.md
+    OPENBLAS_NUM_THREADS=1 python benchmarks/roofline.py --threads 1 --json one.json
+    python benchmarks/roofline.py --threads 2 --alone --json two.json
+    python benchmarks/figures.py one.json two.json > docs/figures_avx2.md
 
 Each line is one call: what limits it, then its rate and share of the limit on one thread and on all, and the times of
-NumPy and PyTorch on one thread as multiples of its own.
+NumPy and PyTorch on one thread as multiples of its own.  Two threads are measured alone, since the threads of the
+others spin for a while after each of their calls.
 """
 
 from __future__ import annotations
@@ -14,6 +16,13 @@ import json
 import sys
 from pathlib import Path
 
+NAMES = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON", "scalar": "portable C"}
+LEGEND = [
+    "Rate and share of the limit of each call, and the times of NumPy and PyTorch on one thread as multiples of its",
+    "own (above 1 the kernel here is the faster one). What a limit is: [how it is measured](performance.md).",
+    "",
+    "Made by `benchmarks/figures.py` of these runs of `benchmarks/roofline.py`:",
+]
 TITLES = {
     "matmul": "Products",
     "conv": "Convolution",
@@ -61,20 +70,25 @@ def table(rows: list[dict]) -> list[str]:
     return lines
 
 
-def page(figures: dict) -> str:
-    """All tables, one for each family of kernels, under what the machine can do."""
-    lines = [f"# Figures on {figures['rows'][0]['isa']}", ""]
-    lines += [f"- {line}" for line in figures["machine"]] + [""]
-    for group in dict.fromkeys(r["group"] for r in figures["rows"]):
-        rows = [r for r in figures["rows"] if r["group"] == group]
-        lines += [f"## {TITLES.get(group, group.capitalize())}", "", *table(rows), ""]
+def page(runs: list[dict]) -> str:
+    """All tables of some runs, one for each family of kernels, under what the machine could do in them."""
+    every = [r for run in runs for r in run["rows"]]
+    lines = [f"# Figures on {NAMES.get(every[0]['isa'], every[0]['isa'])}", "", *LEGEND, ""]
+    lines += [f"- {line}" for run in runs for line in run["machine"]] + [""]
+    for group in dict.fromkeys(r["group"] for r in every):
+        lines += [
+            f"## {TITLES.get(group, group.capitalize())}",
+            "",
+            *table([r for r in every if r["group"] == group]),
+            "",
+        ]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def main() -> int:
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("json", type=Path, help="what roofline.py --json has written")
-    print(page(json.loads(p.parse_args().json.read_text())), end="")
+    p.add_argument("json", type=Path, nargs="+", help="what roofline.py --json has written")
+    print(page([json.loads(path.read_text()) for path in p.parse_args().json]), end="")
     return 0
 
 

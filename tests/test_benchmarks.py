@@ -126,10 +126,14 @@ def test_figures_become_tables(monkeypatch):
         row(2, {"ours": 0.01}),
         row(1, {"ours": 1e-4}, group="random", shape="many", kernel="dropout", binds="memory L3", share=1.02),
     ]
-    assert figures.page({"machine": ["a machine"], "rows": rows}).splitlines() == [
-        "# Figures on avx2",
+    runs = [{"machine": ["a machine"], "rows": rows[::2]}, {"machine": ["its two threads"], "rows": rows[1:2]}]
+    assert figures.page(runs).splitlines() == [
+        "# Figures on AVX2",
+        "",
+        *figures.LEGEND,
         "",
         "- a machine",
+        "- its two threads",
         "",
         "## Products",
         "",

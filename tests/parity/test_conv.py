@@ -89,7 +89,7 @@ def test_conv_transpose_of_mixed_arguments(keras):
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_pool(keras, rank, name, padding, data_format):
     x = data(2, *SIZES[rank], 3)
-    agree_all([(name, x, window, strides, padding, data_format) for window in (1, 2, 3) for strides in (1, 2, 4)])
+    agree_all([(name, x, window, strides, padding, data_format) for window in (1, 2, 3) for strides in (1, 2, 3, 4)])
     agree(
         getattr(ops, name)(x, 2, None, padding, data_format), getattr(ops, name)(x, 2, 2, padding, data_format).numpy()
     )

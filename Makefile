@@ -26,8 +26,8 @@ bench: build
 	$(PYTHON) benchmarks/balance.py
 
 # The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a
-# copy of the tree, so that the extension in use stays as it is.  float64 and three long tests of the portable dialect (half
-# of the time) are left to the other dialects, whose code but for the vectors is the same.
+# copy of the tree, so that the extension in use stays as it is.  float64 and three long tests of the portable dialect (more
+# than a third of the time) are left to the other dialects, whose code but for the vectors is the same.
 asan:
 	$(PYTHON) csrc/build.py --out build/sanitized --tests --sanitize
 	mkdir -p build/asan-tree

@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 from case import Case
+from figures import rate
 from operations import operations
 from peak import bandwidth, fma_peak, multiply_adds
 from shapes import cases
@@ -207,13 +208,10 @@ HEADER = "| shape | kernel | threads | time | rate | limit | of limit | NumPy | 
 
 def row(r: dict) -> str:
     s = r["seconds"]
-    measures = {"FMA": ("flops", "GFLOP/s"), "vector operations": ("operations", "Gop/s")}
-    amount, unit = measures.get(r["binds"], ("bytes", "GB/s"))
-    rate = f"{r[amount] / s['ours'] / 1e9:.0f} {unit}"
     versus = [f"x {s[k] / s['ours']:.2f}" if k in s else "" for k in ("numpy", "torch", "other")]
     cells = (
         f"{r['shape']:24}", f"{r['kernel']:34}", f"{r['threads']:2}", f"{s['ours'] * 1e6:9.1f} us",
-        f"{rate:>11}", f"{r['binds']:17}", f"{r['share']:4.0%}", *(f"{v:>7}" for v in versus),
+        f"{rate(r):>11}", f"{r['binds']:17}", f"{r['share']:4.0%}", *(f"{v:>7}" for v in versus),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

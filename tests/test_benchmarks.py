@@ -24,7 +24,7 @@ def roofline(monkeypatch):
     )
     monkeypatch.setattr(roofline, "caches", lambda: [("L1", 48 << 10, 1), ("L2", 2 << 20, 1), ("L3", 32 << 20, 2)])
     yield roofline
-    for name in ("roofline", "peak", "shapes", "streams", "case", "operations"):
+    for name in ("roofline", "peak", "shapes", "streams", "case", "operations", "figures"):
         sys.modules.pop(name, None)
 
 

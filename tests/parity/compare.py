@@ -19,7 +19,7 @@ def whole(*shape: int, high: int, low: int = 0, seed: int = 0) -> np.ndarray:
 
 
 def at_once(calls: list[tuple]) -> list:
-    """What calls of Keras, (function, *arguments) each, return, or None for those that it refuses.
+    """What calls of Keras, (function, *arguments) each, return.
 
     On JAX they are one program, whose inputs are the arrays among the arguments: XLA compiles for longer than it
     computes, and for longer still when each call is a program of its own.
@@ -27,13 +27,7 @@ def at_once(calls: list[tuple]) -> list:
     import keras
 
     def run(calls):
-        results = []
-        for fn, *args in calls:
-            try:
-                results.append(fn(*args))
-            except (TypeError, ValueError, NotImplementedError):
-                results.append(None)
-        return results
+        return [fn(*args) for fn, *args in calls]
 
     if keras.backend.backend() != "jax":
         return run(calls)

@@ -47,19 +47,28 @@ def test_signature(keras, name):
     assert str(inspect.Signature(bare)) == str(inspect.signature(theirs))
 
 
-def run(fn, *args):
-    """(dtype, array), or the kind of error."""
+def attempt(fn, *args):
+    """What fn returns, or None where it refuses."""
     try:
-        y = fn(*args)
-    except (TypeError, ValueError, NotImplementedError):
-        return "refused", None
-    return str(y.dtype), np.asarray(y)
+        return fn(*args)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        if type(error).__module__ == "jax.errors":
+            raise  # no refusal: the op wants values where at_once has it traced
+        return None
+
+
+def seen(y):
+    """(dtype, array), or that the call was refused."""
+    return ("refused", None) if y is None else (str(y.dtype), np.asarray(y))
+
+
+def run(fn, *args):
+    return seen(attempt(fn, *args))
 
 
 def run_all(keras, name, calls):
     """run() of each call in Keras."""
-    values = at_once([(getattr(keras.ops, name), *args) for args in calls])
-    return [("refused", None) if y is None else (str(y.dtype), np.asarray(y)) for y in values]
+    return [seen(y) for y in at_once([(attempt, getattr(keras.ops, name), *args) for args in calls])]
 
 
 def operand(dtype: str, positive: bool = False) -> np.ndarray:

@@ -9,31 +9,37 @@
 
 enum { SHORT_TILE = 128 };    /* short rows that are transposed at a time */
 enum { ARG_BLOCK = 1 << 12 }; /* elements of a long row whose extreme is taken at a time */
-#define WORK 32768            /* elements of a task, and of a segment of a long row */
+enum { ARG_ROWS = 4 };        /* rows that are compared between loads and stores of the extremes of columns */
+#define WORK 32768            /* elements of a task */
 #define TILE 1024             /* columns that are compared side by side */
 
 typedef struct {
   const void *x;
-  int32_t *y;
-  int64_t *partial;
-  int64_t outer, n, inner, segments, group, tiles;
+  int32_t *y, *partial;
+  int64_t outer, n, inner, segments, length, group, tiles;
 } arg_job;
 
+/* Reductions too few to go round are cut into segments, as many as threads can use: an index has no rounding that would
+ * show it. */
 static arg_job arg_shape(const kr_call *c) {
   const kr_array *x = &c->in[0];
   arg_job j = {.x = x->data, .y = c->out[0].data, .partial = c->scratch};
   j.outer = kr_span(x, 0, (int)c->i[0]);
   j.n = kr_span(x, (int)c->i[0], (int)c->i[1]);
   j.inner = kr_span(x, (int)c->i[1], x->ndim);
-  j.segments = j.inner == 1 && j.n >= 2 * WORK ? kr_ceil_div(j.n, WORK) : 1;
   j.tiles = kr_ceil_div(j.inner, TILE);
+  const int64_t tasks = c->threads > 1 ? 2 * c->threads : 1;
+  const int64_t most = j.n * kr_min(j.inner, TILE) / WORK;
+  j.segments = kr_max(1, kr_min(most, kr_ceil_div(tasks, kr_max(1, j.outer * j.tiles))));
+  j.length = kr_ceil_div(j.n, j.segments);
+  j.segments = kr_ceil_div(j.n, kr_max(1, j.length));
   j.group = j.tiles == 1 && j.segments == 1 ? kr_max(1, WORK / kr_max(1, j.n * j.inner)) : 1;
   return j;
 }
 
 static size_t arg_scratch(const kr_call *c) {
   arg_job j = arg_shape(c);
-  return j.segments > 1 ? (size_t)(j.outer * j.segments) * sizeof(int64_t) : 0;
+  return j.segments > 1 ? (size_t)(j.outer * j.segments * j.inner) * sizeof(int32_t) : 0;
 }
 
 /* Is v a better extreme than best?  A NaN beats everything but an earlier NaN; v != v is false for integers. */
@@ -51,60 +57,67 @@ static size_t arg_scratch(const kr_call *c) {
 #include "argreduce_body.h"
 #undef KR_REAL
 
-/* Rows of integers: only blocks that improve on the extreme so far are searched for the place. */
-#define ARG_ROW(name, T, BETTER)                                                 \
-  static int64_t name##_row(const T *x, int64_t n) {                             \
-    int64_t at = 0;                                                              \
-    T best = x[0];                                                               \
-    for (int64_t b = 0; b < n; b += 64) {                                        \
-      int64_t m = kr_min(64, n - b);                                             \
-      int hit = 0;                                                               \
-      for (int64_t k = 0; k < m; ++k) hit |= BETTER(x[b + k], best);             \
-      if (!hit) continue;                                                        \
-      for (int64_t k = b; k < b + m; ++k)                                        \
-        if (BETTER(x[k], best)) {                                                \
-          best = x[k];                                                           \
-          at = k;                                                                \
-        }                                                                        \
-    }                                                                            \
-    return at;                                                                   \
-  }                                                                              \
-  static void name##_rows(const T *x, int64_t rows, int64_t n, int32_t *y) {     \
-    for (int64_t r = 0; r < rows; ++r) y[r] = (int32_t)name##_row(x + r * n, n); \
+/* Integers.  Of rows only blocks that improve on the extreme so far are searched for the place. */
+#define ARG_INTEGER(name, T, BETTER)                                                 \
+  static int64_t name##_row(const T *x, int64_t n) {                                 \
+    int64_t at = 0;                                                                  \
+    T best = x[0];                                                                   \
+    for (int64_t b = 0; b < n; b += 64) {                                            \
+      int64_t m = kr_min(64, n - b);                                                 \
+      int hit = 0;                                                                   \
+      for (int64_t k = 0; k < m; ++k) hit |= BETTER(x[b + k], best);                 \
+      if (!hit) continue;                                                            \
+      for (int64_t k = b; k < b + m; ++k)                                            \
+        if (BETTER(x[k], best)) {                                                    \
+          best = x[k];                                                               \
+          at = k;                                                                    \
+        }                                                                            \
+    }                                                                                \
+    return at;                                                                       \
+  }                                                                                  \
+  static void name##_rows(const T *x, int64_t rows, int64_t n, int32_t *y) {         \
+    for (int64_t r = 0; r < rows; ++r) y[r] = (int32_t)name##_row(x + r * n, n);     \
+  }                                                                                  \
+  static void name##_cols(const T *x, int64_t n, int64_t s, int64_t m, int32_t *y) { \
+    T best[TILE];                                                                    \
+    memcpy(best, x, (size_t)m * sizeof(T));                                          \
+    memset(y, 0, (size_t)m * sizeof *y);                                             \
+    for (int64_t r = 1; r < n; ++r)                                                  \
+      for (int64_t k = 0; k < m; ++k) {                                              \
+        T v = x[r * s + k], b = best[k];                                             \
+        int better = BETTER(v, b);                                                   \
+        best[k] = better ? v : b;                                                    \
+        y[k] = better ? (int32_t)r : y[k];                                           \
+      }                                                                              \
   }
 
 #define ARG(name, T, BETTER)                                                                                  \
-  static void name##_cols(const T *x, int64_t n, int64_t s, int64_t m, int32_t *y) {                          \
-    T best[TILE];                                                                                             \
-    int32_t at[TILE];                                                                                         \
-    memcpy(best, x, (size_t)m * sizeof(T));                                                                   \
-    memset(at, 0, sizeof at);                                                                                 \
-    for (int64_t r = 1; r < n; ++r)                                                                           \
-      for (int64_t k = 0; k < m; ++k) {                                                                       \
-        T v = x[r * s + k], b = best[k];                                                                      \
-        int better = BETTER(v, b);                                                                            \
-        best[k] = better ? v : b;                                                                             \
-        at[k] = better ? (int32_t)r : at[k];                                                                  \
-      }                                                                                                       \
-    memcpy(y, at, (size_t)m * sizeof *y);                                                                     \
-  }                                                                                                           \
   static void name##_task(void *arg, int64_t task, int worker) {                                              \
     (void)worker;                                                                                             \
     const arg_job *j = arg;                                                                                   \
-    const T *x = j->x;                                                                                        \
-    if (j->segments > 1) {                                                                                    \
-      int64_t from = task % j->segments * WORK, row = task / j->segments * j->n;                              \
-      j->partial[task] = from + name##_row(x + row + from, kr_min(WORK, j->n - from));                        \
-      return;                                                                                                 \
-    }                                                                                                         \
-    int64_t c = task % j->tiles * TILE, o = task / j->tiles * j->group, end = kr_min(j->outer, o + j->group); \
+    const int64_t q = task % j->segments, tile = task / j->segments % j->tiles, c = tile * TILE;              \
+    const int64_t first = task / j->segments / j->tiles * j->group, end = kr_min(j->outer, first + j->group); \
+    const int64_t from = q * j->length, n = kr_min(j->length, j->n - from);                                   \
+    const T *x = (const T *)j->x + (first * j->n + from) * j->inner + c;                                      \
+    int32_t *y = (j->segments > 1 ? j->partial : j->y) + (first * j->segments + q) * j->inner + c;            \
     if (j->inner == 1) {                                                                                      \
-      name##_rows(x + o * j->n, end - o, j->n, j->y + o);                                                     \
+      name##_rows(x, end - first, n, y);                                                                      \
       return;                                                                                                 \
     }                                                                                                         \
-    for (; o < end; ++o) {                                                                                    \
-      const T *p = x + o * j->n * j->inner + c;                                                               \
-      name##_cols(p, j->n, j->inner, kr_min(TILE, j->inner - c), j->y + o * j->inner + c);                    \
+    for (int64_t o = first; o < end; ++o, x += j->n * j->inner, y += j->inner)                                \
+      name##_cols(x, n, j->inner, kr_min(TILE, j->inner - c), y);                                             \
+  }                                                                                                           \
+  /* The best of the segments' places. */                                                                     \
+  static void name##_join(const arg_job *j, int64_t o) {                                                      \
+    const T *x = (const T *)j->x + o * j->n * j->inner;                                                       \
+    const int32_t *partial = j->partial + o * j->segments * j->inner;                                         \
+    for (int64_t k = 0; k < j->inner; ++k) {                                                                  \
+      int64_t at = partial[k];                                                                                \
+      for (int64_t q = 1; q < j->segments; ++q) {                                                             \
+        int64_t next = q * j->length + partial[q * j->inner + k];                                             \
+        if (BETTER(x[next * j->inner + k], x[at * j->inner + k])) at = next;                                  \
+      }                                                                                                       \
+      j->y[o * j->inner + k] = (int32_t)at;                                                                   \
     }                                                                                                         \
   }                                                                                                           \
   static kr_status name##_kernel(const kr_call *c) {                                                          \
@@ -112,15 +125,7 @@ static size_t arg_scratch(const kr_call *c) {
     if (j.outer == 0 || j.inner == 0) return KR_OK;                                                           \
     if (j.n == 0) return KR_EINTERNAL;                                                                        \
     kr_parallel(c->threads, kr_ceil_div(j.outer, j.group) * j.tiles * j.segments, name##_task, &j);           \
-    for (int64_t o = 0; j.segments > 1 && o < j.outer; ++o) {                                                 \
-      const T *x = (const T *)j.x + o * j.n;                                                                  \
-      int64_t at = j.partial[o * j.segments];                                                                 \
-      for (int64_t q = 1; q < j.segments; ++q) {                                                              \
-        int64_t k = j.partial[o * j.segments + q];                                                            \
-        if (BETTER(x[k], x[at])) at = k;                                                                      \
-      }                                                                                                       \
-      j.y[o] = (int32_t)at;                                                                                   \
-    }                                                                                                         \
+    for (int64_t o = 0; j.segments > 1 && o < j.outer; ++o) name##_join(&j, o);                               \
     return KR_OK;                                                                                             \
   }
 
@@ -128,17 +133,17 @@ ARG(argmax_f32, float, BETTER_MAX)
 ARG(argmin_f32, float, BETTER_MIN)
 ARG(argmax_f64, double, BETTER_MAX)
 ARG(argmin_f64, double, BETTER_MIN)
-ARG_ROW(argmax_i32, int32_t, BETTER_MAX)
+ARG_INTEGER(argmax_i32, int32_t, BETTER_MAX)
 ARG(argmax_i32, int32_t, BETTER_MAX)
-ARG_ROW(argmin_i32, int32_t, BETTER_MIN)
+ARG_INTEGER(argmin_i32, int32_t, BETTER_MIN)
 ARG(argmin_i32, int32_t, BETTER_MIN)
-ARG_ROW(argmax_i64, int64_t, BETTER_MAX)
+ARG_INTEGER(argmax_i64, int64_t, BETTER_MAX)
 ARG(argmax_i64, int64_t, BETTER_MAX)
-ARG_ROW(argmin_i64, int64_t, BETTER_MIN)
+ARG_INTEGER(argmin_i64, int64_t, BETTER_MIN)
 ARG(argmin_i64, int64_t, BETTER_MIN)
-ARG_ROW(argmax_bool, uint8_t, BETTER_MAX)
+ARG_INTEGER(argmax_bool, uint8_t, BETTER_MAX)
 ARG(argmax_bool, uint8_t, BETTER_MAX)
-ARG_ROW(argmin_bool, uint8_t, BETTER_MIN)
+ARG_INTEGER(argmin_bool, uint8_t, BETTER_MIN)
 ARG(argmin_bool, uint8_t, BETTER_MIN)
 
 KR_TABLE(argreduce) = {{"argmax", KR_F32, argmax_f32_kernel, arg_scratch},

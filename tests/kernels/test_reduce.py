@@ -145,6 +145,7 @@ def test_positions_of_the_first_extreme(dtype, isa):
         (9, 1),
         (150, 10),
         (300, 16),
+        (90, 1100),
     ]:
         x = np.random.default_rng(3).integers(-3, 4, shape)  # with many ties
         x = x > 2 if dtype == "bool" else x.astype(dtype)
@@ -180,6 +181,25 @@ def test_the_first_extreme_wins_across_blocks(name, dtype, isa):
             x[0, second] = sign * np.inf
             assert arg(name, x, 1, 2, isa) == first
     assert arg(name, np.full((1, 9001), -sign * np.inf, dtype), 1, 2, isa) == 0
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", [*FLOATS, "int32"])
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+def test_the_first_extreme_wins_across_segments(name, dtype, isa):
+    """Of long columns, which threads share: ties and NaNs wherever they stand."""
+    rng = np.random.default_rng(5)
+    x = rng.integers(-9, 10, (40_000, 5)).astype(dtype)
+    if dtype in FLOATS:
+        x[rng.integers(0, 40_000, 3), [1, 1, 3]] = np.nan
+        x[:, 2] = np.inf
+        x[7, 2] = -np.inf
+        x[:, 4] = np.nan
+    core.set_num_threads(3)
+    try:
+        np.testing.assert_array_equal(arg(name, x, 0, 1, isa), getattr(np, name)(x, axis=0))
+    finally:
+        core.set_num_threads(0)
 
 
 def flip(x, axis, reverse):
@@ -239,6 +259,8 @@ def test_same_bits_at_any_thread_count(isa):
             )
     x = values((3, 90_000), "float32")
     same_bits_at_any_thread_count("argmax", (x,), [((), "int32")], (0, 2), isa=isa)
+    x = np.round(values((300, 700), "float32"), 1)  # columns in segments, ties among them
+    same_bits_at_any_thread_count("argmax", (x,), [((700,), "int32")], (0, 1), isa=isa)
     same_bits_at_any_thread_count("cumsum", (x,), [(x.shape, "float32")], (1, 0), isa=isa)
 
 

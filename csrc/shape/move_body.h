@@ -162,7 +162,10 @@ static void NAME(plane)(T *dst, int64_t dst1, int64_t dst0, const T *src, int64_
       for (int64_t j = 0; j < n0; ++j) dst[j] = x;
     } else if (dst0 == 1 && src0 == -1) {
       for (int64_t j = 0; j < n0; ++j) dst[j] = src[-j];
+    } else if (dst0 == 1 && src0 == 2) { /* a constant, which the compiler has shuffles for */
+      for (int64_t j = 0; j < n0; ++j) dst[j] = src[2 * j];
     } else if (dst0 == 1) {
+#pragma GCC unroll 4
       for (int64_t j = 0; j < n0; ++j) dst[j] = src[j * src0];
     } else {
       for (int64_t j = 0; j < n0; ++j) dst[j * dst0] = src[j * src0];

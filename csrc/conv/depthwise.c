@@ -35,11 +35,26 @@ static int64_t kernel_parts(const window *w) {
   return near_power(kr_min(rows, rows * w->out[2] / PARTITION_CELLS));
 }
 
+/* On sixteen registers of several lanes, rows of outputs by twos are 1.2 to 3.6 times as fast as lines of single rows, and
+ * all taps of stride 2 at once 1.2 times as fast as one by one in the gradient to the kernel.  With AVX-512, where lines
+ * keep more in registers, the former was not measured, and the latter took longer (0.95). */
+#if defined(KR_FOR_AVX2)
+enum { TAKES_PAIRS = 1, AT_ONCE_STRIDE = 2 };
+#else
+enum { TAKES_PAIRS = 0, AT_ONCE_STRIDE = 1 };
+#endif
+
+/* Outputs that a vector of channels walks along, in cells of so many bytes: what the next vector finds in L1 then are the
+ * other halves of their lines. */
+static int64_t walk_segment(int64_t cell) { return kr_max(4, kr_sets_met(cell)); }
+
 /* How many taps of a row the gradient to the kernel takes at once, or 0 for one by one: of 3x3, three rows of three where
- * they meet the input, 1.15 to 1.5 times as fast, but for stride 2, which memory limits either way (0.95); of 5x5, a row of
- * five. */
-static int taps_at_once(const window *w) {
-  return (w->size[2] == 3 || w->size[2] == 5) && w->size[1] == w->size[2] && w->stride[2] == 1 ? (int)w->size[2] : 0;
+ * they meet the input, 1.15 to 1.5 times as fast, but of stride 2 only along rows that stay in L1 (0.6 to 0.8 on others);
+ * of 5x5, a row of five. */
+static int taps_at_once(const window *w, int64_t cell) {
+  const int64_t size = w->size[2], stride = w->stride[2];
+  const int near = stride == 1 || (size == 3 && stride <= AT_ONCE_STRIDE && w->out[2] <= walk_segment(cell));
+  return (size == 3 || size == 5) && w->size[1] == size && near ? (int)size : 0;
 }
 
 typedef struct {
@@ -72,14 +87,6 @@ static int takes_flat(const window *w, int64_t c, int64_t m, int64_t lanes) {
   return m == 1 && w->stride[1] == 1 && w->stride[2] == 1 && w->dilation[1] == 1 && kr_min(w->in[1], w->out[1]) >= 4 &&
          empty > 0 && ((w->size[1] == 3 && (c < lanes || 3 * empty >= c)) || (w->size[1] == 5 && c < 8 * lanes));
 }
-
-/* On sixteen registers of several lanes: 1.2 to 3.6 times as fast as lines of single rows on AVX2.  With AVX-512, where
- * lines keep more in registers, it was not measured. */
-#if defined(KR_FOR_AVX2)
-enum { TAKES_PAIRS = 1 };
-#else
-enum { TAKES_PAIRS = 0 };
-#endif
 
 /* For 3x3 and channels that fill vectors, where images have rows to pair. */
 static int takes_pairs(const window *w, int64_t c, int64_t m, int64_t lanes) {

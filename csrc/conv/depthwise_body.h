@@ -44,13 +44,53 @@ static void KR_FN(border)(const real *x, const real *k, real *y, const line *l, 
   KR_FN(block)(x, k + from * l->k_tap, y, &clipped, o, 1, to - from, l->step, l->tap);
 }
 
+/* Outputs [from, to) of one vector of channels, with weights and the cells that neighbours share in registers; `rows`,
+ * `taps` and `step` are constants. */
+KR_INLINE void KR_FN(stride)(const real *x, const real *k, real *y, const line *l, int64_t from, int64_t to,
+                             const int rows, const int taps, const int step, int64_t lanes) {
+  const int64_t q = l->q, x_row = l->x_row;
+  vreal weight[9], cell[9];
+#pragma GCC unroll 9
+  for (int i = 0; i < rows * taps; ++i) weight[i] = KR_FN(load)(k + i / taps * l->k_row + i % taps * l->k_tap, lanes);
+  x += (l->first + from * step) * q;
+  y += from * l->y_step;
+#pragma GCC unroll 9
+  for (int i = 0; i < rows * taps; ++i)
+    if (i % taps < taps - step) cell[i] = KR_FN(load)(x + i / taps * x_row + i % taps * q, lanes);
+  for (; from < to; ++from, x += step * q, y += l->y_step) {
+    vreal acc = v_zero();
+#pragma GCC unroll 9
+    for (int i = 0; i < rows * taps; ++i) {
+      if (i % taps >= taps - step) cell[i] = KR_FN(load)(x + i / taps * x_row + i % taps * q, lanes);
+      acc = v_fma(cell[i], weight[i], acc);
+    }
+    KR_FN(store)(y, acc, lanes);
+#pragma GCC unroll 9
+    for (int i = 0; i < rows * taps; ++i)
+      if (i % taps < taps - step) cell[i] = cell[i + step];
+  }
+}
+
+KR_INLINE void KR_FN(strides)(const real *x, const real *k, real *y, const line *l, int64_t from, int64_t to,
+                              const int rows, const int taps, const int step) {
+  const int64_t segment = walk_segment(l->q * (int64_t)sizeof(real));
+  for (; from < to; from += segment) {
+    const int64_t end = kr_min(to, from + segment);
+    int64_t j = 0;
+    for (; j + V_LANES <= l->q; j += V_LANES)
+      KR_FN(stride)(x + j, k + j, y + j, l, from, end, rows, taps, step, V_LANES);
+    if (j < l->q) KR_FN(stride)(x + j, k + j, y + j, l, from, end, rows, taps, step, l->q - j);
+  }
+}
+
 static void KR_FN(run_line)(const real *x, const real *k, real *y, const line *l) {
   const int64_t reach =
       l->in - l->first - (l->taps - 1) * l->tap; /* past the last output whose taps all fit, in cells */
   const int64_t from = l->first >= 0 ? 0 : kr_min(kr_ceil_div(-l->first, l->step), l->count);
   const int64_t to = reach <= 0 ? from : kr_max(kr_min(kr_ceil_div(reach, l->step), l->count), from);
   for (int64_t o = 0; o < from; ++o) KR_FN(border)(x, k, y, l, o);
-  if (l->taps == 3 && l->step == 1 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 1, 1);
+  if (l->taps == 3 && l->step == 2 && l->tap == 1 && l->rows == 3) KR_FN(strides)(x, k, y, l, from, to, 3, 3, 2);
+  else if (l->taps == 3 && l->step == 1 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 1, 1);
   else if (l->taps == 3 && l->step == 2 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 2, 1);
   else if (l->taps == 5 && l->step == 1 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 5, 1, 1);
   else KR_FN(blocks)(x, k, y, l, from, to, l->taps, l->step, l->tap);
@@ -144,8 +184,48 @@ static kr_status KR_FN(depthwise_conv)(const kr_call *call) {
   return KR_OK;
 }
 
-/* ---- gradient to the input: a task is `grain` rows of dx; job->x is g -----------------------------------------------
- */
+/* ---- gradient to the input: a task is `grain` rows of dx; job->x is g ---------------------------------------------- */
+
+/* A row of dx under three taps of stride 2: what outputs [from, to) give to it, of one vector of channels of l->rows rows
+ * of g, a constant.  Each is read once for three cells, and the cell that it shares with the next one waits in a register.
+ * l->first is the pad, l->count the cells, l->in the outputs, behind which zeros follow. */
+KR_INLINE void KR_FN(spread)(const real *g, const real *k, real *dx, const line *l, int64_t from, int64_t to,
+                             const int rows, int64_t lanes) {
+  const int64_t q = l->q, x_row = l->x_row;
+  vreal weight[6], shared = v_zero();
+#pragma GCC unroll 6
+  for (int i = 0; i < 3 * rows; ++i) weight[i] = KR_FN(load)(k + i / 3 * l->k_row + i % 3 * l->k_tap, lanes);
+  g += from * q;
+  if (from > 0 && from <= l->in)
+#pragma GCC unroll 2
+    for (int r = 0; r < rows; ++r) shared = v_fma(KR_FN(load)(g - q + r * x_row, lanes), weight[3 * r + 2], shared);
+  int64_t at = 2 * from - l->first;
+  for (dx += at * q; from < to; ++from, at += 2, g += q, dx += 2 * q) {
+    vreal first = shared, second = v_zero();
+    shared = v_zero();
+    if (from < l->in) {
+#pragma GCC unroll 2
+      for (int r = 0; r < rows; ++r) {
+        const vreal given = KR_FN(load)(g + r * x_row, lanes);
+        first = v_fma(given, weight[3 * r], first);
+        second = v_fma(given, weight[3 * r + 1], second);
+        shared = v_fma(given, weight[3 * r + 2], shared);
+      }
+    }
+    if (at >= 0) KR_FN(store)(dx, first, lanes);
+    if (at + 1 >= 0 && at + 1 < l->count) KR_FN(store)(dx + q, second, lanes);
+  }
+}
+
+KR_INLINE void KR_FN(spread_rows)(const real *g, const real *k, real *dx, const line *l, const int rows) {
+  const int64_t segment = walk_segment(l->q * (int64_t)sizeof(real)), all = kr_ceil_div(l->count + l->first, 2);
+  for (int64_t from = 0; from < all; from += segment) {
+    const int64_t to = kr_min(all, from + segment);
+    int64_t j = 0;
+    for (; j + V_LANES <= l->q; j += V_LANES) KR_FN(spread)(g + j, k + j, dx + j, l, from, to, rows, V_LANES);
+    if (j < l->q) KR_FN(spread)(g + j, k + j, dx + j, l, from, to, rows, l->q - j);
+  }
+}
 
 static void KR_FN(grad_input_task)(void *arg, int64_t task, int worker) {
   const depthwise_job *job = arg;
@@ -162,7 +242,21 @@ static void KR_FN(grad_input_task)(void *arg, int64_t task, int worker) {
     while (to > from && rh.out + (to - 1) * rh.out_step >= w->out[1]) --to;
     const real *g = (const real *)job->x + (n * w->out[1] + rh.out + from * rh.out_step) * w->out[2] * q;
 
-    for (int64_t phase = 0; phase < kr_min(w->stride[2], width); ++phase) {
+    const int spreads = w->stride[2] == 2 && w->size[2] == 3 && w->dilation[2] == 1 && to > from && to - from <= 2;
+    if (spreads) {
+      const line l = {.q = q,
+                      .count = width,
+                      .first = w->pad[2],
+                      .in = w->out[2],
+                      .k_tap = q,
+                      .rows = to - from,
+                      .x_row = rh.out_step * w->out[2] * q,
+                      .k_row = -rh.k_step * 3 * q};
+      const real *k = (const real *)job->k + (rh.tap - from * rh.k_step) * 3 * q;
+      if (l.rows == 1) KR_FN(spread_rows)(g, k, y, &l, 1);
+      else KR_FN(spread_rows)(g, k, y, &l, 2);
+    }
+    for (int64_t phase = 0; !spreads && phase < kr_min(w->stride[2], width); ++phase) {
       const residue rw = window_residue(w, 2, phase);
       const line l = {.q = q,
                       .count = kr_ceil_div(width - phase, w->stride[2]),
@@ -300,7 +394,8 @@ static void KR_FN(grad_kernel_task)(void *arg, int64_t task, int worker) {
     const int64_t n = row / w->out[1], oh = row % w->out[1];
     const real *g = (const real *)job->k + row * w->out[2] * q;
     const span th = window_taps(w, 1, oh);
-    const int cols = job->m == 1 ? taps_at_once(w) : 0, at_once = cols == 3 && th.to - th.from == 3 ? 3 : cols > 0;
+    const int cols = job->m == 1 ? taps_at_once(w, q * (int64_t)sizeof(real)) : 0,
+              at_once = cols == 3 && th.to - th.from == 3 ? 3 : cols > 0;
     for (int64_t kh = th.from; at_once && kh < th.to; kh += at_once) {
       const int64_t h = oh * w->stride[1] - w->pad[1] + kh * w->dilation[1], x_row = w->dilation[1] * width * q;
       const real *x = (const real *)job->x + (n * w->in[1] + h) * width * q;

@@ -66,6 +66,19 @@ PAIRED = [
     (case((30, 40), (3, 3), pads=((0, 6), (1, 1))), 256),  # in parts of the gradient to the kernel
 ]
 
+# Three taps of stride 2, along segments of rows where cells crowd L1
+STRIDED = [
+    (case((5, 38), (3, 3), (2, 2), pads=((0, 0), (0, 1))), 64),
+    (case((6, 37), (3, 3), (2, 2), pads=((0, 1), (1, 1))), 128),
+    (case((7, 18), (3, 3), (2, 2), pads=((1, 1), (2, 2))), 256),
+    (case((4, 19), (3, 3), (2, 2), pads=((1, 0), (0, 4))), 512),  # outputs that meet nothing
+    (case((4, 20), (3, 3), (1, 2), pads=((1, 1), (1, 0))), 36),  # three rows of taps for a row of the input
+    (case((3, 21), (3, 3), (2, 2), (2, 1), ((2, 2), (4, 1))), 20),
+    (case((8, 2), (3, 3), (2, 2), pads=((0, 1), (0, 1))), 16),
+    (case((8, 1), (3, 3), (2, 2), pads=((0, 1), (1, 1))), 16),
+    (case((41,), (3,), (2,), pads=((0, 0),)), 256),  # cells that no output reads
+]
+
 
 @lru_cache(maxsize=2)  # the same for every ISA
 def expected(g, dtype, shapes=tuple(SHAPES)):
@@ -96,8 +109,8 @@ def test_all_three_passes(g, dtype, isa):
 
 @pytest.mark.parametrize("isa", core.isas())
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("g", "channels"), PAIRED, ids=str)
-def test_two_rows_at_once(g, channels, dtype, isa):
+@pytest.mark.parametrize(("g", "channels"), [*PAIRED, *STRIDED], ids=str)
+def test_rows_of_many_channels(g, channels, dtype, isa):
     for name, ins, want, size in expected(g, dtype, ((channels, 1),)):
         within(name, run(name, isa, ins, want.shape, g), want, size=size)
 
@@ -112,6 +125,12 @@ def test_infinite_weights_meet_no_padding(isa):
         out = run(name, isa, (x, k), x.shape, g)
         assert not np.isnan(out).any()
         assert np.isfinite(out).sum() == 16, name  # at one corner
+    g = case((5, 6), (3, 3), (2, 2), pads=((1, 1), (1, 1)))
+    y = run("depthwise_conv", isa, (x, k), (1, *g.out, 16), g)
+    dx = run("depthwise_conv_grad_input", isa, (np.ones_like(y), k), x.shape, g)
+    for out, finite in ((y, 1), (dx, 12)):
+        assert not np.isnan(out).any()
+        assert np.isfinite(out).sum() == 16 * finite
 
 
 @pytest.mark.parametrize(("n", "c", "m"), [(0, 4, 1), (0, 16, 1), (2, 0, 1), (2, 4, 0)])

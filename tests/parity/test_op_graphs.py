@@ -45,14 +45,14 @@ def written_class(model):
 # Random or ambiguous results: which of equal elements is taken, the sign of a vector, the order of equal values.
 UNSTABLE = {"eigh", "eig", "qr", "svd", "copy"}
 FLOAT64 = {"dtype": "float64"}  # which JAX makes float32
-SAMPLES = [s for s in collect() if graph_of(s) is not None]
 EXCHANGED, _count = [], Counter()
-for _sample in SAMPLES:
+for _sample in collect():
     _sizes = [np.size(x) for x in _sample.inputs]
     _wanted = min(_sizes, default=0) > 1 and max(_sizes) < 1000 and _count[_sample.op] < 2
     _wanted = _wanted and _sample.attrs != FLOAT64 and _sample.op not in UNSTABLE
     _wanted = _wanted and _sample.attrs.get("method", "linear") in ("linear", "bilinear")  # others choose by rounding
-    if _wanted and written_class(graph_of(_sample)[0])[0] != "kerasish.ops":
+    _graph = graph_of(_sample) if _wanted else None
+    if _graph is not None and written_class(_graph[0])[0] != "kerasish.ops":
         EXCHANGED.append(_sample)
         _count[_sample.op] += 1
 

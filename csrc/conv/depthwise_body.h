@@ -44,42 +44,39 @@ static void KR_FN(border)(const real *x, const real *k, real *y, const line *l, 
   KR_FN(block)(x, k + from * l->k_tap, y, &clipped, o, 1, to - from, l->step, l->tap);
 }
 
-/* Outputs [from, to) of one vector of channels, with weights and the cells that neighbours share in registers; `rows`,
- * `taps` and `step` are constants. */
-KR_INLINE void KR_FN(stride)(const real *x, const real *k, real *y, const line *l, int64_t from, int64_t to,
-                             const int rows, const int taps, const int step, int64_t lanes) {
+/* Outputs [from, to) under 3x3 taps of stride 2, of one vector of channels: weights stay in registers, as do the cells that
+ * an output shares with the next one. */
+KR_INLINE void KR_FN(along)(const real *x, const real *k, real *y, const line *l, int64_t from, int64_t to,
+                            int64_t lanes) {
   const int64_t q = l->q, x_row = l->x_row;
-  vreal weight[9], cell[9];
+  vreal weight[9], shared[3];
 #pragma GCC unroll 9
-  for (int i = 0; i < rows * taps; ++i) weight[i] = KR_FN(load)(k + i / taps * l->k_row + i % taps * l->k_tap, lanes);
-  x += (l->first + from * step) * q;
+  for (int i = 0; i < 9; ++i) weight[i] = KR_FN(load)(k + i / 3 * l->k_row + i % 3 * l->k_tap, lanes);
+  x += (l->first + 2 * from) * q;
   y += from * l->y_step;
-#pragma GCC unroll 9
-  for (int i = 0; i < rows * taps; ++i)
-    if (i % taps < taps - step) cell[i] = KR_FN(load)(x + i / taps * x_row + i % taps * q, lanes);
-  for (; from < to; ++from, x += step * q, y += l->y_step) {
+#pragma GCC unroll 3
+  for (int r = 0; r < 3; ++r) shared[r] = KR_FN(load)(x + r * x_row, lanes);
+  for (; from < to; ++from, x += 2 * q, y += l->y_step) {
     vreal acc = v_zero();
-#pragma GCC unroll 9
-    for (int i = 0; i < rows * taps; ++i) {
-      if (i % taps >= taps - step) cell[i] = KR_FN(load)(x + i / taps * x_row + i % taps * q, lanes);
-      acc = v_fma(cell[i], weight[i], acc);
+#pragma GCC unroll 3
+    for (int r = 0; r < 3; ++r) {
+      const real *row = x + r * x_row;
+      acc = v_fma(shared[r], weight[3 * r], acc);
+      acc = v_fma(KR_FN(load)(row + q, lanes), weight[3 * r + 1], acc);
+      shared[r] = KR_FN(load)(row + 2 * q, lanes);
+      acc = v_fma(shared[r], weight[3 * r + 2], acc);
     }
     KR_FN(store)(y, acc, lanes);
-#pragma GCC unroll 9
-    for (int i = 0; i < rows * taps; ++i)
-      if (i % taps < taps - step) cell[i] = cell[i + step];
   }
 }
 
-KR_INLINE void KR_FN(strides)(const real *x, const real *k, real *y, const line *l, int64_t from, int64_t to,
-                              const int rows, const int taps, const int step) {
+static void KR_FN(along_segments)(const real *x, const real *k, real *y, const line *l, int64_t from, int64_t to) {
   const int64_t segment = walk_segment(l->q * (int64_t)sizeof(real));
   for (; from < to; from += segment) {
     const int64_t end = kr_min(to, from + segment);
     int64_t j = 0;
-    for (; j + V_LANES <= l->q; j += V_LANES)
-      KR_FN(stride)(x + j, k + j, y + j, l, from, end, rows, taps, step, V_LANES);
-    if (j < l->q) KR_FN(stride)(x + j, k + j, y + j, l, from, end, rows, taps, step, l->q - j);
+    for (; j + V_LANES <= l->q; j += V_LANES) KR_FN(along)(x + j, k + j, y + j, l, from, end, V_LANES);
+    if (j < l->q) KR_FN(along)(x + j, k + j, y + j, l, from, end, l->q - j);
   }
 }
 
@@ -89,7 +86,7 @@ static void KR_FN(run_line)(const real *x, const real *k, real *y, const line *l
   const int64_t from = l->first >= 0 ? 0 : kr_min(kr_ceil_div(-l->first, l->step), l->count);
   const int64_t to = reach <= 0 ? from : kr_max(kr_min(kr_ceil_div(reach, l->step), l->count), from);
   for (int64_t o = 0; o < from; ++o) KR_FN(border)(x, k, y, l, o);
-  if (l->taps == 3 && l->step == 2 && l->tap == 1 && l->rows == 3) KR_FN(strides)(x, k, y, l, from, to, 3, 3, 2);
+  if (l->taps == 3 && l->step == 2 && l->tap == 1 && l->rows == 3) KR_FN(along_segments)(x, k, y, l, from, to);
   else if (l->taps == 3 && l->step == 1 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 1, 1);
   else if (l->taps == 3 && l->step == 2 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 3, 2, 1);
   else if (l->taps == 5 && l->step == 1 && l->tap == 1) KR_FN(blocks)(x, k, y, l, from, to, 5, 1, 1);
@@ -242,7 +239,8 @@ static void KR_FN(grad_input_task)(void *arg, int64_t task, int worker) {
     while (to > from && rh.out + (to - 1) * rh.out_step >= w->out[1]) --to;
     const real *g = (const real *)job->x + (n * w->out[1] + rh.out + from * rh.out_step) * w->out[2] * q;
 
-    const int spreads = w->stride[2] == 2 && w->size[2] == 3 && w->dilation[2] == 1 && to > from && to - from <= 2;
+    const int spreads = w->stride[2] == 2 && w->size[2] == 3 && w->dilation[2] == 1 && w->pad[2] >= 0 &&
+                        (to - from == 1 || to - from == 2);
     if (spreads) {
       const line l = {.q = q,
                       .count = width,

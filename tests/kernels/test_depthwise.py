@@ -146,6 +146,7 @@ def test_empty_arrays(n, c, m):
 
 @pytest.mark.parametrize(("window", "strides", "c", "m"), [
     (3, (2, 1), 24, 1), (3, (2, 1), 24, 2), (5, (1, 1), 24, 1), (3, (1, 1), 32, 1), (3, (1, 1), 256, 1),
+    (3, (2, 2), 20, 2), (3, (2, 2), 128, 1),
 ])  # fmt: skip
 def test_same_bits_at_any_thread_count(window, strides, c, m):
     g = case((33, 29), (window, window), strides, pads=((1, 1), (1, 1)))

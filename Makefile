@@ -1,10 +1,11 @@
-# The developer's commands: make build, check, test, bench, asan, valgrind, neon, neon-kernels, kill, fuzz, exchange.
+# The developer's commands: make build, check, test, bench, asan, valgrind, avx512, neon, neon-kernels, kill,
+# fuzz, exchange.
 PYTHON ?= python
 CC ?= gcc
 CROSS ?= aarch64-linux-gnu
-C_SOURCES = $(wildcard csrc/*.h csrc/*/*.c csrc/*/*.h)
+C_SOURCES = $(wildcard csrc/*.h csrc/*/*.c csrc/*/*.h csrc/*/*/*.h)
 
-.PHONY: build check test bench asan valgrind neon neon-kernels kill fuzz exchange clean
+.PHONY: build check test bench asan valgrind avx512 neon neon-kernels kill fuzz exchange clean
 
 build:
 	$(PYTHON) setup.py -q build_ext --inplace
@@ -15,7 +16,7 @@ check:
 	clang-format --dry-run -Werror $(C_SOURCES)
 
 test: build
-	$(PYTHON) csrc/build.py --out build/core --tests
+	$(PYTHON) csrc/build.py --tests
 	$(PYTHON) -m pytest
 
 bench: build
@@ -25,24 +26,39 @@ bench: build
 	$(PYTHON) benchmarks/kept_weights.py
 	$(PYTHON) benchmarks/balance.py
 
-# The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  The second build lives in a
-# copy of the tree, so that the extension in use stays as it is.  float64 and three long tests of the portable dialect (more
-# than a third of the time) are left to the other dialects, whose code but for the vectors is the same.
+# A build that is for tests lives in a copy of the tree, so that the extension in use stays as it is: $(call copy,NAME).
+define copy
+mkdir -p build/$(1)-tree
+tar -cf - --exclude='*.so' --exclude=__pycache__ csrc docs kerasish tests pyproject.toml | tar -xf - -C build/$(1)-tree
+$(PYTHON) setup.py -q build_ext --build-lib build/$(1)-tree --build-temp build/$(1)-temp
+endef
+
+# The C tests and the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer.  float64 and three long tests of
+# the portable dialect (more than a third of the time) are left to the other dialects, whose code but for the vectors is
+# the same.  With AVX512=1 they are those of AVX-512, emulated as below.
+asan: export KERASISH_SANITIZE = 1
+asan: export KERASISH_BUILD_EMULATED = $(AVX512)
 asan:
-	$(PYTHON) csrc/build.py --out build/sanitized --tests --sanitize
-	mkdir -p build/asan-tree
-	tar -cf - --exclude='*.so' --exclude=__pycache__ csrc docs kerasish tests pyproject.toml | tar -xf - -C build/asan-tree
-	KERASISH_SANITIZE=1 $(PYTHON) setup.py -q build_ext --build-lib build/asan-tree --build-temp build/asan-temp
-	cd build/asan-tree && PYTHONPATH=. ASAN_OPTIONS=detect_leaks=0 \
+	$(PYTHON) csrc/build.py --tests --sanitize
+	$(call copy,asan$(AVX512:1=-avx512))
+	cd build/asan$(AVX512:1=-avx512)-tree && PYTHONPATH=. ASAN_OPTIONS=detect_leaks=0 \
 	  LD_PRELOAD=$$($(lastword $(CC)) -print-file-name=libasan.so) $(PYTHON) -m pytest $(PYTEST_FLAGS) \
 	  -k "not (scalar and (float64 or same_bits_at_any_thread_count or test_shapes or test_winograd_tiles))" \
+	  tests/kernels tests/executor/test_program.py
+
+# The C tests and the kernel tests of AVX-512 on a processor with AVX2 (csrc/tests/avx512), five minutes.
+avx512: export KERASISH_BUILD_EMULATED = 1
+avx512:
+	$(PYTHON) csrc/build.py --tests
+	$(call copy,avx512)
+	cd build/avx512-tree && PYTHONPATH=. $(PYTHON) -m pytest $(PYTEST_FLAGS) -k "avx512 or not scalar" \
 	  tests/kernels tests/executor/test_program.py
 
 # The C tests under valgrind's memcheck, five minutes; it knows no AVX-512.
 valgrind:
 	@command -v valgrind >/dev/null || { echo "make valgrind needs valgrind: apt-get install valgrind"; exit 1; }
 	KERASISH_TEST_ISAS="scalar avx2" KERASISH_RUNNER="valgrind -q --error-exitcode=9" \
-	  $(PYTHON) csrc/build.py --out build/core --tests
+	  $(PYTHON) csrc/build.py --tests
 
 # The C tests for 64-bit ARM, under emulation.
 neon:

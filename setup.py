@@ -1,7 +1,7 @@
 """Builds the one extension module: csrc (plain C, once per ISA) and kerasish/_core/core.pyx (Cython).
 
 KERASISH_SANITIZE=1 builds it under AddressSanitizer and UndefinedBehaviorSanitizer (`make asan` runs the kernel tests
-so).
+so), KERASISH_BUILD_EMULATED=1 with AVX-512's kernels made for AVX2 (`make avx512`).
 """
 
 import os
@@ -28,7 +28,7 @@ class BuildExt(build_ext):
         compiler = getattr(self.compiler, "compiler", ["cc"])
         words = shlex.split(compiler) if isinstance(compiler, str) else list(compiler)
         base = words[: 2 if Path(words[0]).name == "ccache" else 1]  # the compiler without distutils' own flags
-        objects = core.compile_core(HERE / "build" / ("sanitized" if SANITIZE else "core"), base, sanitize=SANITIZE)
+        objects = core.compile_core(core.folder(sanitize=SANITIZE), base, sanitize=SANITIZE)
         ext.extra_objects = [str(p) for p in objects]
         ext.depends = ext.extra_objects  # a changed kernel relinks the module
         super().build_extension(ext)

@@ -32,9 +32,14 @@
 #include "limits.h"
 #include "watch.h"
 
-/* About 20 to 50 microseconds: the gap between two kernels of an eager step.  A worker on a CPU that somebody else
+/* How long who waits looks on before it sleeps: longer than what a training step does alone, and what Python does from one
+ * step to the next, since to fall asleep and be woken costs 20 to 50 microseconds.  A worker on a CPU that somebody else
  * wants must not spin at all. */
-enum { SPINS = 1000 };
+enum {
+  SPIN_TIME = 250000, /* nanoseconds */
+  LOOKS = 32,         /* from one at the clock to the next, about a microsecond */
+  YIELD_AFTER = 1000  /* looks at who has one short task left */
+};
 
 #define OPEN (1u << 31)
 #define OWNER_SLEEPS (1u << 30)
@@ -51,8 +56,8 @@ static struct {
   _Alignas(64) atomic_int sleepers; /* workers that are asleep, or about to be */
   atomic_int busy;                  /* somebody owns the pool */
   atomic_int stopping;
-  int workers; /* threads started; guarded by `busy` */
-  int spins;   /* guarded by `busy`, read by workers while inside */
+  int workers;   /* threads started; guarded by `busy` */
+  int spin_time; /* guarded by `busy`, read by workers while inside */
   pthread_t thread[KR_MAX_THREADS];
 } pool;
 
@@ -83,6 +88,14 @@ static void relax(void) {
 #elif defined(__aarch64__)
   __asm__ volatile("isb");
 #endif
+}
+
+/* Whether to look for the i-th time within so many nanoseconds of the first; *until is its own. */
+static int keeps_looking(int64_t i, int spin_time, int64_t *until) {
+  if (i % LOOKS) return 1;
+  const int64_t now = kr_nanoseconds();
+  if (i == 0) *until = now + spin_time;
+  return now < *until;
 }
 
 /* Sleeps while *word == value, or returns early.  A futex keeps no state in the process, so that there is nothing to
@@ -153,12 +166,13 @@ static void take_offered(int worker, unsigned heard) {
 }
 
 static void *work(void *id) {
-  int worker = (int)(intptr_t)id, spins = SPINS;
+  int worker = (int)(intptr_t)id, spin_time = SPIN_TIME;
   unsigned heard = 0;
   kr_ftz_enable();
   while (!atomic_load(&pool.stopping)) {
     unsigned bell = atomic_load(&pool.bell);
-    for (int i = 0; bell == heard && i < spins && !is_offered(); ++i) {
+    int64_t until = 0;
+    for (int64_t i = 0; bell == heard && !is_offered() && keeps_looking(i, spin_time, &until); ++i) {
       relax();
       bell = atomic_load(&pool.bell);
     }
@@ -174,11 +188,11 @@ static void *work(void *id) {
     }
     heard = bell;
     if (enter(worker)) {
-      spins = pool.spins;
+      spin_time = pool.spin_time;
       take_tasks(worker);
       leave();
     } else if ((unsigned)worker >= WIDTH(atomic_load(&pool.gate))) {
-      spins = 0; /* the jobs of now are narrower than those this worker was started for */
+      spin_time = 0; /* the jobs of now are narrower than those this worker was started for */
     }
   }
   return NULL;
@@ -226,9 +240,10 @@ __attribute__((destructor)) static void stop_workers(void) {
 
 /* ---- jobs ------------------------------------------------------------------------------------------------------ */
 
-static void wait_for_workers(int spins) {
+static void wait_for_workers(void) {
   unsigned gate = atomic_fetch_and(&pool.gate, ~OPEN) & ~OPEN;
-  for (int i = 0; INSIDE(gate) && i < spins; ++i) {
+  int64_t until = 0;
+  for (int64_t i = 0; INSIDE(gate) && keeps_looking(i, pool.spin_time, &until); ++i) {
     relax();
     gate = atomic_load(&pool.gate);
   }
@@ -249,12 +264,12 @@ static void run_job(int width, int64_t tasks, kr_task_fn fn, void *arg) {
     atomic_store_explicit(&shares[k].next, tasks * k / width, memory_order_relaxed);
     shares[k].end = tasks * (k + 1) / width;
   }
-  pool.spins = width <= kr_get_thread_limits().automatic ? SPINS : 0;
+  pool.spin_time = width <= kr_get_thread_limits().automatic ? SPIN_TIME : 0;
   atomic_store(&pool.gate, OPEN | (unsigned)width << WIDTH_SHIFT);
   atomic_fetch_add(&pool.bell, 1);
   if (atomic_load(&pool.sleepers) > 0) wake(&pool.bell, narrower(width));
   take_tasks(0);
-  wait_for_workers(pool.spins);
+  wait_for_workers();
 }
 
 /* ---- watching -------------------------------------------------------------------------------------------------- */
@@ -335,7 +350,7 @@ void kr_background_finish(void) {
   }
   unsigned gate = atomic_fetch_and(&background.gate, ~OPEN);
   for (int i = 0; INSIDE(gate); ++i) { /* no longer than a task, unless the worker's CPU is somebody else's */
-    if (i < SPINS) relax();
+    if (i < YIELD_AFTER) relax();
     else sched_yield();
     gate = atomic_load(&background.gate);
   }

@@ -46,7 +46,7 @@ asan:
 	  -k "not (scalar and (float64 or same_bits_at_any_thread_count or test_shapes or test_winograd_tiles))" \
 	  tests/kernels tests/executor/test_program.py
 
-# The C tests and the kernel tests of AVX-512 on a processor with AVX2 (csrc/tests/avx512), five minutes.
+# The C tests and the kernel tests of AVX-512 on a processor with AVX2 (csrc/tests/avx512), three minutes.
 avx512: export KERASISH_BUILD_EMULATED = 1
 avx512:
 	$(PYTHON) csrc/build.py --tests

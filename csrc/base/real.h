@@ -93,6 +93,7 @@
 #define v_load_u8 KR_V(load_u8)
 #define v_eq_u8 KR_V(eq_u8)
 #define v_store_u8 KR_V(store_u8)
+#define v_stores_u8 KR_V(stores_u8)
 #define v_hsum KR_V(hsum)
 #define v_hsums KR_V(hsums)
 #define v_hmaxs KR_V(hmaxs)

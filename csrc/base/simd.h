@@ -27,6 +27,7 @@
  *   i_store_low(p, i, j)                    f64 only: the low halves of i's lanes, then of j's, as uint32
  *   load_u8(p, n) store_u8(p, v, n)         n bytes as the first n lanes, the others load as 0; v holds integers, 0 to 255;
  *                                           n may exceed the lanes
+ *   stores_u8(p, v)                         store_u8 of four whole vectors v[0] to v[3], one behind the other
  *   eq_u8(p, n, b)                          the mask of those of the first n lanes whose bytes are b; n as in load_u8
  *   hsum hmax hmin                          across the lanes; hsum in a fixed pairwise order; hmax/hmin keep NaN
  *   hsums(v)                                v: as many vectors as there are lanes; lane l is hsum(v[l]), to the bit
@@ -51,5 +52,14 @@
 #define KR_ISA_SUFFIX scalar
 #include "simd_scalar.h"
 #endif
+
+#ifndef KR_STORES_U8 /* a dialect has a faster one */
+KR_SIMD void f32_stores_u8(uint8_t *p, const v32f v[4]) {
+  for (int k = 0; k < 4; ++k) f32_store_u8(p + k * KR_F32_LANES, v[k], KR_F32_LANES);
+}
+#endif
+KR_SIMD void f64_stores_u8(uint8_t *p, const v64f v[4]) {
+  for (int k = 0; k < 4; ++k) f64_store_u8(p + k * KR_F64_LANES, v[k], KR_F64_LANES);
+}
 
 #endif

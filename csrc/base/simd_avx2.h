@@ -155,6 +155,14 @@ KR_SIMD void f32_store_u8(uint8_t *p, v32f v, int64_t n) {
   const int64_t bytes = _mm_cvtsi128_si64(_mm_packus_epi16(halves, halves));
   memcpy(p, &bytes, (size_t)(n < 8 ? n : 8));
 }
+/* Packing takes the halves of its operands apart; one permutation puts the four bytes of each half of a vector right. */
+#define KR_STORES_U8
+KR_SIMD void f32_stores_u8(uint8_t *p, const v32f v[4]) {
+  const __m256i a = _mm256_packs_epi32(_mm256_cvtps_epi32(v[0]), _mm256_cvtps_epi32(v[1]));
+  const __m256i b = _mm256_packs_epi32(_mm256_cvtps_epi32(v[2]), _mm256_cvtps_epi32(v[3]));
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_storeu_si256((__m256i *)p, _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, b), order));
+}
 KR_SIMD v64f f64_load_u8(const uint8_t *p, int64_t n) {
   int bytes = 0;
   memcpy(&bytes, p, (size_t)(n < 4 ? n : 4));

@@ -3,10 +3,10 @@
 #define KR_NORM_SHAPE_H
 #include "reduce/driver.h"
 
-#define WORK 32768 /* elements of a task and of a chunk: they stay in L2 while they are read twice */
+#define WORK 32768 /* elements of a task and of a chunk */
 #define TILE 512   /* columns of a task */
-#define WIDE 1024  /* narrow rows are glued together up to about this many columns, for the statistics */
-#define GLUE 256   /* and for what also reads coefficients of each column */
+#define GLUE 256   /* narrow rows are glued together up to about this many columns */
+#define SAMPLE 32  /* elements of a channel that its mean is guessed from */
 
 typedef struct {
   int64_t batch, outer, channels, inner;
@@ -49,9 +49,9 @@ static KR_UNUSED norm_shape norm_shape_of(const kr_call *c, int64_t axes) {
   return norm_shape_make(dims[0], dims[1], dims[2], dims[3]);
 }
 
-/* Bytes that the statistics need: what the means lack, and the partial results. */
+/* Bytes that the statistics need: what the guesses lack, the guesses, and the partial sums. */
 static KR_UNUSED size_t norm_stats_scratch(const norm_shape *s, size_t real_size) {
-  int64_t reals = s->batch * s->channels * (1 + (s->parts > 1 ? 3 * s->parts : 0));
+  int64_t reals = s->batch * s->channels * (1 + s->glue + 2 * s->parts);
   return (size_t)kr_round_up(reals * (int64_t)real_size, 64);
 }
 

@@ -37,35 +37,49 @@ static __attribute__((noinline)) void KR_FN(find_nan)(const real *x, const box *
   KR_FN(store_place)(places, at, wide, place, lanes);
 }
 
-/* Likewise.  A sum tells whether there may be NaNs, for less than looking for them at each cell. */
+/* Likewise for `nv` vectors, the last of them with `lanes` channels.  A sum tells whether there may be NaNs, for less than
+ * looking for them at each cell. */
 KR_INLINE void KR_FN(find_max)(const real *x, const box *b, const int64_t *counts, real *y, void *places, int64_t at,
-                               int wide, int64_t lanes) {
-  vreal best = KR_FN(load)(x, lanes), sum = best, place = v_zero();
+                               int wide, int nv, int64_t lanes) {
+  vreal best[4], place[4], sum[2];
+  for (int v = 0; v < nv; ++v) {
+    best[v] = KR_FN(load)(x + v * V_LANES, lanes);
+    place[v] = v_zero();
+    sum[v & 1] = v < 2 ? best[v] : v_add(sum[v & 1], best[v]);
+  }
   for (int64_t i = 0; i < counts[0]; ++i) {
     const real *p = x + i * b->step[0];
     for (int64_t j = 0; j < counts[1]; ++j, p += b->step[1]) {
       __asm__("" : "+r"(p)); /* else the compiler keeps a pointer to each cell, and spills */
       for (int64_t k = 0; k < counts[2]; ++k) {
         if (i + j + k == 0) continue;
-        const vreal cell = KR_FN(load)(p + k * b->step[2], lanes);
         const vreal here = v_set1((real)(i * b->place_step[0] + j * b->place_step[1] + k));
-        sum = v_add(sum, cell);
-        place = v_select(v_gt(cell, best), here, place);
-        best = v_max(cell, best);
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; ++v) {
+          const vreal cell = KR_FN(load)(p + k * b->step[2] + v * V_LANES, lanes);
+          sum[v & 1] = v_add(sum[v & 1], cell);
+          place[v] = v_select(v_gt(cell, best[v]), here, place[v]);
+          best[v] = v_max(cell, best[v]);
+        }
       }
     }
   }
-  place = v_add(place, v_set1((real)b->place));
-  if (m_any(v_isnan(sum))) {
+  for (int v = 0; v < nv; ++v) {
+    KR_FN(store)(y + v * V_LANES, best[v], lanes);
+    place[v] = v_add(place[v], v_set1((real)b->place));
+  }
+  if (nv == 4 && !wide) v_stores_u8((uint8_t *)places + at, place);
+  else
+    for (int v = 0; v < nv; ++v) KR_FN(store_place)(places, at + v * V_LANES, wide, place[v], lanes);
+  /* After the stores: the compiler moves what only one branch needs into it, and keeps all cells until then. */
+  if (__builtin_expect(m_any(v_isnan(nv == 1 ? sum[0] : v_add(sum[0], sum[1]))), 0)) {
     const box all = {.count = {counts[0], counts[1], counts[2]},
                      .step = {b->step[0], b->step[1], b->step[2]},
                      .place = b->place,
                      .place_step = {b->place_step[0], b->place_step[1]}};
-    KR_FN(find_nan)(x, &all, y, places, at, wide, lanes);
-    return;
+    for (int v = 0; v < nv; ++v)
+      KR_FN(find_nan)(x + v * V_LANES, &all, y + v * V_LANES, places, at + v * V_LANES, wide, lanes);
   }
-  KR_FN(store)(y, best, lanes);
-  KR_FN(store_place)(places, at, wide, place, lanes);
 }
 
 /* One window, one vector of channels: what stands in x at the places. */
@@ -83,22 +97,26 @@ KR_INLINE void KR_FN(pick)(const real *x, const box *b, const int64_t *counts, r
   KR_FN(store)(y, value, lanes);
 }
 
-/* One output cell, all channels; `at` is its first element. */
+/* One output cell, all channels; `at` is its first element.  Four vectors at once, `fours`, are two whole lines of each
+ * cell. */
 KR_INLINE void KR_FN(max_cell)(const pool_job *job, const box *b, const int64_t *counts, int64_t at, int picks,
-                               int wide) {
+                               int wide, int fours) {
   const real *x = (const real *)job->x + b->at;
   real *y = (real *)job->y + at;
   const int64_t c = job->c;
   if (c < V_LANES) {
     if (picks) KR_FN(pick)(x, b, counts, y, job->places, at, wide, c);
-    else KR_FN(find_max)(x, b, counts, y, job->places, at, wide, c);
+    else KR_FN(find_max)(x, b, counts, y, job->places, at, wide, 1, c);
     return;
   }
-  for (int64_t i = 0; i < c; i += V_LANES) {
+  int64_t i = 0;
+  for (; fours && !picks && i + 4 * V_LANES <= c; i += 4 * V_LANES)
+    KR_FN(find_max)(x + i, b, counts, y + i, job->places, at + i, wide, 4, V_LANES);
+  for (; i < c; i += V_LANES) {
     const int64_t j =
         kr_min(i, c - V_LANES); /* the last vector overlaps: it takes a share of the time of a part of one */
     if (picks) KR_FN(pick)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
-    else KR_FN(find_max)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
+    else KR_FN(find_max)(x + j, b, counts, y + j, job->places, at + j, wide, 1, V_LANES);
   }
 }
 
@@ -110,7 +128,7 @@ KR_INLINE void KR_FN(max_cells)(const pool_job *job, box b, const int64_t *count
   if (place_row)
     b = (box){.at = b.at, .step = {b.step[0], b.step[1], b.step[2]}, .place = b.place, .place_step = {0, place_row}};
   for (int64_t ow = from; ow < to; ++ow, b.at += step)
-    KR_FN(max_cell)(job, &b, counts, (row * job->w.out[2] + ow) * job->c, picks, wide);
+    KR_FN(max_cell)(job, &b, counts, (row * job->w.out[2] + ow) * job->c, picks, wide, place_row > 0);
 }
 
 KR_INLINE void KR_FN(max_rows)(const pool_job *job, int64_t task, int picks, int wide) {

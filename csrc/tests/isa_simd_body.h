@@ -194,6 +194,14 @@ static void KR_FN(check_parts)(char *page, size_t bytes) {
     v_store_u8((uint8_t *)page, v_set1(9), n);
     for (int k = 0; k < 2 * V_LANES; ++k) CHECK(page[k] == (k < n ? 9 : 5), "store_u8 %d wrote byte %d", n, k);
   }
+  vreal four[4];
+  for (int k = 0; k < 4 * V_LANES; ++k) ((real *)four)[k] = (real)(255 - 3 * k);
+  memset(page, 5, 6 * V_LANES);
+  v_stores_u8((uint8_t *)page, four);
+  for (int k = 0; k < 6 * V_LANES; ++k) {
+    const int want = k < 4 * V_LANES ? 255 - 3 * k : 5;
+    CHECK((uint8_t)page[k] == want, "stores_u8: byte %d is %d", k, (uint8_t)page[k]);
+  }
 }
 #undef EACH
 #undef EACH_MASK

@@ -59,6 +59,39 @@ def test_moments_of_nothing_and_of_nan(dtype, isa):
             assert np.flatnonzero(np.isnan(got)).tolist() == [at]
 
 
+# (shape, reduced axes) of columns, and of lines that are cut
+LONG = [((100_000, 3), (0,)), ((40_000, 70), (0,)), ((3, 120_000), (1,)), ((40, 2, 5000), (0, 2))]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_moments_of_what_a_sample_misjudges(dtype, isa):
+    """The first element, which is always in the sample, is far from the mean: the sums are taken twice."""
+    for shape, axes in LONG:
+        x = values(shape, dtype)
+        first = tuple(0 if k in axes else slice(None) for k in range(len(shape)))
+        x[first] = 3000
+        mean, var = moments(x, axes, isa)
+        want_mean, want_var = exact(x).mean(axis=axes), exact(x).var(axis=axes)
+        assert (want_mean**2 < want_var / 100).all() and ((3000 / 32 - want_mean) ** 2 > 10 * want_var).all()
+        within("moments", mean, want_mean, of="mean", size=np.abs(exact(x)).mean(axis=axes))
+        within("moments", var, want_var, of="variance", size=want_var)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_moments_of_constants_and_of_infinities(dtype, isa):
+    for shape, axes in LONG + [((3, 500), (1,)), ((7, 3), (0,))]:
+        x = np.full(shape, 0.1, dtype)
+        mean, var = moments(x, axes, isa)
+        np.testing.assert_array_equal(mean, x.flat[0])
+        assert not var.any()
+        last = tuple(-1 if k in axes else 0 for k in range(len(shape)))
+        x[last] = np.inf
+        for got in moments(x, axes, isa):
+            assert np.flatnonzero(np.isnan(got)).tolist() == [0]
+
+
 @pytest.mark.parametrize("isa", ISAS)
 def test_axes_that_do_not_have_the_form_are_refused(isa):
     with pytest.raises(RuntimeError, match="moments: the kernel refused"):

@@ -52,20 +52,23 @@ static void KR_FN(affine_task)(void *arg, int64_t task, int worker) {
     }
     return;
   }
+  const real *x = j->x, *g = j->g;
+  real *y = j->y;
+  const int relu = j->relu, gated = j->gating != KR_FN(open);
   int64_t step = kr_max(1, WORK / s->inner);
   for (int64_t l = task * step; l < kr_min(s->outer * s->channels, (task + 1) * step); ++l) {
     int64_t c = l % s->channels;
     vreal mean = v_set1(j->k.mean[c]), a = v_set1(j->k.a[c]), b = v_set1(j->k.b[c]), plus = v_set1(j->k.c[c]);
-    vreal slope = j->gating ? v_set1(j->k.slope[c]) : v_zero(), shift = j->gating ? v_set1(j->k.shift[c]) : v_zero();
+    vreal slope = gated ? v_set1(j->k.slope[c]) : v_zero(), shift = gated ? v_set1(j->k.shift[c]) : v_zero();
     for (int64_t q = l * s->inner, end = q + s->inner; q < end; q += V_LANES) {
-      vreal d = v_sub(KR_FN(ld)(j->x + q, end - q), mean), v = v_fma(d, b, plus);
-      if (j->g) {
-        vreal g = KR_FN(ld)(j->g + q, end - q);
-        if (j->gating) g = KR_FN(gate)(g, v_fma(d, slope, shift), KR_FN(gated_exactly));
-        v = v_fma(g, a, v);
+      vreal d = v_sub(KR_FN(ld)(x + q, end - q), mean), v = v_fma(d, b, plus);
+      if (g) {
+        vreal gq = KR_FN(ld)(g + q, end - q);
+        if (gated) gq = KR_FN(gate)(gq, v_fma(d, slope, shift), KR_FN(gated_exactly));
+        v = v_fma(gq, a, v);
       }
-      if (j->relu) v = KR_FN(positive)(v);
-      KR_FN(st)(j->y + q, v, end - q);
+      if (relu) v = KR_FN(positive)(v);
+      KR_FN(st)(y + q, v, end - q);
     }
   }
 }

@@ -80,30 +80,39 @@ KR_INLINE void KR_FN(adagrad)(const vreal *x, vreal *y, const vreal *c) {
   y[0] = v_sub(x[0], v_div(v_mul(c[0], x[1]), v_sqrt(v_add(y[1], c[1]))));
 }
 
-/* One task's share of the arrays.  `n_in`, `n_out` and `formula` are constants where this is inlined. */
-KR_INLINE void KR_FN(stream)(const update *u, int64_t task, int n_in, int n_out, KR_FN(formula) formula) {
-  int64_t from = task * TASK_SIZE, to = kr_min(from + TASK_SIZE, u->n);
-  vreal c[MAX_COEFFICIENTS], x[MAX_ARRAYS], y[MAX_ARRAYS], decay = v_set1((real)u->decay);
-  for (int k = 0; k < MAX_COEFFICIENTS; ++k) c[k] = v_set1((real)u->c[k]);
-  for (int64_t at = from; at < to; at += V_LANES) {
-    int64_t lanes = kr_min(V_LANES, to - at);
-    if (lanes == V_LANES)
-      for (int k = 0; k < n_in; ++k) x[k] = v_load((const real *)u->in[k] + at);
-    else
-      for (int k = 0; k < n_in; ++k) x[k] = v_load_n((const real *)u->in[k] + at, lanes);
-    if (u->decay != 0) x[0] = v_fnma(x[0], decay, x[0]);
-    formula(x, y, c);
-    if (lanes == V_LANES)
-      for (int k = 0; k < n_out; ++k) v_store((real *)u->out[k] + at, y[k]);
-    else
-      for (int k = 0; k < n_out; ++k) v_store_n((real *)u->out[k] + at, y[k], lanes);
-  }
+/* `lanes` elements from `at` on. */
+KR_INLINE void KR_FN(step)(const real *const *in, real *const *out, int64_t at, int64_t lanes, int n_in, int n_out,
+                           const vreal *decay, const vreal *c, KR_FN(formula) formula) {
+  vreal x[MAX_ARRAYS], y[MAX_ARRAYS];
+  for (int k = 0; k < n_in; ++k) x[k] = lanes == V_LANES ? v_load(in[k] + at) : v_load_n(in[k] + at, lanes);
+  if (decay) x[0] = v_fnma(x[0], *decay, x[0]);
+  formula(x, y, c);
+  for (int k = 0; k < n_out; ++k)
+    if (lanes == V_LANES) v_store(out[k] + at, y[k]);
+    else v_store_n(out[k] + at, y[k], lanes);
 }
 
-#define TASK(name, slots)                                             \
-  static void KR_FN(name##_task)(void *u, int64_t task, int worker) { \
-    (void)worker;                                                     \
-    KR_FN(stream)(u, task, 2 + (slots), 1 + (slots), KR_FN(name));    \
+/* One task's share of the arrays.  `n_in`, `n_out`, `decays` and `formula` are constants where this is inlined; pointers
+ * are copied, since the compiler must fear that a store changes those of `u`. */
+KR_INLINE void KR_FN(stream)(const update *u, int64_t task, int n_in, int n_out, int decays, KR_FN(formula) formula) {
+  int64_t at = task * TASK_SIZE, to = kr_min(at + TASK_SIZE, u->n);
+  vreal c[MAX_COEFFICIENTS];
+  const vreal decay = v_set1((real)u->decay);
+  const real *in[MAX_ARRAYS];
+  real *out[MAX_ARRAYS];
+  for (int k = 0; k < MAX_COEFFICIENTS; ++k) c[k] = v_set1((real)u->c[k]);
+  for (int k = 0; k < n_in; ++k) in[k] = (const real *)u->in[k];
+  for (int k = 0; k < n_out; ++k) out[k] = (real *)u->out[k];
+  for (; at + V_LANES <= to; at += V_LANES)
+    KR_FN(step)(in, out, at, V_LANES, n_in, n_out, decays ? &decay : NULL, c, formula);
+  if (at < to) KR_FN(step)(in, out, at, to - at, n_in, n_out, decays ? &decay : NULL, c, formula);
+}
+
+#define TASK(name, slots)                                                                                  \
+  static void KR_FN(name##_task)(void *u, int64_t task, int worker) {                                      \
+    (void)worker;                                                                                          \
+    if (((const update *)u)->decay != 0) KR_FN(stream)(u, task, 2 + (slots), 1 + (slots), 1, KR_FN(name)); \
+    else KR_FN(stream)(u, task, 2 + (slots), 1 + (slots), 0, KR_FN(name));                                 \
   }
 TASK(sgd, 0)
 TASK(sgd_momentum, 1)

@@ -15,10 +15,13 @@
  *   random_truncated_normal  the same, cut off at two standard deviations, by the inverse distribution function.
  *   random_integers          out any integer dtype.  i: stream, low, number of values n (as the bits of a uint64; 0
  * means 2^64).  low + floor(u n / 2^64) for 64 random bits u: the frequencies of two values differ by a factor of at
- * most 1 + n / 2^64. dropout                  in: x, seed; out like x, may be x's memory.  f: rate.  i: nothing, or the
- * shape of the noise (as long as x's, each entry that of x or 1).  x (1 / (1 - rate)) with probability 1 - rate, else 0;
- * rate is met to 2^-32.  Linear in x, and its own transpose. next_seed                in: seed; out: the same key but
- * for the second word, which is one more.
+ * most 1 + n / 2^64.
+ *   dropout                  in: x, seed; out like x, may be x's memory, and perhaps a bool like x: what is kept.  f: rate.
+ *                            i: nothing, or the shape of the noise (as long as x's, each entry that of x or 1; then
+ *                            there is one output).  x (1 / (1 - rate)) with probability 1 - rate, else 0; rate is met to
+ *                            2^-32.  Linear in x, and its own transpose.
+ *   dropout_again            in: x, kept, as dropout has given it; out like x, may be x's memory.  f: rate.  dropout of x.
+ *   next_seed                in: seed; out: the same key but for the second word, which is one more.
  */
 #include "base/kernel.h"
 #include "philox.h"
@@ -43,6 +46,7 @@ typedef struct {
   philox p;
   const void *x;
   void *y;
+  uint8_t *kept; /* of each element, whether it is kept; or NULL */
   uint8_t *noise;
   double scale;   /* of what is kept */
   uint32_t limit; /* a word up to it keeps its element */
@@ -54,6 +58,7 @@ typedef struct {
 static philox key(const kr_array *seed, uint64_t stream) { return philox_of(seed->data, stream); }
 
 static kr_status run_dropout(const kr_call *c, size_t element, kr_task_fn dense, kr_task_fn rows);
+static kr_status run_dropout_again(const kr_call *c, kr_task_fn task);
 
 #define KR_REAL 32
 #include "base/real.h"
@@ -193,9 +198,12 @@ static kr_status run_dropout(const kr_call *c, size_t element, kr_task_fn dense,
   double keep = 1 - c->f[0], limit = nearbyint(keep * 0x1p32) - 1;
   dropout o = {
       .p = key(&c->in[1], 0), .x = x->data, .y = c->out[0].data, .scale = 1 / keep, .n = kr_size(x), .ndim = x->ndim};
+  if (c->n_out > 1) o.kept = c->out[1].data;
+  if (o.kept && c->n_i) return KR_EINTERNAL; /* shared noise is small and made again */
   if (o.n == 0) return KR_OK;
   if (limit < 0) {
     memset(o.y, 0, (size_t)o.n * element);
+    if (o.kept) memset(o.kept, 0, (size_t)o.n);
     return KR_OK;
   }
   o.limit = (uint32_t)limit;
@@ -220,6 +228,14 @@ static kr_status run_dropout(const kr_call *c, size_t element, kr_task_fn dense,
   return KR_OK;
 }
 
+static kr_status run_dropout_again(const kr_call *c, kr_task_fn task) {
+  const int64_t n = kr_size(&c->in[0]);
+  if (c->n_in != 2 || kr_size(&c->in[1]) != n) return KR_EINTERNAL;
+  dropout o = {.x = c->in[0].data, .kept = c->in[1].data, .y = c->out[0].data, .scale = 1 / (1 - c->f[0]), .n = n};
+  kr_parallel(n < INLINE_BELOW ? 1 : c->threads, kr_ceil_div(n, TASK_WORDS), task, &o);
+  return KR_OK;
+}
+
 /* ---- seeds ------------------------------------------------------------------------------------------------------ */
 
 static kr_status next_seed(const kr_call *c) {
@@ -238,6 +254,8 @@ KR_TABLE(random) = {
     {"random_integers", KR_U32, random_integers, NULL},
     {"dropout", KR_F32, dropout_run_f32, dropout_scratch},
     {"dropout", KR_F64, dropout_run_f64, dropout_scratch},
+    {"dropout_again", KR_F32, dropout_again_f32, NULL},
+    {"dropout_again", KR_F64, dropout_again_f64, NULL},
     {"next_seed", KR_U32, next_seed, NULL},
     KR_TABLE_END,
 };

@@ -69,10 +69,11 @@ static void KR_FN(truncated_normal_group)(const draw *d, int64_t group, void *to
   KR_FN(affine)(d, w, to);
 }
 
-/* x scale where the element's word says so, else 0. */
+/* x scale where the element's word says so, else 0; and what it says, to `kept` if there is such. */
 static void KR_FN(dropout_span)(const dropout *o, int64_t from, int64_t to) {
   const real *x = o->x;
   real *y = o->y, scale = (real)o->scale;
+  uint8_t *kept = o->kept, says[WORDS];
   uint32_t w[WORDS], limit = o->limit;
   for (int64_t at = from; at < to; at += WORDS) {
     int64_t n = kr_min(WORDS, to - at);
@@ -81,6 +82,9 @@ static void KR_FN(dropout_span)(const dropout *o, int64_t from, int64_t to) {
       for (int k = 0; k < WORDS; ++k) y[at + k] = w[k] <= limit ? x[at + k] * scale : 0;
     else
       for (int k = 0; k < n; ++k) y[at + k] = w[k] <= limit ? x[at + k] * scale : 0;
+    if (!kept) continue;
+    for (int k = 0; k < WORDS; ++k) says[k] = w[k] <= limit;
+    memcpy(kept + at, says, (size_t)n);
   }
 }
 
@@ -116,5 +120,23 @@ static void KR_FN(dropout_rows)(void *arg, int64_t task, int worker) {
 static kr_status KR_FN(dropout_run)(const kr_call *c) {
   return run_dropout(c, sizeof(real), KR_FN(dropout_task), KR_FN(dropout_rows));
 }
+static void KR_FN(dropout_again_task)(void *arg, int64_t task, int worker) {
+  const dropout *o = arg;
+  const int64_t to = kr_min((task + 1) * TASK_WORDS, o->n);
+  const real *x = o->x;
+  const uint8_t *kept = o->kept;
+  real *y = o->y;
+  const vreal scale = v_set1((real)o->scale);
+  int64_t at = task * TASK_WORDS;
+  (void)worker;
+  for (; at + V_LANES <= to; at += V_LANES)
+    v_store(y + at, v_select(v_eq_u8(kept + at, V_LANES, 0), v_zero(), v_mul(v_load(x + at), scale)));
+  if (at < to) {
+    const vmask dropped = v_eq_u8(kept + at, to - at, 0);
+    v_store_n(y + at, v_select(dropped, v_zero(), v_mul(v_load_n(x + at, to - at), scale)), to - at);
+  }
+}
+
+static kr_status KR_FN(dropout_again)(const kr_call *c) { return run_dropout_again(c, KR_FN(dropout_again_task)); }
 #undef GROUP
 #undef ONE_WORD

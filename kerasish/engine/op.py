@@ -166,6 +166,9 @@ def define_op(
             "gated": (g, behind(inputs, attributes, a, b)): input g may come from a gate, and behind gives (op name, its
                 inputs, its attributes) of a call for the gate's inputs a and b that does the same without it, bit for
                 bit, or None.
+            "decides": (op name, other op name, when(spec of input 0, attributes)): the output follows from input 0 and
+                decisions that the other inputs determine; the first op, of the same inputs and attributes, gives it
+                and the decisions, and the other one, of input 0 and these, gives it again, bit for bit.
             "routes": (place, g): each element of g goes to the element of the result that `place` names.
     """
     if name in _registry:

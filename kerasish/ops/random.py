@@ -249,20 +249,44 @@ def _dropout_host(x: np.ndarray, seed: np.ndarray, rate: float, noise_shape: tup
     return np.where(bits < round((1 - rate) * 2**32), x / x.dtype.type(1 - rate), x.dtype.type(0))
 
 
+def _decides(spec: Spec, attrs: dict) -> bool:
+    """Whether an element has a decision of its own."""
+    return not _noise(spec.shape, attrs["noise_shape"]) and attrs["rate"] < 1
+
+
+_dropout_kernel: dict = {
+    "i": lambda specs, a: _noise(specs[0].shape, a["noise_shape"]),
+    "f": lambda specs, a: (a["rate"],),
+}
 dropout_op = define_op(
     "dropout",
     inputs="x seed",
     infer=_dropout_infer,
-    kernel=C(
-        "dropout",
-        i=lambda specs, a: _noise(specs[0].shape, a["noise_shape"]),
-        f=lambda specs, a: (a["rate"],),
-        host=_dropout_host,
-    ),
+    kernel=C("dropout", host=_dropout_host, **_dropout_kernel),
     # Linear in x with a diagonal matrix that the seed gives back, so the mask need not be kept.
     grad=(lambda ctx, g: dropout_op(g, ctx.inputs[1], **ctx.attrs), None),
     saves="seed",
     inplace=((0, 0),),
+    traits={"decides": ("dropout_kept", "dropout_again", _decides)},
+)
+# The executor puts these in place of several calls with one seed: the first, and the others.
+define_op(
+    "dropout_kept",
+    inputs="x seed",
+    outputs="y kept",
+    infer=lambda x, seed, rate, noise_shape: (x, Spec(x.shape, "bool")),
+    kernel=C("dropout", **_dropout_kernel),
+    grad=None,
+    inplace=((0, 0),),
+)
+define_op(
+    "dropout_again",
+    inputs="x kept",
+    infer=lambda x, kept, rate, noise_shape: x,
+    kernel=C("dropout_again", f=_dropout_kernel["f"]),
+    grad=None,
+    inplace=((0, 0),),
+    kind="elementwise",
 )
 
 

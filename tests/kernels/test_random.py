@@ -112,12 +112,26 @@ def test_integers(dtype, isa):
             within("random_integers", got, np.array(want, dtype))
 
 
-def drop(isa, x, rate, noise=(), threads=2):
+def drop(isa, x, rate, noise=(), threads=2, out=None):
     core.set_num_threads(threads)
     try:
-        out = core.empty(x.shape, str(x.dtype))
+        out = core.empty(x.shape, str(x.dtype)) if out is None else out
         core.run(core.find("dropout", str(x.dtype), isa), (x, SEED), (out,), noise, (rate,), "dropout")
         return out
+    finally:
+        core.set_num_threads(0)
+
+
+def drop_and_drop_again(isa, x, g, rate, in_place, threads=2):
+    """dropout of x and what it keeps, then dropout of g by that."""
+    core.set_num_threads(threads)
+    try:
+        noted = core.empty(x.shape, "bool")
+        y, dx = (a.copy() if in_place else np.empty_like(a) for a in (x, g))
+        ins = (y if in_place else x, SEED), (dx if in_place else g, noted)
+        core.run(core.find("dropout", str(x.dtype), isa), ins[0], (y, noted), (), (rate,), "dropout")
+        core.run(core.find("dropout_again", str(x.dtype), isa), ins[1], (dx,), (), (rate,), "dropout_again")
+        return y, noted, dx
     finally:
         core.set_num_threads(0)
 
@@ -157,6 +171,39 @@ def test_dropout_with_shared_noise(shape, noise, isa):
     np.testing.assert_array_equal(drop(isa, x, 0.4, noise), want)
 
 
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_dropout_again(dtype, isa):
+    """What is kept is noted, and from the note comes what dropout gives for the same seed."""
+    for n in SIZES:
+        x, g = (np.random.default_rng(n + k).standard_normal(n).astype(dtype) for k in range(2))
+        g[::3] = np.inf
+        for rate in (0.3, 0.9, 1.0):
+            for in_place in (False, True):
+                y, noted, dx = drop_and_drop_again(isa, x, g, rate, in_place)
+                np.testing.assert_array_equal(y, drop(isa, x, rate))
+                np.testing.assert_array_equal(noted, kept((n,), rate))
+                if rate < 1:
+                    within("dropout_again", dx, drop(isa, g, rate).astype("float64"), dtype=dtype)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("shape", [(5,), (1000,), (3, 700)])
+def test_dropout_may_write_where_it_reads(shape, isa):
+    x = np.random.default_rng(1).standard_normal(shape).astype("float32")
+    want, y = drop(isa, x, 0.4), x.copy()
+    np.testing.assert_array_equal(drop(isa, y, 0.4, out=y), want)
+
+
+@pytest.mark.parametrize("name", ["dropout", "dropout_again"])
+def test_dropout_refuses_what_does_not_fit(name):
+    x, few = np.zeros((4, 6), "float32"), np.zeros(7, "bool")
+    ins = {"dropout": (x, SEED), "dropout_again": (x, few)}[name]
+    outs, noise = {"dropout": ((x, np.zeros(x.shape, "bool")), (4, 1)), "dropout_again": ((x,), ())}[name]
+    with pytest.raises(RuntimeError, match=f"{name}: the kernel refused"):
+        core.run(core.find(name, "float32"), ins, outs, noise, (0.5,), name)
+
+
 def test_dropout_drops_what_is_not_finite():
     x = np.full(100, np.inf, "float32")
     got = drop(None, x, 0.5)
@@ -173,6 +220,8 @@ def test_every_isa_and_thread_count_gives_the_same_bits():
         got = {draw(name, isa, (n,), dtype, i, f, threads=t).tobytes() for isa in core.isas() for t in (1, 2, 3, 8)}
         assert len(got) == 1, name
     assert len({drop(isa, x, 0.5, threads=t).tobytes() for isa in core.isas() for t in (1, 2, 3, 8)}) == 1
+    again = [drop_and_drop_again(isa, x, x, 0.5, False, t) for isa in core.isas() for t in (1, 2, 3, 8)]
+    assert len({b"".join(a.tobytes() for a in arrays) for arrays in again}) == 1
 
 
 def test_a_part_is_the_beginning_of_the_whole():

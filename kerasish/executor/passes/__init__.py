@@ -9,6 +9,7 @@ from .blocks import fuse_blocks
 from .constants import fold_constants
 from .cse import share_common_calls
 from .dead import drop_dead_calls
+from .decisions import keep_decisions
 from .epilogue import fuse_epilogues
 from .gates import fuse_gates, open_gates_early
 from .layout import cancel_moves
@@ -32,6 +33,7 @@ PASSES: tuple[Callable[[Graph], None], ...] = (
     open_gates_early,
     fuse_epilogues,
     fuse_gates,
+    keep_decisions,
     drop_dead_calls,
     recompute_cheap_values,
     own_results,

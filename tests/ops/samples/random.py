@@ -8,6 +8,7 @@ from ...kernels import philox
 from ..sample import Sample, rand
 
 SEED = np.array([2024, 3], "uint32")
+KEPT = rand(9, 11, seed=1) > 0
 
 
 def uniform(seed, shape, dtype, minval, maxval):
@@ -28,6 +29,15 @@ def dropout(x, seed, rate, noise_shape):
     noise = tuple(d if m is None else m for m, d in zip(noise_shape or (None,) * x.ndim, x.shape))
     kept = philox.words(seed, math.prod(noise)).reshape(noise) < round((1 - rate) * 2**32)
     return np.where(kept, x / (1 - rate or 1), 0)
+
+
+def dropout_kept(x, seed, rate, noise_shape):
+    kept = dropout(np.ones(x.shape), seed, rate, noise_shape) > 0
+    return dropout(x, seed, rate, noise_shape), kept
+
+
+def dropout_again(x, kept, rate, noise_shape):
+    return np.where(kept, x / (1 - rate), 0)
 
 
 def shuffle(x, seed, axis, inverse):
@@ -77,6 +87,8 @@ SAMPLES = [
     ),
     Sample("dropout", (rand(4, 5, 6), SEED), {"rate": 0.5, "noise_shape": (None, 1, 6)}, dropout),
     Sample("dropout", (rand(4, 5, 6), SEED), {"rate": 0.5, "noise_shape": (1, None, 1)}, dropout),
+    Sample("dropout_kept", (rand(9, 11), SEED), {"rate": 0.4, "noise_shape": None}, dropout_kept),
+    Sample("dropout_again", (rand(9, 11), KEPT), {"rate": 0.4, "noise_shape": None}, dropout_again),
     Sample("shuffle", (rand(9, 4), SEED), {"axis": 0, "inverse": False}, shuffle),
     Sample("shuffle", (rand(3, 4, 5), SEED), {"axis": -2, "inverse": True}, shuffle),
     Sample("shuffle", (rand(0, 4), SEED), {"axis": 1, "inverse": False}, shuffle),

@@ -41,7 +41,8 @@ COMMON = [
     "-Wno-missing-field-initializers",  # of a table: what is left out is NULL
     "-pthread",
 ]
-OPTIMIZE = ["-O3"]
+# Loops begin at multiples of 32 bytes: else the speed of some follows from what stands before them in the file.
+OPTIMIZE = ["-O3", "-falign-loops=32"]
 # -g1: a report names functions and lines, and needs no more; -g took half as long again to compile.  What looks for
 # NULL and for the ends of objects is left to AddressSanitizer, which finds both: a fifth of the compiler's time.
 SANITIZE = [

@@ -7,10 +7,6 @@ static KR_FN(coefs) KR_FN(coefs_at)(const norm_shape *s, void *scratch) {
   return (KR_FN(coefs)){p, p + n, p + 2 * n, p + 3 * n, p + 4 * n, p + 5 * n};
 }
 
-static void KR_FN(coefs_repeat)(const norm_shape *s, real *p) {
-  for (int64_t k = 1; k < s->glue; ++k) memcpy(p + k * s->channels, p, (size_t)s->channels * sizeof(real));
-}
-
 /* max(v, 0), and v where it is NaN: as the elementwise kernel has it. */
 KR_INLINE vreal KR_FN(positive)(vreal v) { return v_select(v_lt(v, v_zero()), v_zero(), v); }
 

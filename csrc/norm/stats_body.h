@@ -23,6 +23,11 @@ KR_INLINE KR_FN(coefs) KR_FN(coefs_from)(KR_FN(coefs) k, int64_t c) {
   return (KR_FN(coefs)){k.mean + c, k.a + c, k.b + c, k.c + c, k.slope + c, k.shift + c};
 }
 
+/* Repeats a row of coefficients of all channels over the glued rows. */
+static void KR_FN(coefs_repeat)(const norm_shape *s, real *p) {
+  for (int64_t k = 1; k < s->glue; ++k) memcpy(p + k * s->channels, p, (size_t)s->channels * sizeof(real));
+}
+
 /* Whether g passes through a ReLU, and whether NaN in what went into it must be looked for. */
 enum KR_FN(gating) { KR_FN(open), KR_FN(gated), KR_FN(gated_exactly) };
 
@@ -244,9 +249,7 @@ static void KR_FN(stats)(int threads, const norm_shape *s, const real *x, void *
   int sampled = s->inner == 1 || s->parts > 1, again = 0; /* a line that is alone takes its own mean */
   if (sampled) kr_parallel(threads, s->batch * s->tiles, KR_FN(guess_task), &j);
   do {
-    for (int64_t b = 0; b < s->batch; ++b)
-      for (int64_t k = 1; k < s->glue; ++k)
-        memcpy(guess + b * row + k * s->channels, guess + b * row, (size_t)s->channels * sizeof(real));
+    for (int64_t b = 0; b < s->batch; ++b) KR_FN(coefs_repeat)(s, guess + b * row);
     kr_parallel(threads, s->stats_tasks, KR_FN(sum_task), &j);
     kr_parallel(threads, s->batch * s->tiles, KR_FN(stats_merge_task), &j);
     int far = 0;

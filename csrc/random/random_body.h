@@ -120,6 +120,8 @@ static void KR_FN(dropout_rows)(void *arg, int64_t task, int worker) {
 static kr_status KR_FN(dropout_run)(const kr_call *c) {
   return run_dropout(c, sizeof(real), KR_FN(dropout_task), KR_FN(dropout_rows));
 }
+
+/* dropout by what it has kept before. */
 static void KR_FN(dropout_again_task)(void *arg, int64_t task, int worker) {
   const dropout *o = arg;
   const int64_t to = kr_min((task + 1) * TASK_WORDS, o->n);

@@ -263,7 +263,8 @@ dropout_op = define_op(
     inputs="x seed",
     infer=_dropout_infer,
     kernel=C("dropout", host=_dropout_host, **_dropout_kernel),
-    # Linear in x with a diagonal matrix that the seed gives back, so the mask need not be kept.
+    # Linear in x with a diagonal matrix that the seed gives back, so nothing need be kept; where both calls are in one
+    # step, the executor keeps it all the same (`decides`), which is cheaper than to draw it again.
     grad=(lambda ctx, g: dropout_op(g, ctx.inputs[1], **ctx.attrs), None),
     saves="seed",
     inplace=((0, 0),),

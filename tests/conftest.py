@@ -11,6 +11,17 @@ import kerasish as keras
 
 from .parity.on_jax import reason_for_jax
 
+RUN = 16  # tests in a row that stay together, since what one has traced or compiled the next one may find
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--part",
+        metavar="K/N",
+        help="part K of N of the tests that are selected, for N processes side by side: pytest-xdist's reports from "
+        "process to process take as long as most tests here",
+    )
+
 
 @pytest.fixture(autouse=True)
 def _seeded():
@@ -33,8 +44,21 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m selects
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config, items):
+    """Marks tests before -m selects, and takes a part of what it has selected."""
+    mark(config, items)
+    yield
+    if not (part := config.getoption("--part")):
+        return
+    k, n = map(int, part.split("/"))
+    if not 1 <= k <= n:
+        raise pytest.UsageError(f"--part K/N needs 1 <= K <= N, not {part}")
+    config.hook.pytest_deselected(items=[item for i, item in enumerate(items) if i // RUN % n != k - 1])
+    items[:] = [item for i, item in enumerate(items) if i // RUN % n == k - 1]
+
+
+def mark(config, items):
     """Marks what names its ISA, and what needs Keras on JAX. Without Keras there is nothing to compare with.
 
     KERASISH_REQUIRE_PARITY makes that an error (the CI sets it). Without other interpreters to exchange files with, the

@@ -35,19 +35,28 @@ def bad_files(tmp_path_factory):
     return files
 
 
-@pytest.fixture
-def watch(monkeypatch):
-    """What the process does while a file is loaded: imports, programs, files and sockets that are opened."""
-    seen = []
-    active = [True]
+watching = []  # the list that events go to, while a test watches
+WATCHED = {"import", "exec", "os.system", "subprocess.Popen", "socket.connect", "open"}
+
+
+@pytest.fixture(scope="module")
+def audited():
+    """An audit hook stays for the process and is called some hundred times by each later test: there is only one."""
 
     def hook(event, args):
-        if active[0] and event in ("import", "exec", "os.system", "subprocess.Popen", "socket.connect", "open"):
-            seen.append((event, str(args[0])))
+        if watching and event in WATCHED:
+            watching[-1].append((event, str(args[0])))
 
-    sys.addaudithook(hook)  # stays for the process, and does nothing once this test is over
+    sys.addaudithook(hook)
+
+
+@pytest.fixture
+def watch(audited):
+    """What the process does while a file is loaded: imports, programs, files and sockets that are opened."""
+    seen = []
+    watching.append(seen)
     yield seen
-    active[0] = False
+    watching.clear()
 
 
 OF_THE_WHOLE = ("archive: empty", "archive: not a zip", "archive: hdf5 instead")  # which have no members
@@ -66,6 +75,7 @@ def test_load_model_refuses(name, bad_files, tmp_path, watch):
     assert error.file == "bad.keras" and error.expected and error.received, (error.expected, error.received)
     assert error.member or name in OF_THE_WHOLE, name
     done = list(watch)
+    assert ("open", str(path)) in done, done
     assert not [d for d in done if d[0] != "open"], done
     opened = [p for e, p in done if e == "open" and not p.startswith((str(tmp_path), "/tmp", sys.prefix, "/usr", "<"))]
     assert not [p for p in opened if "kerasish" not in p and not p.isdigit()], opened

@@ -166,7 +166,7 @@ static kr_status KR_FN(lines)(const kr_call *c, KR_FN(line_job) j, int keeps) {
   if (j.outer * j.inner * j.out_n == 0) return KR_OK;
   j.tiles = kr_ceil_div(j.inner, TILE);
   j.group = j.tiles == 1 ? kr_max(1, WORK / kr_max(1, j.n * j.inner)) : 1;
-  if (j.inner == 1) j.group = kr_round_up(j.group, kr_max(TILE, KR_FN(group_rows)(j.n, j.light)));
+  if (j.inner == 1) j.group = kr_round_up(j.group, SHORT_ROWS(j.n) ? TILE : KR_FN(group_rows)(j.n, j.light));
   kr_parallel(c->threads, kr_ceil_div(j.outer, j.group) * j.tiles, KR_FN(line_task), &j);
   return KR_OK;
 }

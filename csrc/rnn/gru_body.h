@@ -1,7 +1,8 @@
 /* Gated recurrent unit for one width of real; included by rnn.c.
  *
- * reserve, for each sample and step: z, r, n, then with reset_after p = h' u + bias of n's columns, without it r h';
- * and the state h unless y has it.  The products of z and r come first, that of n second, in either variant. */
+ * gates, for each sample and time: z, r, n.  reserve, for each sample and step: with reset_after p = h' u + bias of n's
+ * columns, without it r h'; and the state h unless y has it.  The products of z and r come first, that of n second, in
+ * either variant. */
 
 /* Shared scratch of the gradient: the gradient to p for each sample and time (reset_after), and the sums of the
  * gradients to the bias over each BLOCK samples, whatever a task takes. */
@@ -13,7 +14,7 @@ KR_INLINE int64_t KR_FN(gru_shared)(const sequence *s) {
 }
 
 static KR_FN(job) KR_FN(gru_job)(const kr_call *c, int grad) {
-  KR_FN(job) j = {.s = sequence_of(c, grad ? 7 : 4)};
+  KR_FN(job) j = {.s = sequence_of(c, grad ? 8 : 4)};
   const sequence *s = &j.s;
   if (!grad) {
     j.weights[0] = KR_FN(forward_weights)(s, 0, 2);
@@ -29,20 +30,21 @@ static KR_FN(job) KR_FN(gru_job)(const kr_call *c, int grad) {
 }
 
 static void KR_FN(gru_data)(KR_FN(job) * j, const kr_call *c, int grad) {
-  const kr_array *y = grad ? &c->in[4] : &c->out[0], *reserve = y + 1;
+  const kr_array *y = grad ? &c->in[4] : &c->out[0], *gates = y + 1, *reserve = y + 2;
   const int sequences = j->s.sequences;
-  j->x = c->in[0].data;
   j->u = c->in[1].data;
   j->bias = c->in[2].data;
   j->h0 = c->in[3].data;
   j->y = y->data;
+  j->gates = gates->data;
   j->reserve = reserve->data;
-  j->reserve_ld = (sequences ? 4 : 5) * j->s.units;
-  j->states = sequences ? j->y : j->reserve + 4 * j->s.units;
+  j->reserve_ld = (sequences ? 1 : 2) * j->s.units;
+  j->states = sequences ? j->y : j->reserve + j->s.units;
   j->states_ld = sequences ? j->s.units : j->reserve_ld;
 }
 
-/* z and, without reset_after, r h' of one step: into reserve, and r or r h' also into `second`. */
+/* z and r of one step into gates, and without reset_after r h' into reserve; z and r or r h' also into `zs` and
+ * `second`. */
 static void KR_FN(gru_gates)(const KR_FN(job) * j, int64_t block, int64_t step, const real *h, real *tile, real *zs,
                              real *second) {
   const sequence *s = &j->s;
@@ -55,20 +57,20 @@ static void KR_FN(gru_gates)(const KR_FN(job) * j, int64_t block, int64_t step, 
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t b = block * s->block + row;
       const real *x = j->x + (b * s->time + t) * 3 * n;
-      real *keep = j->reserve + (b * s->time + step) * j->reserve_ld;
+      real *gates = j->gates + (b * s->time + t) * 3 * n;
       for (int64_t q = panel * wide; q < kr_min(n, (panel + 1) * wide); q += V_LANES) {
         const int64_t left = n - q;
         const real *sum = tile + row * TILE + q - panel * wide;
         vreal z = v_sigmoid(v_add(v_add(KR_FN(ld)(x + q, left), KR_FN(ld)(j->bias + q, left)), v_load(sum)));
         vreal r =
             v_sigmoid(v_add(v_add(KR_FN(ld)(x + n + q, left), KR_FN(ld)(j->bias + n + q, left)), v_load(sum + r_at)));
-        KR_FN(st)(keep + q, z, left);
-        KR_FN(st)(keep + n + q, r, left);
+        KR_FN(st)(gates + q, z, left);
+        KR_FN(st)(gates + n + q, r, left);
         v_store(zs + row * width + q, z);
         if (!s->reset_after) {
           /* du multiplies this by zero where the step is skipped, so it must be a number there. */
           r = skipped(s, b, t) ? v_zero() : v_mul(r, v_load(h + row * width + q));
-          KR_FN(st)(keep + 3 * n + q, r, left);
+          KR_FN(st)(j->reserve + (b * s->time + step) * j->reserve_ld + q, r, left);
         }
         v_store(second + row * width + q, r);
       }
@@ -92,6 +94,7 @@ static void KR_FN(gru_block)(void *arg, int64_t block, int worker) {
       for (int64_t row = 0; row < rows; ++row) {
         const int64_t b = block * s->block + row;
         const real *x = j->x + (b * s->time + t) * 3 * n + 2 * n;
+        real *gate = j->gates + (b * s->time + t) * 3 * n + 2 * n;
         real *keep = j->reserve + (b * s->time + step) * j->reserve_ld;
         real *state = j->states + (b * s->time + step) * j->states_ld;
         for (int64_t q = panel * wide; q < kr_min(n, (panel + 1) * wide); q += V_LANES) {
@@ -99,11 +102,11 @@ static void KR_FN(gru_block)(void *arg, int64_t block, int worker) {
           vreal h = v_load(now + row * width + q), z = v_load(zs + row * width + q);
           vreal p = v_add(v_load(tile + row * TILE + q - panel * wide), KR_FN(ld)(j->bias + 2 * n + q, left));
           if (s->reset_after) {
-            KR_FN(st)(keep + 3 * n + q, p, left);
+            KR_FN(st)(keep + q, p, left);
             p = v_mul(p, v_load(second + row * width + q));
           }
           vreal a = v_tanh(v_add(KR_FN(ld)(x + q, left), p));
-          KR_FN(st)(keep + 2 * n + q, a, left);
+          KR_FN(st)(gate + q, a, left);
           if (!skipped(s, b, t)) h = v_fma(z, h, v_mul(v_sub(v_set1(1), z), a));
           v_store(next + row * width + q, h);
           KR_FN(st)(state + q, h, left);
@@ -123,7 +126,7 @@ KR_INLINE void KR_FN(gru_row_grad)(const KR_FN(job) * j, int64_t b, int64_t step
   const sequence *s = &j->s;
   const vreal one = v_set1(1);
   const int64_t n = s->units, width = j->width, t = time_of(s, step), at = b * s->time + step;
-  const real *keep = j->reserve + at * j->reserve_ld;
+  const real *gates = j->gates + (b * s->time + t) * 3 * n, *keep = j->reserve + at * j->reserve_ld;
   const real *before = step ? j->states + (at - 1) * j->states_ld : j->h0 + b * n;
   real *dx = j->dx + (b * s->time + t) * 3 * n, *dp = j->shared + (b * s->time + t) * n;
   for (int64_t q = 0; q < n; q += V_LANES) {
@@ -131,14 +134,14 @@ KR_INLINE void KR_FN(gru_row_grad)(const KR_FN(job) * j, int64_t b, int64_t step
     vreal g = v_load(dh + q), dz = v_zero(), dr = v_zero(), da = v_zero(), to_p = v_zero();
     if (s->sequences) g = v_add(g, KR_FN(ld)(j->g + at * n + q, left));
     if (!skip) {
-      vreal z = KR_FN(ld)(keep + q, left), r = KR_FN(ld)(keep + n + q, left), a = KR_FN(ld)(keep + 2 * n + q, left);
+      vreal z = KR_FN(ld)(gates + q, left), r = KR_FN(ld)(gates + n + q, left), a = KR_FN(ld)(gates + 2 * n + q, left);
       vreal h = KR_FN(ld)(before + q, left);
       dz = v_mul(v_mul(g, v_sub(h, a)), v_mul(z, v_sub(one, z)));
       da = v_mul(v_mul(g, v_sub(one, z)), v_fnma(a, a, one));
       g = v_mul(g, z);
       if (s->reset_after) {
         to_p = v_mul(da, r);
-        dr = v_mul(v_mul(da, KR_FN(ld)(keep + 3 * n + q, left)), v_mul(r, v_sub(one, r)));
+        dr = v_mul(v_mul(da, KR_FN(ld)(keep + q, left)), v_mul(r, v_sub(one, r)));
       }
     }
     v_store(dh + q, g);
@@ -171,7 +174,7 @@ static void KR_FN(gru_reset_grad)(const KR_FN(job) * j, int64_t block, int64_t s
     KR_FN(multiply)(w, panel, d + 2 * width, 3 * width, rows, tile);
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t b = block * s->block + row, at = b * s->time + step;
-      const real *keep = j->reserve + at * j->reserve_ld;
+      const real *gates = j->gates + (b * s->time + t) * 3 * n;
       const real *before = step ? j->states + (at - 1) * j->states_ld : j->h0 + b * n;
       real *const of_r = sums + (row / BLOCK * 3 + 1) * width;
       const int skip = skipped(s, b, t);
@@ -179,7 +182,7 @@ static void KR_FN(gru_reset_grad)(const KR_FN(job) * j, int64_t block, int64_t s
         const int64_t left = n - q;
         vreal dr = v_zero();
         if (!skip) {
-          vreal r = KR_FN(ld)(keep + n + q, left), to = v_load(tile + row * TILE + q - panel * wide);
+          vreal r = KR_FN(ld)(gates + n + q, left), to = v_load(tile + row * TILE + q - panel * wide);
           dr = v_mul(v_mul(to, KR_FN(ld)(before + q, left)), v_mul(r, v_sub(v_set1(1), r)));
           v_store(dh + row * width + q, v_fma(to, r, v_load(dh + row * width + q)));
         }
@@ -236,6 +239,7 @@ static size_t KR_FN(gru_packing)(const kr_call *c, int64_t form[KR_FORM]) {
 static kr_status KR_FN(gru)(const kr_call *c) {
   KR_FN(job) j = KR_FN(gru_job)(c, 0);
   KR_FN(gru_data)(&j, c, 0);
+  j.x = c->in[0].data;
   KR_FN(lay_out)(&j, 0, c);
   KR_FN(run_blocks)(&j, c->threads, KR_FN(gru_block));
   return KR_OK;
@@ -255,7 +259,7 @@ static kr_status KR_FN(gru_grad)(const kr_call *c) {
   const int64_t n = s->units;
   real *du = c->out[1].data, *dbias = c->out[2].data;
   KR_FN(gru_data)(&j, c, 1);
-  j.g = c->in[6].data;
+  j.g = c->in[7].data;
   j.dx = c->out[0].data;
   j.dh0 = c->out[3].data;
   real *rest = KR_FN(lay_out)(&j, KR_FN(gru_shared)(s), c);
@@ -268,7 +272,6 @@ static kr_status KR_FN(gru_grad)(const kr_call *c) {
   }
   KR_FN(recurrent_gradient)(&j, j.states, j.states_ld, 1, j.dx, 3 * n, 0, 2, du, c->threads, rest);
   if (s->reset_after) KR_FN(recurrent_gradient)(&j, j.states, j.states_ld, 1, j.shared, n, 2, 1, du, c->threads, rest);
-  else
-    KR_FN(recurrent_gradient)(&j, j.reserve + 3 * n, j.reserve_ld, 0, j.dx + 2 * n, 3 * n, 2, 1, du, c->threads, rest);
+  else KR_FN(recurrent_gradient)(&j, j.reserve, j.reserve_ld, 0, j.dx + 2 * n, 3 * n, 2, 1, du, c->threads, rest);
   return KR_OK;
 }

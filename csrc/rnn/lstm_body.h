@@ -1,9 +1,9 @@
 /* Long short-term memory for one width of real; included by rnn.c.
  *
- * reserve, for each sample and step: i, f, g, o, c, and the state h unless y has it. */
+ * gates, for each sample and time: i, f, g, o.  reserve, for each sample and step: c, and the state h unless y has it. */
 
 static KR_FN(job) KR_FN(lstm_job)(const kr_call *c, int grad) {
-  KR_FN(job) j = {.s = sequence_of(c, grad ? 8 : 4), .n_weights = 1};
+  KR_FN(job) j = {.s = sequence_of(c, grad ? 9 : 4), .n_weights = 1};
   j.weights[0] = grad ? KR_FN(backward_weights)(&j.s, 0, 4) : KR_FN(forward_weights)(&j.s, 0, 4);
   j.width = KR_FN(width_of)(&j.s);
   j.own_size = j.s.block * (TILE + (grad ? 6 : 3) * j.width);
@@ -12,14 +12,14 @@ static KR_FN(job) KR_FN(lstm_job)(const kr_call *c, int grad) {
 
 static void KR_FN(lstm_data)(KR_FN(job) * j, const kr_call *c, int grad) {
   const int sequences = j->s.sequences;
-  j->x = c->in[0].data;
   j->u = c->in[1].data;
   j->h0 = c->in[2].data;
   j->c0 = c->in[3].data;
   j->y = grad ? c->in[4].data : c->out[0].data;
-  j->reserve = grad ? c->in[5].data : c->out[2].data;
-  j->reserve_ld = (sequences ? 5 : 6) * j->s.units;
-  j->states = sequences ? j->y : j->reserve + 5 * j->s.units;
+  j->gates = grad ? c->in[5].data : c->out[2].data;
+  j->reserve = grad ? c->in[6].data : c->out[3].data;
+  j->reserve_ld = (sequences ? 1 : 2) * j->s.units;
+  j->states = sequences ? j->y : j->reserve + j->s.units;
   j->states_ld = sequences ? j->s.units : j->reserve_ld;
 }
 
@@ -58,18 +58,18 @@ static void KR_FN(lstm_block)(void *arg, int64_t block, int worker) {
        * cannot overlap with the next sample's. */
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t b = block * s->block + r;
-        real *keep = j->reserve + (b * s->time + step) * j->reserve_ld + q;
+        const int64_t at = (b * s->time + t) * 4 * n + q;
         vreal old = v_load(cell + r * width + q);
-        vreal c = KR_FN(lstm_gates)(j->x + (b * s->time + t) * 4 * n + q, tile + r * TILE, n, n - q, keep, old);
+        vreal c = KR_FN(lstm_gates)(j->x + at, tile + r * TILE, n, n - q, j->gates + at, old);
         if (skipped(s, b, t)) c = old;
         v_store(cell + r * width + q, c);
-        KR_FN(st)(keep + 4 * n, c, n - q);
+        KR_FN(st)(j->reserve + (b * s->time + step) * j->reserve_ld + q, c, n - q);
       }
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t b = block * s->block + r, at = b * s->time + step;
         vreal h = v_load(now + r * width + q);
         if (!skipped(s, b, t))
-          h = v_mul(KR_FN(ld)(j->reserve + at * j->reserve_ld + 3 * n + q, n - q),
+          h = v_mul(KR_FN(ld)(j->gates + (b * s->time + t) * 4 * n + 3 * n + q, n - q),
                     v_tanh(v_load(cell + r * width + q)));
         v_store(next + r * width + q, h);
         KR_FN(st)(j->states + at * j->states_ld + q, h, n - q);
@@ -84,14 +84,14 @@ static void KR_FN(lstm_block)(void *arg, int64_t block, int worker) {
 }
 
 /* One vector of units, backwards: the gradients d of the four sums, and of c before the step. */
-KR_INLINE void KR_FN(lstm_gates_grad)(const real *keep, const real *before, int64_t n, int64_t left, vreal dh,
+KR_INLINE void KR_FN(lstm_gates_grad)(const real *gates, vreal c, vreal before, int64_t n, int64_t left, vreal dh,
                                       vreal *dc, vreal d[4]) {
   const vreal one = v_set1(1);
-  vreal i = KR_FN(ld)(keep, left), f = KR_FN(ld)(keep + n, left), g = KR_FN(ld)(keep + 2 * n, left);
-  vreal o = KR_FN(ld)(keep + 3 * n, left), tc = v_tanh(KR_FN(ld)(keep + 4 * n, left));
+  vreal i = KR_FN(ld)(gates, left), f = KR_FN(ld)(gates + n, left), g = KR_FN(ld)(gates + 2 * n, left);
+  vreal o = KR_FN(ld)(gates + 3 * n, left), tc = v_tanh(c);
   vreal total = v_fma(v_mul(dh, o), v_fnma(tc, tc, one), *dc);
   d[0] = v_mul(v_mul(total, g), v_mul(i, v_sub(one, i)));
-  d[1] = v_mul(v_mul(total, KR_FN(ld)(before, left)), v_mul(f, v_sub(one, f)));
+  d[1] = v_mul(v_mul(total, before), v_mul(f, v_sub(one, f)));
   d[2] = v_mul(v_mul(total, i), v_fnma(g, g, one));
   d[3] = v_mul(v_mul(dh, tc), v_mul(o, v_sub(one, o)));
   *dc = v_mul(total, f);
@@ -110,15 +110,18 @@ static void KR_FN(lstm_grad_block)(void *arg, int64_t block, int worker) {
     const int64_t t = time_of(s, step);
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t b = block * s->block + r, at = b * s->time + step;
-      const real *keep = j->reserve + at * j->reserve_ld;
-      const real *before = step ? keep - j->reserve_ld + 4 * n : j->c0 + b * n;
+      const real *gates = j->gates + (b * s->time + t) * 4 * n, *c = j->reserve + at * j->reserve_ld;
+      const real *before = step ? c - j->reserve_ld : j->c0 + b * n;
       real *dx = j->dx + (b * s->time + t) * 4 * n, *dr = d + r * 4 * width;
       const int skip = skipped(s, b, t);
       for (int64_t q = 0; q < n; q += V_LANES) {
         vreal g = v_load(dh + r * width + q), gc = v_load(dc + r * width + q);
         vreal sums[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
         if (s->sequences) g = v_add(g, KR_FN(ld)(j->g + at * n + q, n - q));
-        if (!skip) KR_FN(lstm_gates_grad)(keep + q, before + q, n, n - q, g, &gc, sums);
+        if (!skip) {
+          const vreal now = KR_FN(ld)(c + q, n - q), old = KR_FN(ld)(before + q, n - q);
+          KR_FN(lstm_gates_grad)(gates + q, now, old, n, n - q, g, &gc, sums);
+        }
         v_store(dh + r * width + q, g);
         v_store(dc + r * width + q, gc);
 #pragma GCC unroll 4
@@ -153,6 +156,7 @@ static size_t KR_FN(lstm_packing)(const kr_call *c, int64_t form[KR_FORM]) {
 static kr_status KR_FN(lstm)(const kr_call *c) {
   KR_FN(job) j = KR_FN(lstm_job)(c, 0);
   KR_FN(lstm_data)(&j, c, 0);
+  j.x = c->in[0].data;
   j.c = c->out[1].data;
   KR_FN(lay_out)(&j, 0, c);
   KR_FN(run_blocks)(&j, c->threads, KR_FN(lstm_block));
@@ -168,8 +172,8 @@ static size_t KR_FN(lstm_grad_scratch)(const kr_call *c) {
 static kr_status KR_FN(lstm_grad)(const kr_call *c) {
   KR_FN(job) j = KR_FN(lstm_job)(c, 1);
   KR_FN(lstm_data)(&j, c, 1);
-  j.g = c->in[6].data;
-  j.gc = c->in[7].data;
+  j.g = c->in[7].data;
+  j.gc = c->in[8].data;
   j.dx = c->out[0].data;
   j.dh0 = c->out[2].data;
   j.dc0 = c->out[3].data;

@@ -3,15 +3,15 @@
  * The projection x of the inputs (a product over all steps at once, bias included) comes ready; these kernels add the
  * product of the state with the recurrent kernel, step after step, and apply the gates.  S is the sigmoid.
  *
- *   simple_rnn       in x, u, h0[, mask]              out y, reserve         h = act(x + h' u)
- *   lstm             in x, u, h0, c0[, mask]          out y, c, reserve      c = f c' + i g, h = o tanh(c) with
+ *   simple_rnn       in x, u, h0[, mask]              out y, reserve              h = act(x + h' u)
+ *   lstm             in x, u, h0, c0[, mask]          out y, c, gates, reserve    c = f c' + i g, h = o tanh(c) with
  *                    i, f, o = S(x + h' u), g = tanh(x + h' u); the columns of x and u are i, f, g, o
- *   gru              in x, u, bias, h0[, mask]        out y, reserve         h = z h' + (1 - z) n with z, r = S(x + q)
+ *   gru              in x, u, bias, h0[, mask]        out y, gates, reserve       h = z h' + (1 - z) n with z, r = S(x + q)
  *                    the columns of x, u and bias are z, r, n; q = h' u + bias in those of z and r, and
  *                    n = tanh(x + r (h' u + bias)) with reset_after, n = tanh(x + (r h') u + bias) without
  *   simple_rnn_grad  in x, u, h0, y, reserve, g[, mask]                      out dx, du, dh0
- *   lstm_grad        in x, u, h0, c0, y, reserve, g, gc[, mask]              out dx, du, dh0, dc0
- *   gru_grad         in x, u, bias, h0, y, reserve, g[, mask]                out dx, du, dbias, dh0
+ *   lstm_grad        in x, u, h0, c0, y, gates, reserve, g, gc[, mask]       out dx, du, dh0, dc0
+ *   gru_grad         in x, u, bias, h0, y, gates, reserve, g[, mask]         out dx, du, dbias, dh0
  *
  *   simple_rnn_pack, lstm_pack, gru_pack      in u                            out bytes: u packed once for many calls
  *
@@ -19,7 +19,10 @@
  *   mask     (batch, time) bool; where it is false the state stays as it is
  *   y        sequences: (batch, time, units), the state after each step, in the order of the steps; else (batch,
  *            units), the last one.  c: the last cell state.  g and gc: gradients to y and c
- *   reserve  what the gradient needs of the steps, as integers of real's width, so that nobody takes it for values
+ *   gates    the gates in the order of x's columns and times, and reserve what else the gradient needs of the steps: as
+ *            integers of real's width, so that nobody takes them for values.  gates may lie where x lies, and dx where
+ *            gates lie: most of what a step touches would else be fetched from memory twice.  Gradients take of x its
+ *            shape alone
  *   i[0]     sequences      i[1]    reverse: steps go from the last time to the first
  *   i[2]     gru: reset_after; simple_rnn: act, 0 for tanh, 1 for relu, 2 for none
  *

@@ -8,7 +8,7 @@ typedef struct {
   const real *x, *u, *bias, *h0, *c0, *g, *gc;
   real *states; /* the state after each step: sample b at states + (b * time + step) * states_ld */
   int64_t states_ld;
-  real *y, *c, *reserve, *dx, *dh0, *dc0;
+  real *y, *c, *gates, *reserve, *dx, *dh0, *dc0;
   int64_t reserve_ld; /* elements of reserve for each step of a sample */
   KR_FN(weights) weights[KR_FN(MAX_WEIGHTS)];
   int n_weights, ready;    /* ready: the weights come packed */

@@ -10,7 +10,6 @@ static KR_FN(job) KR_FN(simple_rnn_job)(const kr_call *c, int grad) {
 
 static void KR_FN(simple_rnn_data)(KR_FN(job) * j, const kr_call *c, int grad) {
   const kr_array *y = grad ? &c->in[3] : &c->out[0], *reserve = y + 1;
-  j->x = c->in[0].data;
   j->u = c->in[1].data;
   j->h0 = c->in[2].data;
   j->y = y->data;
@@ -105,6 +104,7 @@ static size_t KR_FN(simple_rnn_packing)(const kr_call *c, int64_t form[KR_FORM])
 static kr_status KR_FN(simple_rnn)(const kr_call *c) {
   KR_FN(job) j = KR_FN(simple_rnn_job)(c, 0);
   KR_FN(simple_rnn_data)(&j, c, 0);
+  j.x = c->in[0].data;
   KR_FN(lay_out)(&j, 0, c);
   KR_FN(run_blocks)(&j, c->threads, KR_FN(simple_rnn_block));
   return KR_OK;

@@ -72,8 +72,8 @@ class Op:
 
     __slots__ = (
         "compose", "epilogue", "flops", "grad", "infer", "inplace", "input_names", "kernel", "kind", "lead", "name",
-        "output_names", "recompute", "saved_inputs", "saved_outputs", "scratch", "simplify", "traits", "variadic",
-        "whole",
+        "output_names", "recompute", "saved_inputs", "saved_outputs", "scratch", "simplify", "traits", "unread",
+        "variadic", "whole",
     )  # fmt: skip
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
@@ -117,6 +117,7 @@ def define_op(
     flops: Callable | None = None,
     lead: Callable | None = None,
     whole: str = "",
+    unread: str = "",
     epilogue: str | tuple[str, ...] = (),
     simplify: Callable | None = None,
     compose: Callable | None = None,
@@ -134,7 +135,7 @@ def define_op(
             function that gives a sequence; or None where the op has no gradient at all. See `Context`.
         saves: names of the inputs and outputs that the gradient reads.
         outputs: names of the outputs.
-        inplace: (input, output) pairs that may share memory.
+        inplace: (input, output) pairs that may share memory, where their elements are as many and as wide.
         kind: elementwise, reduce, view, anchor (matmul, convolution: what others fuse into), opaque, or check (its
             call may refuse the data, and so is made even where nobody needs the result).
         scratch: bytes of working memory from Specs, for a host kernel; a C kernel states its own in the registry.
@@ -145,6 +146,7 @@ def define_op(
             of rows can be computed by itself, to the same bits. An elementwise op needs none.
         whole: names of the inputs that a block of rows reads all of (a convolution's kernel); the others have the
             leading dimensions, as all outputs do.
+        unread: names of the inputs of which the kernel takes the shape alone. They need not be kept for the call.
         epilogue: the elementwise functions of its first output that the kernel computes on the way, by name (they are
             passed as the attribute `activation`); of an elementwise op, its name there.
         simplify: simplify(input_specs, output_specs, attributes, constants) -> the position of an input that the
@@ -186,6 +188,7 @@ def define_op(
     op.lead, op.epilogue, op.simplify, op.compose = lead, epilogue, simplify, compose
     op.recompute, op.traits = recompute, traits or {}
     op.whole = tuple(op.input_names.index(n) for n in whole.split())
+    op.unread = tuple(op.input_names.index(n) for n in unread.split())
     saved = saves.split()
     unknown = set(saved) - set(op.input_names) - set(op.output_names)
     if unknown:

@@ -82,8 +82,11 @@ class Call:
 
     @property
     def reads(self) -> list[Value]:
-        """The inputs, and the packed one."""
-        return self.inputs if self.packed is None else [*self.inputs, self.packed]
+        """Whose memory the call reads: the inputs but those of which the shape is enough, and the packed one."""
+        read = self.inputs
+        if self.parts is None and self.op.unread:
+            read = [x for k, x in enumerate(read) if k not in self.op.unread]
+        return read if self.packed is None else [*read, self.packed]
 
     @property
     def flops(self) -> int:
@@ -114,7 +117,7 @@ def own_op(name: str, kind: str, kernel: Any, **fields: Any) -> Op:
     for field in Op.__slots__:
         setattr(op, field, None)
     op.name, op.kind, op.kernel = name, kind, kernel
-    op.inplace = op.epilogue = op.whole = ()
+    op.inplace = op.epilogue = op.whole = op.unread = ()
     op.traits = {}
     for field, value in fields.items():
         setattr(op, field, value)

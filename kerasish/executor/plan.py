@@ -196,7 +196,7 @@ def _pairs(call: Call, position: int) -> list[Value]:
         if o != position or i >= len(call.inputs):
             continue
         x = call.inputs[i]
-        if x.spec.dtype != out.spec.dtype or x.spec.size != out.spec.size or out.spec.size == 0:
+        if x.spec.size != out.spec.size or x.bytes != out.bytes or out.bytes == 0:
             continue
         # The same memory under another shape would be read out of step.
         if any(v.root is x.root and v is not x for v in call.inputs):

@@ -70,7 +70,7 @@ class Row:
 
 def step_bytes(call: Call) -> int:
     """Bytes that a step reads and writes, each array once."""
-    values: dict[int, Value] = {id(x.root): x for x in (*call.inputs, *call.outputs)}
+    values: dict[int, Value] = {id(x.root): x for x in (*call.reads, *call.outputs) if x is not call.packed}
     return sum(x.bytes for x in values.values())
 
 

@@ -171,13 +171,16 @@ def _differ(a: int | None, b: int | None) -> bool:
     return a is not None and b is not None and a != b
 
 
-def _outputs(x: Spec, n: int | None, sequences: bool, kept: int) -> tuple[Spec, Spec]:
-    """y, and the reserve: integers, which take no gradient, of the width that the kernel's values have."""
+def _outputs(x: Spec, n: int | None, sequences: bool, gates: int) -> tuple[Spec, ...]:
+    """y, the gates and the reserve, which are integers, which take no gradient, of the width that the kernel's values
+    have. Without gates only y and the reserve."""
     batch, time = x.shape[:2]
-    kept += not sequences
-    size = None if None in (batch, time, n) else batch * time * n * kept
+    whole = "int32" if x.dtype == "float32" else "int64"
+    per_step = int(gates > 0) + (not sequences)
+    size = None if None in (batch, time, n) else batch * time * n * per_step
     y = Spec((batch, time, n) if sequences else (batch, n), x.dtype)
-    return y, Spec((size if kept else 0,), "int32" if x.dtype == "float32" else "int64")
+    reserve = Spec((size if per_step else 0,), whole)
+    return (y, Spec((batch, time, None if n is None else gates * n), whole), reserve) if gates else (y, reserve)
 
 
 # The activations of a simple recurrent layer that its kernel has, by their numbers in it.
@@ -207,14 +210,14 @@ def _simple_rnn_infer(
 
 def _lstm_infer(x: Spec, u: Spec, h0: Spec, c0: Spec, *mask: Spec, sequences: bool, reverse: bool) -> tuple:
     n = _check("lstm", x, u, 4, {"h0": h0, "c0": c0}, None, mask)
-    y, reserve = _outputs(x, n, sequences, 5)
-    return y, Spec((x.shape[0], n), x.dtype), reserve
+    y, *kept = _outputs(x, n, sequences, 4)
+    return y, Spec((x.shape[0], n), x.dtype), *kept
 
 
 def _gru_infer(
     x: Spec, u: Spec, bias: Spec, h0: Spec, *mask: Spec, sequences: bool, reverse: bool, reset_after: bool
 ) -> tuple:
-    return _outputs(x, _check("gru", x, u, 3, {"h0": h0}, bias, mask), sequences, 4)
+    return _outputs(x, _check("gru", x, u, 3, {"h0": h0}, bias, mask), sequences, 3)
 
 
 def _run(step: Callable, x: Any, states: list, mask: tuple, a: dict) -> tuple:
@@ -249,22 +252,24 @@ def _gru_composed(x: Any, u: Any, bias: Any, h0: Any, *mask: Any, **a: Any) -> l
     return [_run(step, x, [h0], mask, a)[0]]
 
 
-def _define(name: str, inputs: str, outputs: str, infer: Callable, composed: Callable) -> Any:
+def _define(name: str, inputs: str, outputs: str, kept: str, infer: Callable, composed: Callable) -> Any:
     """An op and its gradient.
 
     The gradient of the gradient is taken through the steps as ordinary ops: nobody needs it fast. The gradient op reads
-    y and the reserve, which follow from the other inputs, so those take the whole derivative.
+    y and what is kept, which follow from the other inputs, so those take the whole derivative. The gates may lie where
+    x lies, which nobody reads after them, and x's gradient where the gates lie.
     """
-    names, n_out = inputs.split(), len(outputs.split())
-    n = len(names)
+    names, n_out, n_kept = inputs.split(), len(outputs.split()), len(kept.split())
+    n, gated = len(names), "gates" in kept
+    first_g = n + 1 + n_kept
 
     def grad(ctx: Any, *gs: Any) -> list:
         given, mask = ctx.inputs[:n], ctx.inputs[n:]
-        grads = grad_op(*given, ctx.outputs[0], ctx.outputs[-1], *gs[:n_out], *mask, **ctx.attrs)
+        grads = grad_op(*given, ctx.outputs[0], *ctx.outputs[n_out:], *gs[:n_out], *mask, **ctx.attrs)
         return [*grads, *[None] * len(mask)]
 
     def grad_grad(ctx: Any, *hs: Any) -> list:
-        given, gs, mask = ctx.inputs[:n], ctx.inputs[n + 2 : n + 2 + n_out], ctx.inputs[n + 2 + n_out :]
+        given, gs, mask = ctx.inputs[:n], ctx.inputs[first_g : first_g + n_out], ctx.inputs[first_g + n_out :]
         with GradientTape() as outer:
             outer.watch([*given, *gs])
             with GradientTape() as inner:
@@ -272,35 +277,38 @@ def _define(name: str, inputs: str, outputs: str, infer: Callable, composed: Cal
                 out = composed(*given, *mask, **ctx.attrs)
             first = inner.gradient(out, list(given), output_gradients=list(gs), unconnected_gradients="zero")
         second = outer.gradient(first, [*given, *gs], output_gradients=list(hs), unconnected_gradients="zero")
-        return [*second[:n], None, None, *second[n:], *[None] * len(mask)]
+        return [*second[:n], *[None] * (1 + n_kept), *second[n:], *[None] * len(mask)]
 
     op = define_op(
         name,
         inputs=f"{inputs} *mask",
-        outputs=f"{outputs} reserve",
+        outputs=f"{outputs} {kept}",
         infer=infer,
         kernel=C(name, i=_numbers),
         grad=grad,
-        saves=f"{inputs} mask y reserve",
+        saves=f"{inputs} mask y {kept}",
+        inplace=((0, n_out),) if gated else (),
         flops=_flops,
     )
     g_names = " ".join(f"g{k}" for k in range(n_out))
     grad_op = define_op(
         f"{name}_grad",
-        inputs=f"{inputs} y reserve {g_names} *mask",
+        inputs=f"{inputs} y {kept} {g_names} *mask",
         outputs=" ".join(f"d{k}" for k in names),
         infer=lambda *specs, **attrs: specs[:n],
         kernel=C(f"{name}_grad", i=_numbers),
         grad=grad_grad,
         saves=f"{inputs} {g_names} mask",
+        inplace=((n + 1, 0),) if gated else (),
+        unread="x",
         flops=_grad_flops,
     )
     return op
 
 
-simple_rnn_op = _define("simple_rnn", "x u h0", "y", _simple_rnn_infer, _simple_rnn_composed)
-lstm_op = _define("lstm", "x u h0 c0", "y c", _lstm_infer, _lstm_composed)
-gru_op = _define("gru", "x u bias h0", "y", _gru_infer, _gru_composed)
+simple_rnn_op = _define("simple_rnn", "x u h0", "y", "reserve", _simple_rnn_infer, _simple_rnn_composed)
+lstm_op = _define("lstm", "x u h0 c0", "y c", "gates reserve", _lstm_infer, _lstm_composed)
+gru_op = _define("gru", "x u bias h0", "y", "gates reserve", _gru_infer, _gru_composed)
 
 # ---- functions for the layers -----------------------------------------------------------------------------------
 
@@ -333,9 +341,9 @@ def run_fused(
     work = result_type(dtype, "float32")
     given = [cast(v, work) for v in (x, *weights, *states)]
     masks = [] if mask is None else [cast(mask, "bool")]
-    y, *c, _ = op(*given, *masks, sequences=sequences, reverse=reverse, **attrs)
+    y, *others = op(*given, *masks, sequences=sequences, reverse=reverse, **attrs)
     h = y[:, -1] if sequences else y
-    last, states = h, [h, *c]
+    last, states = h, [h, *others[: len(states) - 1]]
     if masks and zeros_for_mask:
         steps = flip(masks[0], 1) if reverse else masks[0]
         last = choose(expand_dims(steps[:, -1], 1), h, zeros_like(h))

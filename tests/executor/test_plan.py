@@ -5,6 +5,7 @@ import pytest
 
 import kerasish as keras
 from kerasish import layers, ops
+from kerasish.engine.op import get_op
 from kerasish.executor import Buffer, MemoryPlan, capture, place, run_passes
 from kerasish.executor.passes.schedule import may_fail
 from kerasish.executor.plan import ALIGN
@@ -91,7 +92,7 @@ def check_lives(plan):
     for call in graph.calls:
         if call.is_view:
             continue
-        for x in call.inputs:
+        for x in call.reads:
             assert there(x.root), (call, x)
         for x in call.outputs:
             write(x)
@@ -219,6 +220,63 @@ def test_what_every_block_of_rows_reads_whole_is_not_overwritten_by_rows():
     (block,) = [c for c in planned(step, *args).graph.calls if c.parts is not None]
     assert [c.op.name for c in block.body] == ["tanh", "add", "logsumexp", "multiply"] and block.parts[0][0] == 64
     check_lives(planned(step, *args))
+    check_step(step, args)
+
+
+GATED = [("lstm", {}), ("gru", {"reset_after": True}), ("gru", {"reset_after": False})]
+
+
+def recurrent_step(cell, attrs, mask, read_later=False):
+    """A recurrent layer whose projection x is made in the step, and all gradients; arguments for it."""
+    gates, batch, time, n = (4 if cell == "lstm" else 3), 9, 5, 11
+    given = [f32(batch, time, gates * n), f32(n, gates * n, seed=1) / 3]
+    if cell == "gru":
+        given.append(f32(gates * n, seed=2))
+    given += [f32(batch, n, seed=3 + k) for k in range(1 + (cell == "lstm"))]
+    masks = [f32(batch, time, seed=8) < 0.5] if mask else []
+
+    def step(*args):
+        sources = args[: len(given)]
+        with keras.GradientTape() as tape:
+            tape.watch(sources)
+            x = ops.tanh(args[0]) * 2
+            y, *_ = get_op(cell)(x, *args[1:], **attrs)
+            loss = ops.sum(y * y)
+        grads = tape.gradient(loss, list(sources))
+        return (y, grads, x * loss) if read_later else (y, grads)
+
+    return step, (*given, *masks)
+
+
+def where_gates_lie(plan, cell):
+    """The buffers of x, the gates and the gradient to x."""
+    call, grad = (next(c for c in plan.graph.calls if c.op.name == name) for name in (cell, f"{cell}_grad"))
+    gates = call.op.output_names.index("gates")
+    return plan.buffer(call.inputs[0]), plan.buffer(call.outputs[gates]), plan.buffer(grad.outputs[0])
+
+
+@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize(("cell", "variant"), GATED)
+def test_gates_take_the_place_of_the_projection_and_its_gradient_that_of_the_gates(
+    cell, variant, sequences, reverse, mask
+):
+    step, args = recurrent_step(cell, {"sequences": sequences, "reverse": reverse, **variant}, mask)
+    plan = planned(step, *args)
+    x, gates, dx = where_gates_lie(plan, cell)
+    assert x is gates and gates is dx
+    check_lives(plan)
+    check_step(step, args)
+
+
+@pytest.mark.parametrize(("cell", "variant"), GATED)
+def test_gates_leave_a_projection_alone_that_is_read_later(cell, variant):
+    step, args = recurrent_step(cell, {"sequences": True, "reverse": False, **variant}, False, read_later=True)
+    plan = planned(step, *args)
+    x, gates, dx = where_gates_lie(plan, cell)
+    assert x is not gates and gates is dx
+    check_lives(plan)
     check_step(step, args)
 
 

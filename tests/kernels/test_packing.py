@@ -164,11 +164,12 @@ def test_recurrent_layers(isa, dtype, units):
     x = {gates: data((batch, time, gates * units), dtype) for gates in (1, 3, 4)}
     h0, y = data((batch, units), dtype), (batch, units)
 
-    def reserve(per_step):
+    def kept(per_step):
         return (batch, time, per_step * units)
 
-    assert check("simple_rnn", isa, (x[1], u[1], h0), (y, reserve(1)), (0, 0, 0), (dtype, whole))
-    assert check("lstm", isa, (x[4], u[4], h0, h0), (y, y, reserve(6)), (0, 1, 0), (dtype, dtype, whole))
+    assert check("simple_rnn", isa, (x[1], u[1], h0), (y, kept(1)), (0, 0, 0), (dtype, whole))
+    outs = (y, y, kept(4), kept(2)), (0, 1, 0), (dtype, dtype, whole, whole)
+    assert check("lstm", isa, (x[4], u[4], h0, h0), *outs)
     for reset_after in (0, 1):
         ins = (x[3], u[3], data((3 * units,), dtype), h0)
-        assert check("gru", isa, ins, (y, reserve(5)), (0, 0, reset_after), (dtype, whole))
+        assert check("gru", isa, ins, (y, kept(3), kept(2)), (0, 0, reset_after), (dtype, whole, whole))

@@ -104,6 +104,14 @@ def test_symbolic_shape_is_the_real_shape(sample):
             assert all(a is None or a == b for a, b in zip(s.shape, r.shape)), (s.shape, r.shape)
 
 
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if get_op(s.op).unread], ids=ids)
+def test_what_is_declared_unread_is_not_read(sample):
+    arrays = cast(sample, "float32")
+    others = [np.full_like(a, np.nan) if k in get_op(sample.op).unread else a for k, a in enumerate(arrays)]
+    for x, y in zip(call(sample, arrays), call(sample, others)):
+        np.testing.assert_array_equal(x, y)
+
+
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if any(np.ndim(x) for x in s.inputs)], ids=ids)
 def test_non_contiguous_input_gives_the_same_bits(sample):
     arrays = cast(sample, "float32")

@@ -30,7 +30,7 @@ class _Lives:
         for k, call in enumerate(graph.calls):
             if call.is_view:
                 continue
-            for x in call.inputs:
+            for x in call.reads:
                 self._use(x.root, k)
             for x in call.outputs:
                 self.first[id(x)] = k

@@ -13,7 +13,7 @@ VARIANTS = {
     "gru": [{"reset_after": True}, {"reset_after": False}],
 }
 OPS = {"simple_rnn": simple_rnn_op, "lstm": lstm_op, "gru": gru_op}
-NOTE = "the reserve's layout is the kernel's own; values and first gradients are compared in test_rnn.py"
+NOTE = "the layout of what is kept is the kernel's own; values and first gradients are compared in test_rnn.py"
 
 
 def arrays(name, batch, time, n, mask):
@@ -34,11 +34,13 @@ def samples():
                 batch, time, n = 3, 4, 5
                 given, masks = arrays(name, batch, time, n, mask)
                 yield Sample(name, (*given, *masks), attrs, note=NOTE)
-                y, *_, reserve = (t.numpy() for t in OPS[name](*given, *masks, **attrs))  # as float64 calls have it
+                y, *kept = (t.numpy() for t in OPS[name](*given, *masks, **attrs))  # as float64 calls have it
+                if name == "lstm":
+                    del kept[0]  # c
                 gs = [rand(*y.shape, seed=6)] + ([rand(batch, n, seed=7)] if name == "lstm" else [])
                 yield Sample(
-                    f"{name}_grad", (*given, y, reserve, *gs, *masks), attrs,
-                    grad=tuple(range(len(given) + 2, len(given) + 2 + len(gs))), second=False, note=NOTE,
+                    f"{name}_grad", (*given, y, *kept, *gs, *masks), attrs,
+                    grad=tuple(len(given) + 1 + len(kept) + k for k in range(len(gs))), second=False, note=NOTE,
                 )  # fmt: skip
 
 

@@ -4,14 +4,13 @@
  *   i[0]    first reduced dimension        i[1]    one past the last
  *
  * A NaN counts as the extreme, the first one wins, and 0 equals -0, as in NumPy.  infer refuses an empty reduction. */
-#include "gemm/core.h"
+#include "base/kernel.h"
 #include "op.h"
 
-enum { SHORT_TILE = 128 };    /* short rows that are transposed at a time */
-enum { ARG_BLOCK = 1 << 12 }; /* elements of a long row whose extreme is taken at a time */
-enum { ARG_ROWS = 4 };        /* rows that are compared between loads and stores of the extremes of columns */
-#define WORK 32768            /* elements of a task */
-#define TILE 1024             /* columns that are compared side by side */
+enum { ARG_BLOCK = 4 }; /* vectors of a row whose extreme is taken at a time */
+enum { ARG_ROWS = 4 };  /* rows that are compared between loads and stores of the extremes of columns */
+#define WORK 32768      /* elements of a task */
+#define TILE 1024       /* columns that are compared side by side */
 
 typedef struct {
   const void *x;
@@ -48,12 +47,10 @@ static size_t arg_scratch(const kr_call *c) {
 
 #define KR_REAL 32
 #include "base/real.h"
-#include "gemm/pack.h"
 #include "argreduce_body.h"
 #undef KR_REAL
 #define KR_REAL 64
 #include "base/real.h"
-#include "gemm/pack.h"
 #include "argreduce_body.h"
 #undef KR_REAL
 

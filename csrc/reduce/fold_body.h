@@ -110,6 +110,11 @@ KR_INLINE void KR_FN(short_sums)(enum reduce_op op, const real *x, int64_t n, in
   v_store(acc, v_hsums(part));
 }
 
+/* The last vector of a short row, which may overlap the one before; or all of the row, and `none` in the lanes past it. */
+KR_INLINE vreal KR_FN(short_end)(const real *x, int64_t n, int whole, vreal none) {
+  return whole ? v_load(x + n - V_LANES) : v_load_or(x, n, none);
+}
+
 /* Extremes of count <= V_LANES rows, without regard for NaN.  Whether there may be one shows in the sum of all elements;
  * an infinity of each sign, which looks the same there, only costs the time of the search. */
 KR_INLINE void KR_FN(short_extremes)(enum reduce_op op, const real *x, int64_t count, int64_t n, int whole, real *acc) {
@@ -118,7 +123,7 @@ KR_INLINE void KR_FN(short_extremes)(enum reduce_op op, const real *x, int64_t c
 #pragma GCC unroll 16
   for (int64_t l = 0; l < count; ++l) {
     const real *p = x + l * n;
-    part[l] = v_load_or(p + whole * V_LANES, n - whole * V_LANES, none);
+    part[l] = KR_FN(short_end)(p, n, whole, none);
     sum[l & 3] = v_add(sum[l & 3], part[l]);
 #pragma GCC unroll 4
     for (int k = 0; k < whole; ++k) {

@@ -23,6 +23,8 @@
  *     rsqrt         1.5   1.5   1 / sqrt(x): 0 -> inf, < 0 -> nan
  *     pow           0.51  1     as C's pow; f64 is libm's, lane by lane
  *
+ * exp_below(x) is exp(x), to the same bits, for x that is not above 0.
+ *
  * exp_weight(x) is exp(x) for x that is not above 0 by more than rounding, to 2^-23 of 1, the largest weight of a softmax:
  * it saves two of twelve operations with AVX-512, five of eighteen in float elsewhere.  What would be denormal may be
  * anything as small.
@@ -40,6 +42,7 @@
 
 #define v_horner KR_V(horner)
 #define v_exp KR_V(exp)
+#define v_exp_below KR_V(exp_below)
 #define v_exp_weight KR_V(exp_weight)
 #define v_expm1 KR_V(expm1)
 #define v_log KR_V(log)

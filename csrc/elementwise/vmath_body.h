@@ -50,6 +50,15 @@ KR_INLINE vreal KR_V(exp)(vreal x) {
   vreal y = v_select(v_lt(x, v_set1(K_EXP_MIN)), v_zero(), KR_V(exp_scale)(r, bits));
   return KR_V(upto)(x, K_EXP_MAX, y);
 }
+
+/* The maximum is 0, or NaN. */
+KR_INLINE vreal KR_V(exp_below)(vreal x) {
+  vint bits;
+  vreal r = KR_V(exp_reduce)(x, &bits);
+  return v_select(v_ge(x, v_set1(K_EXP_MIN)), KR_V(exp_scale)(r, bits), v_max(v_zero(), x));
+}
+#else
+KR_INLINE vreal KR_V(exp_below)(vreal x) { return KR_V(exp)(x); } /* its edges cost nothing */
 #endif
 
 #if KR_REAL == 64
@@ -274,8 +283,8 @@ KR_INLINE vreal KR_V(cosh)(vreal x) {
 /* -t / (t+2) with t = expm1(-2|x|), which never overflows and never cancels; |x| is cut where t rounds to -1. */
 KR_INLINE vreal KR_V(tanh)(vreal x) {
   vint bits;
-  vreal a = v_mul(v_set1(-2), v_abs(x)), least = v_set1(K_EXPM1_MIN);
-  vreal r = KR_V(exp_reduce)(v_select(v_lt(a, least), least, a), &bits);
+  vreal a = v_mul(v_set1(-2), v_abs(x));
+  vreal r = KR_V(exp_reduce)(v_max(v_set1(K_EXPM1_MIN), a), &bits);
   vreal t = KR_V(expm1_scale)(r, bits);
   return v_copysign(v_div(t, v_add(t, v_set1(2))), x);
 }
@@ -292,7 +301,7 @@ KR_INLINE vreal KR_V(log1p_unit)(vreal t) {
 }
 
 KR_INLINE vreal KR_V(softplus)(vreal x) {
-  return v_add(v_max(x, v_zero()), KR_V(log1p_unit)(KR_V(exp)(v_neg(v_abs(x)))));
+  return v_add(v_max(x, v_zero()), KR_V(log1p_unit)(KR_V(exp_below)(v_neg(v_abs(x)))));
 }
 
 /* ---- error function -------------------------------------------------------------------------------------------- */

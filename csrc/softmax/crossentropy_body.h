@@ -291,7 +291,7 @@ LOSS_KERNEL(sparse_cross_entropy_grad, NULL, 1)
 KR_INLINE vreal KR_FN(sigmoid_cross_entropy)(vreal x, vreal t, vreal g, real eps) {
   (void)g, (void)eps;
   vreal side = v_select(v_gt(x, v_zero()), v_sub(v_set1(1), t), v_neg(t));
-  return v_add(v_log1p(v_exp(v_neg(v_abs(x)))), v_mul(side, x));
+  return v_add(v_log1p(v_exp_below(v_neg(v_abs(x)))), v_mul(side, x));
 }
 
 /* g (sigmoid(x) - t) */

@@ -148,9 +148,13 @@ KR_INLINE vreal KR_FN(put_term)(real *to, int64_t j, int64_t n, int nv, int whol
   return v;
 }
 
-/* The terms exp(x - max) of m rows, and their sums.  exp(-inf) is 0. */
-KR_INLINE void KR_FN(group_exps)(const real *x, int64_t m, int64_t n, int nv, const real *max, real *sum,
-                                 KR_FN(terms) * t) {
+/* exp(x) for the difference to a maximum, which is not above 0; or, with `no_maximum`, to another number. */
+KR_INLINE vreal KR_FN(exp_of)(vreal x, int no_maximum) { return no_maximum ? v_exp(x) : v_exp_below(x); }
+
+/* The terms exp(x - max) of m rows, and their sums.  exp(-inf) is 0.  Beside a NaN, which the sum becomes, others may be
+ * anything. */
+KR_INLINE void KR_FN(group_exps)(const real *x, int64_t m, int64_t n, int nv, const real *max, int no_maximum,
+                                 real *sum, KR_FN(terms) * t) {
   if (nv) {
     EACH_ROW {
       const real *p = x + l * n;
@@ -160,7 +164,7 @@ KR_INLINE void KR_FN(group_exps)(const real *x, int64_t m, int64_t n, int nv, co
     }
     EACH_OF_RUN {
       __builtin_prefetch(x + m * n + i); /* of the next group, which is not computed upon until this one is done */
-      v_store(t->run + i, v_exp(v_load(t->run + i)));
+      v_store(t->run + i, KR_FN(exp_of)(v_load(t->run + i), no_maximum));
     }
     KR_FN(group_sum)(t->run, NULL, m, n, nv, sum);
     return;
@@ -175,12 +179,12 @@ KR_INLINE void KR_FN(group_exps)(const real *x, int64_t m, int64_t n, int nv, co
       ROW_SUM(row, ({
                 __builtin_prefetch(p + ahead + j);
                 __builtin_prefetch(to + ahead + j, 1);
-                KR_FN(put_term)(to, j, n, nv, whole, v_exp(v_sub(GET_OR(p, none), shift)));
+                KR_FN(put_term)(to, j, n, nv, whole, KR_FN(exp_of)(v_sub(GET_OR(p, none), shift), no_maximum));
               }));
     } else {
       ROW_SUM(row, ({
                 __builtin_prefetch(p + ahead + j);
-                v_exp(v_sub(GET_OR(p, none), shift));
+                KR_FN(exp_of)(v_sub(GET_OR(p, none), shift), no_maximum);
               }));
     }
   })
@@ -189,7 +193,7 @@ KR_INLINE void KR_FN(group_exps)(const real *x, int64_t m, int64_t n, int nv, co
 /* Both. */
 KR_INLINE void KR_FN(group_stats)(const real *x, int64_t m, int64_t n, int nv, real *max, real *sum, KR_FN(terms) * t) {
   KR_FN(group_max)(x, m, n, nv, max);
-  KR_FN(group_exps)(x, m, n, nv, max, sum, t);
+  KR_FN(group_exps)(x, m, n, nv, max, 0, sum, t);
 }
 
 #undef SHORT_MOST
@@ -236,8 +240,8 @@ static void KR_FN(turn_back)(const real *restrict columns, int64_t m, int64_t n,
   }
 
 /* exp(x - shift), stored where y is given. */
-KR_INLINE vreal KR_FN(exp_term)(const real *x, vreal shift, real *y, int64_t w) {
-  vreal e = v_exp(v_sub(KR_FN(ld)(x, w), shift));
+KR_INLINE vreal KR_FN(exp_term)(const real *x, vreal shift, int no_maximum, real *y, int64_t w) {
+  vreal e = KR_FN(exp_of)(v_sub(KR_FN(ld)(x, w), shift), no_maximum);
   if (y) KR_FN(st)(y, e, w);
   return KR_FN(keep)(e, w);
 }

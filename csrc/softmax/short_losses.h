@@ -23,7 +23,7 @@ typedef struct {
 KR_INLINE void KR_FN(short_stats)(const KR_FN(short_job) * s, int keeps, real *max, real *sum) {
   const int64_t n = s->n, m = s->m;
   KR_FN(cols)(OP_MAX, s->x, n, TILE, m, max);
-  COLUMN_SUM(n, m, sum, KR_FN(exp_term)(X, v_load(max + j), keeps ? X : NULL, w))
+  COLUMN_SUM(n, m, sum, KR_FN(exp_term)(X, v_load(max + j), 0, keeps ? X : NULL, w))
 }
 
 static void KR_FN(softmax_cross_entropy_short)(const KR_FN(short_job) * s) {

@@ -43,7 +43,7 @@ KR_INLINE void KR_FN(logsumexp_group)(const real *x, const real *unused, int64_t
   TERMS_AT(&e, NULL);
   KR_FN(group_max)(x, m, n, nv, max);
   EACH_ROW max[l] = isfinite(max[l]) ? max[l] : 0;
-  KR_FN(group_exps)(x, m, n, nv, max, sum, &e);
+  KR_FN(group_exps)(x, m, n, nv, max, 1, sum, &e);
   EACH_LANES KR_FN(st)(y + l, v_add(v_load(max + l), v_log(v_load(sum + l))), m - l);
 }
 
@@ -80,7 +80,7 @@ static void KR_FN(softmax_cols)(const real *x, const real *unused, int64_t n, in
   (void)unused;
   real KR_ALIGNED max[TILE], sum[TILE];
   KR_FN(cols)(OP_MAX, x, n, s, m, max);
-  COLUMN_SUM(n, m, sum, KR_FN(exp_term)(x + k * s + j, v_load(max + j), y + k * s + j, w))
+  COLUMN_SUM(n, m, sum, KR_FN(exp_term)(x + k * s + j, v_load(max + j), 0, y + k * s + j, w))
   EACH(n, m, v_div(KR_FN(ld)(y + k * s + j, w), v_load(sum + j)), y)
 }
 
@@ -88,7 +88,7 @@ static void KR_FN(log_softmax_cols)(const real *x, const real *unused, int64_t n
   (void)unused;
   real KR_ALIGNED max[TILE], sum[TILE];
   KR_FN(cols)(OP_MAX, x, n, s, m, max);
-  COLUMN_SUM(n, m, sum, KR_FN(exp_term)(x + k * s + j, v_load(max + j), NULL, w))
+  COLUMN_SUM(n, m, sum, KR_FN(exp_term)(x + k * s + j, v_load(max + j), 0, NULL, w))
   for (int64_t j = 0; j < m; j += V_LANES) v_store(sum + j, v_log(v_load(sum + j)));
   EACH(n, m, v_sub(v_sub(KR_FN(ld)(x + k * s + j, w), v_load(max + j)), v_load(sum + j)), y)
 }
@@ -98,7 +98,7 @@ static void KR_FN(logsumexp_cols)(const real *x, const real *unused, int64_t n, 
   real KR_ALIGNED max[TILE], sum[TILE];
   KR_FN(cols)(OP_MAX, x, n, s, m, max);
   for (int64_t j = 0; j < m; ++j) max[j] = isfinite(max[j]) ? max[j] : 0;
-  COLUMN_SUM(n, m, sum, KR_FN(exp_term)(x + k * s + j, v_load(max + j), NULL, w))
+  COLUMN_SUM(n, m, sum, KR_FN(exp_term)(x + k * s + j, v_load(max + j), 1, NULL, w))
   for (int64_t j = 0; j < m; j += V_LANES) KR_FN(st)(y + j, v_add(v_load(max + j), v_log(v_load(sum + j))), m - j);
 }
 

@@ -100,6 +100,31 @@ def test_softmax_at_the_limits(columns, dtype, isa):
         assert np.isnan(s[5:]).all()
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("columns", [False, True])
+def test_nan_of_any_bits_becomes_the_whole_line_and_no_other(columns, isa):
+    """Exponentials of differences to a maximum do without an edge; NaN meets them, beside numbers far apart."""
+    odd = np.array([0x7FC00001, 0x7F800101, 0xFFFFFFFF, 0x7FC00000], np.uint32).view(np.float32)
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3, 5, 10, 16, 17, 33, 100, 300):
+        x = rng.choice(np.array([-1e30, -1000, -1, 0, 2, 1000, 1e30], np.float32), (24, n))
+        x[1::2, rng.integers(n)] = np.resize(odd, 12)
+        lines, i = (np.ascontiguousarray(x.T), (0, 1)) if columns else (x, (1, 2))
+        for name in ("softmax", "log_softmax", "logsumexp"):
+            shape = (24,) if name == "logsumexp" else lines.shape
+            y = run(name, (lines,), [(shape, "float32")], i, isa=isa)[0]
+            found = np.isnan(y.T if columns and y.ndim == 2 else y)
+            assert found[1::2].all() and not found[::2].any(), (name, n)
+        if columns:
+            continue
+        g, t, label = np.ones(24, np.float32), one_hot(np.zeros(24, int), n, x), np.zeros(24, np.int32)
+        for kind, target in (("", t), ("sparse_", label)):
+            name = f"{kind}softmax_cross_entropy"
+            for f, args, shape in ((name, (x, target), (24,)), (f"{name}_grad", (x, target, g), x.shape)):
+                found = np.isnan(run(f, args, [(shape, "float32")], isa=isa)[0])
+                assert found[1::2].all() and not found[::2].any(), (f, n)
+
+
 def one_hot(labels, n, like):
     return np.eye(n, dtype=like.dtype)[labels]
 

@@ -9,7 +9,8 @@
  *
  * (T. Chan, G. Golub, R. LeVeque, Algorithms for computing the sample variance, 1983, on shifted data).  The difference
  * costs a factor of 1 + rest^2 / variance in accuracy; where that is more than 2, which takes data of which a sample
- * tells nothing, the sums are taken again from the better mean. */
+ * tells nothing, the sums are taken again from the better mean.  A line that is all of its channel, and short enough not
+ * to be cut, takes its own mean as the guess: it is in cache when it is read again. */
 #include "reduce/fold_body.h"
 
 /* Coefficients of each channel, each repeated over the glued rows: out = a g + b (x - mean) + c, where g counts only
@@ -150,33 +151,44 @@ static void KR_FN(sum_chunk)(const KR_FN(channel_job) * j, int64_t task) {
   }
 }
 
-/* One segment of a line of `inner` elements. */
-static void KR_FN(sum_segment)(const KR_FN(channel_job) * j, int64_t line, int64_t segment) {
-  const norm_shape *s = &j->s;
-  int64_t c = line % s->channels, b = line / s->channels / s->outer, part = line / s->channels * s->segments + segment;
-  int64_t from = line * s->inner + segment * s->chunk, n = kr_min(s->chunk, s->inner - segment * s->chunk);
-  const real *x = j->x + from, *g = j->g ? j->g + from : NULL;
-  real *sums = j->sums + part * 2 * s->channels + c, *guess = j->k.mean + b * s->channels + c;
-  if (s->parts == 1 && !g) *guess = KR_FN(row)(OP_SUM, x, n) / (real)n;
-  vreal mean = v_set1(*guess), sum_g = v_zero(), sum_gd = v_zero();
-  vreal slope = j->gating ? v_set1(j->k.slope[c]) : v_zero(), shift = j->gating ? v_set1(j->k.shift[c]) : v_zero();
+/* Sums of g and of g (x - mean) over n elements of a line, but for the lanes; g may be NULL, as in a job. */
+KR_INLINE void KR_FN(sum_line)(const real *x, const real *g, int64_t n, vreal mean, enum KR_FN(gating) gating,
+                               vreal slope, vreal shift, vreal *sum_g, vreal *sum_gd) {
   /* 32 vectors make a sum, 32 sums make another: a chunk of any number of lanes has short chains of additions. */
   enum { BLOCK = 32 * V_LANES, BLOCKS = 32 * BLOCK };
+  *sum_g = *sum_gd = v_zero();
   for (int64_t outer = 0; outer < n; outer += BLOCKS) {
     vreal blocks_g = v_zero(), blocks_gd = v_zero();
     for (int64_t block = outer; block < kr_min(n, outer + BLOCKS); block += BLOCK) {
       vreal a = v_zero(), b = v_zero();
       for (int64_t q = block; q < kr_min(n, block + BLOCK); q += V_LANES) {
         vreal dq = KR_FN(keep)(v_sub(KR_FN(ld)(x + q, n - q), mean), n - q), gq = g ? KR_FN(ld)(g + q, n - q) : dq;
-        if (j->gating) gq = KR_FN(gate)(gq, v_fma(dq, slope, shift), KR_FN(gated_exactly));
+        if (gating) gq = KR_FN(gate)(gq, v_fma(dq, slope, shift), gating);
         a = v_add(a, gq);
         b = v_fma(gq, dq, b);
       }
       blocks_g = v_add(blocks_g, a);
       blocks_gd = v_add(blocks_gd, b);
     }
-    sum_g = v_add(sum_g, blocks_g);
-    sum_gd = v_add(sum_gd, blocks_gd);
+    *sum_g = v_add(*sum_g, blocks_g);
+    *sum_gd = v_add(*sum_gd, blocks_gd);
+  }
+}
+
+/* One segment of a line of `inner` elements. */
+static void KR_FN(sum_segment)(const KR_FN(channel_job) * j, int64_t line, int64_t segment) {
+  const norm_shape *s = &j->s;
+  int64_t c = line % s->channels, b = line / s->channels / s->outer, part = line / s->channels * s->segments + segment;
+  int64_t from = line * s->inner + segment * s->chunk, n = kr_min(s->chunk, s->inner - segment * s->chunk);
+  const real *x = j->x + from, *g = j->g ? j->g + from : NULL;
+  real *sums = j->sums + part * 2 * s->channels + c;
+  const vreal mean = v_set1(j->k.mean[b * s->channels + c]);
+  vreal sum_g, sum_gd;
+  if (j->gating) {
+    const vreal slope = v_set1(j->k.slope[c]), shift = v_set1(j->k.shift[c]);
+    KR_FN(sum_line)(x, g, n, mean, KR_FN(gated_exactly), slope, shift, &sum_g, &sum_gd);
+  } else {
+    KR_FN(sum_line)(x, g, n, mean, KR_FN(open), v_zero(), v_zero(), &sum_g, &sum_gd);
   }
   sums[0] = v_hsum(sum_g);
   sums[s->channels] = v_hsum(sum_gd);
@@ -216,6 +228,33 @@ static void KR_FN(guess_task)(void *arg, int64_t task, int worker) {
   for (int64_t q = 0; q < m; ++q) guess[q] = (real)((double)first[q * s->inner] + sum[q] / (double)count);
 }
 
+/* The moments, to sum_g and sum_gd, of lines that are alone in their channel and not cut: as many at once as a vector has
+ * lanes.  Each takes its own mean as the guess. */
+static void KR_FN(alone_task)(void *arg, int64_t task, int worker) {
+  (void)worker;
+  const KR_FN(channel_job) *j = arg;
+  const norm_shape *s = &j->s;
+  const int64_t n = s->inner, end = kr_min(s->batch * s->channels, (task + 1) * s->group);
+  const vreal count = v_set1((real)n);
+  for (int64_t l = task * s->group; l < end; l += V_LANES) {
+    const int64_t m = kr_min(V_LANES, end - l);
+    KR_ALIGNED real guesses[V_LANES];
+    vreal d[V_LANES], dd[V_LANES];
+    for (int64_t k = 0; k < V_LANES; ++k) d[k] = k < m ? KR_FN(row_lanes)(OP_SUM, j->x + (l + k) * n, n) : v_zero();
+    const vreal guess = v_div(v_hsums(d), count);
+    v_store(guesses, guess);
+    for (int64_t k = 0; k < V_LANES; ++k) d[k] = dd[k] = v_zero();
+    for (int64_t k = 0; k < m; ++k) {
+      const real *line = j->x + (l + k) * n;
+      KR_FN(sum_line)(line, NULL, n, v_set1(guesses[k]), KR_FN(open), v_zero(), v_zero(), &d[k], &dd[k]);
+    }
+    const vreal rest = v_div(v_hsums(d), count);
+    const vreal var = v_max(v_zero(), v_fnma(rest, rest, v_div(v_hsums(dd), count)));
+    KR_FN(st)(j->sum_g + l, v_select(v_isnan(var), var, v_add(guess, rest)), m);
+    KR_FN(st)(j->sum_gd + l, var, m);
+  }
+}
+
 /* What the guess lacks, to sum_g, and the variance, to sum_gd. */
 static void KR_FN(stats_merge_task)(void *arg, int64_t task, int worker) {
   (void)worker;
@@ -241,13 +280,18 @@ static void KR_FN(stats)(int threads, const norm_shape *s, const real *x, void *
     for (int64_t q = 0; q < out; ++q) mean[q] = var[q] = (real)NAN;
     return;
   }
+  if (s->inner != 1 && s->parts == 1) {
+    const KR_FN(channel_job) alone = {.x = x, .s = *s, .sum_g = mean, .sum_gd = var};
+    kr_parallel(threads, s->stats_tasks, KR_FN(alone_task), (void *)&alone);
+    return;
+  }
   real *rest = scratch, *guess = rest + out;
   KR_FN(channel_job) j = {.x = x, .s = *s, .sums = guess + s->batch * row};
   j.k = (KR_FN(coefs)){guess, guess, guess, guess, guess, guess}; /* of which the mean alone is read */
   j.sum_g = rest;
   j.sum_gd = var;
-  int sampled = s->inner == 1 || s->parts > 1, again = 0; /* a line that is alone takes its own mean */
-  if (sampled) kr_parallel(threads, s->batch * s->tiles, KR_FN(guess_task), &j);
+  int again = 0;
+  kr_parallel(threads, s->batch * s->tiles, KR_FN(guess_task), &j);
   do {
     for (int64_t b = 0; b < s->batch; ++b) KR_FN(coefs_repeat)(s, guess + b * row);
     kr_parallel(threads, s->stats_tasks, KR_FN(sum_task), &j);
@@ -259,7 +303,7 @@ static void KR_FN(stats)(int threads, const norm_shape *s, const real *x, void *
         mean[q] = var[q] == var[q] ? guess[b * row + c] + rest[q] : (real)NAN;
         far |= rest[q] * rest[q] > var[q];
       }
-    again = far && sampled && !again;
+    again = far && !again;
     if (again)
       for (int64_t b = 0; b < s->batch; ++b)
         memcpy(guess + b * row, mean + b * s->channels, (size_t)s->channels * sizeof(real));

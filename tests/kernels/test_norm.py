@@ -48,6 +48,26 @@ def test_moments(shift, dtype, isa):
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", FLOATS)
+def test_moments_of_lines_do_not_depend_on_the_lines_beside_them(dtype, isa):
+    """As many lines go at once as a vector has lanes, and a few at the end; in tasks of some hundreds."""
+    for n in (2, 5, 16, 17, 33, 300):
+        x = values((1003, n), dtype, scale=2, shift=3)
+        x[500] = np.nan
+        spec = ((1003,), dtype)
+        same_bits_at_any_thread_count("moments", (x,), [spec, spec], (2,), isa=isa)
+        mean, var = moments(x, (1,), isa)
+        assert np.isnan(mean[500]) and np.isnan(var[500])
+        good = np.arange(1003) != 500
+        within("moments", mean[good], exact(x[good]).mean(1), of="mean", size=np.abs(exact(x[good])).mean(1))
+        want = exact(x[good]).var(1)
+        within("moments", var[good], want, of="variance", size=want + U[dtype] * exact(x[good]).mean(1) ** 2)
+        for line in (0, 7, 1002):
+            for got, whole in zip(moments(x[line : line + 1], (1,), isa), (mean, var)):
+                assert got.tobytes() == whole[line : line + 1].tobytes(), (n, line)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_moments_of_nothing_and_of_nan(dtype, isa):
     mean, var = moments(np.empty((0, 3), dtype), (0,), isa)
     assert np.isnan(mean).all() and np.isnan(var).all()

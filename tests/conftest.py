@@ -1,7 +1,9 @@
 """Fixtures for every test, and what is left out without the `parity` extra."""
 
+import argparse
 import gc
 import os
+import re
 import signal
 from importlib.util import find_spec
 
@@ -14,10 +16,19 @@ from .parity.on_jax import reason_for_jax
 RUN = 16  # tests in a row that stay together, since what one has traced or compiled the next one may find
 
 
+def part_of(text):
+    numbers = re.fullmatch(r"(\d+)/(\d+)", text)
+    k, n = map(int, numbers.groups()) if numbers else (0, 0)
+    if not 1 <= k <= n:
+        raise argparse.ArgumentTypeError(f"K/N with 1 <= K <= N, not {text!r}")
+    return k, n
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--part",
         metavar="K/N",
+        type=part_of,
         help="part K of N of the tests that are selected, for N processes side by side: pytest-xdist's reports from "
         "process to process take as long as most tests here",
     )
@@ -51,9 +62,7 @@ def pytest_collection_modifyitems(config, items):
     yield
     if not (part := config.getoption("--part")):
         return
-    k, n = map(int, part.split("/"))
-    if not 1 <= k <= n:
-        raise pytest.UsageError(f"--part K/N needs 1 <= K <= N, not {part}")
+    k, n = part
     config.hook.pytest_deselected(items=[item for i, item in enumerate(items) if i // RUN % n != k - 1])
     items[:] = [item for i, item in enumerate(items) if i // RUN % n == k - 1]
 

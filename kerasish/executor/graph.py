@@ -81,12 +81,16 @@ class Call:
         return None if self.parts is None else [c for _, calls in self.parts for c in calls]
 
     @property
+    def operands(self) -> list[Value]:
+        """The inputs, and the packed one."""
+        return self.inputs if self.packed is None else [*self.inputs, self.packed]
+
+    @property
     def reads(self) -> list[Value]:
-        """Whose memory the call reads: the inputs but those of which the shape is enough, and the packed one."""
-        read = self.inputs
-        if self.parts is None and self.op.unread:
-            read = [x for k, x in enumerate(read) if k not in self.op.unread]
-        return read if self.packed is None else [*read, self.packed]
+        """The operands whose memory the call reads: of some the shape is enough."""
+        if self.parts is not None or not self.op.unread:
+            return self.operands
+        return [x for k, x in enumerate(self.operands) if k not in self.op.unread]
 
     @property
     def flops(self) -> int:

@@ -52,7 +52,7 @@ def staying(graph: Graph) -> set[int]:
     stay = {id(v) for v in graph.variables if id(v) not in changed}
     results = {id(x.root) for x in graph.results()}
     for call in graph.calls:
-        if not all(id(x) in stay or x.data is not None for x in call.reads):
+        if not all(id(x) in stay or x.data is not None for x in call.operands):
             continue
         if call.is_view or not (may_fail(call) or any(id(x) in results for x in call.outputs)):
             stay.update(id(x) for x in call.outputs)

@@ -19,7 +19,7 @@ def verify(graph: Graph, after: str, infer: bool = True) -> None:
     known = {id(x) for x in [*graph.inputs, *graph.variables]}
 
     def check(call: Call, local: set[int], within: bool) -> None:
-        for x in (*call.inputs, *call.reads):
+        for x in call.operands:
             # A view of a block's own value lies behind the block; in it, the value is read under the view's shape.
             at = x.root if within else x
             if x.data is None and id(x) not in known and id(at) not in known and id(at) not in local:

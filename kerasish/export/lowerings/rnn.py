@@ -24,8 +24,8 @@ def _rnn(w: Writer, step: Step) -> tuple:
     mask = step.inputs[len(named) :]
     run = _scan if mask else _operator
     y, *states = run(w, step, named, *mask)
-    kept = 1 if step.op == "simple_rnn" else 2  # what the gradient needs, which nobody asks for here
-    return (y, *states, *[None] * kept)
+    given = (y, *states)
+    return (*given, *[None] * (len(step.outputs) - len(given)))  # the others are for the gradient
 
 
 # ---- without a mask -------------------------------------------------------------------------------------------------

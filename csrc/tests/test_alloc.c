@@ -104,19 +104,31 @@ static void *stress(void *arg) {
   return (void *)wrong;
 }
 
+/* Whether a child can allocate that was forked while other threads did.  glibc's allocator, from which small blocks come, is
+ * whole in such a child; AddressSanitizer's may be copied with its locks held, so there the child keeps away from it. */
+static int works_in_child(void) {
+#if defined(__SANITIZE_ADDRESS__)
+  const int mapped = 1;
+#else
+  const int mapped = 0;
+#endif
+  const size_t bytes = mapped ? 1 << 20 : 5000;
+  alarm(60);
+  void *p = kr_alloc(bytes);
+  if (!p) return 0;
+  memset(p, 1, bytes);
+  kr_free(p);
+  if (!mapped) kr_trim();
+  const int64_t cached = kr_memory_stats().cached_bytes;
+  return mapped ? cached >= (int64_t)bytes : cached == 0;
+}
+
 static void check_threads(void) {
   pthread_t threads[8];
   for (intptr_t n = 0; n < 8; ++n) pthread_create(&threads[n], NULL, stress, (void *)(n + 1));
   for (int n = 0; n < (check_emulated() ? 0 : 20); ++n) {
     pid_t child = fork();
-    if (child == 0) {
-      alarm(60);
-      void *p = kr_alloc(5000);
-      memset(p, 1, 5000);
-      kr_free(p);
-      kr_trim();
-      _exit(kr_memory_stats().cached_bytes != 0);
-    }
+    if (child == 0) _exit(!works_in_child());
     int status = -1;
     waitpid(child, &status, 0);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child %d ended with status %d", n, status);

@@ -82,6 +82,39 @@ KR_INLINE void KR_FN(find_max)(const real *x, const box *b, const int64_t *count
   }
 }
 
+/* A row of windows, `stride` elements apart in x, of `rows` by `cols` cells of a window of `side` columns, all constants.
+ * Four vectors at once are two whole lines of each cell. */
+KR_INLINE void KR_FN(max_windows)(const real *x, const box *b, int rows, int cols, int side, real *y, uint8_t *places,
+                                  int64_t c, int64_t count, int64_t stride) {
+  const int64_t counts[3] = {1, rows, cols};
+  const box own = {.step = {0, b->step[1], c}, .place = b->place, .place_step = {0, side}};
+  for (; count > 0; --count, x += stride, y += c, places += c) {
+    int64_t i = 0;
+    if (c < V_LANES) {
+      KR_FN(find_max)(x, &own, counts, y, places, 0, 0, 1, c);
+      continue;
+    }
+    for (; i + 4 * V_LANES <= c; i += 4 * V_LANES)
+      KR_FN(find_max)(x + i, &own, counts, y + i, places, i, 0, 4, V_LANES);
+    for (; i < c; i += V_LANES) {
+      const int64_t j = kr_min(i, c - V_LANES); /* the last vector overlaps: a part of one takes longer */
+      KR_FN(find_max)(x + j, &own, counts, y + j, places, j, 0, 1, V_LANES);
+    }
+  }
+}
+
+/* Each stands alone: among the others the compiler keeps its pointers on the stack (up to 1.09 of the time). */
+#define MAX_WINDOWS(side, rows, cols)                                                                    \
+  static __attribute__((noinline)) void KR_FN(max_##side##_##rows##_##cols)(                             \
+      const real *x, const box *b, real *y, uint8_t *places, int64_t c, int64_t count, int64_t stride) { \
+    KR_FN(max_windows)(x, b, rows, cols, side, y, places, c, count, stride);                             \
+  }
+MAX_WINDOWS(2, 2, 2)
+MAX_WINDOWS(3, 3, 3)
+MAX_WINDOWS(3, 3, 2)
+MAX_WINDOWS(3, 2, 3)
+#undef MAX_WINDOWS
+
 /* One window, one vector of channels: what stands in x at the places. */
 KR_INLINE void KR_FN(pick)(const real *x, const box *b, const int64_t *counts, real *y, const void *places, int64_t at,
                            int wide, int64_t lanes) {
@@ -97,38 +130,21 @@ KR_INLINE void KR_FN(pick)(const real *x, const box *b, const int64_t *counts, r
   KR_FN(store)(y, value, lanes);
 }
 
-/* One output cell, all channels; `at` is its first element.  Four vectors at once, `fours`, are two whole lines of each
- * cell. */
-KR_INLINE void KR_FN(max_cell)(const pool_job *job, const box *b, const int64_t *counts, int64_t at, int picks,
-                               int wide, int fours) {
+/* One output cell, all channels; `at` is its first element. */
+KR_INLINE void KR_FN(max_cell)(const pool_job *job, const box *b, int64_t at, int picks, int wide) {
   const real *x = (const real *)job->x + b->at;
   real *y = (real *)job->y + at;
   const int64_t c = job->c;
   if (c < V_LANES) {
-    if (picks) KR_FN(pick)(x, b, counts, y, job->places, at, wide, c);
-    else KR_FN(find_max)(x, b, counts, y, job->places, at, wide, 1, c);
+    if (picks) KR_FN(pick)(x, b, b->count, y, job->places, at, wide, c);
+    else KR_FN(find_max)(x, b, b->count, y, job->places, at, wide, 1, c);
     return;
   }
-  int64_t i = 0;
-  for (; fours && !picks && i + 4 * V_LANES <= c; i += 4 * V_LANES)
-    KR_FN(find_max)(x + i, b, counts, y + i, job->places, at + i, wide, 4, V_LANES);
-  for (; i < c; i += V_LANES) {
-    const int64_t j =
-        kr_min(i, c - V_LANES); /* the last vector overlaps: it takes a share of the time of a part of one */
-    if (picks) KR_FN(pick)(x + j, b, counts, y + j, job->places, at + j, wide, V_LANES);
-    else KR_FN(find_max)(x + j, b, counts, y + j, job->places, at + j, wide, 1, V_LANES);
+  for (int64_t i = 0; i < c; i += V_LANES) {
+    const int64_t j = kr_min(i, c - V_LANES);
+    if (picks) KR_FN(pick)(x + j, b, b->count, y + j, job->places, at + j, wide, V_LANES);
+    else KR_FN(find_max)(x + j, b, b->count, y + j, job->places, at + j, wide, 1, V_LANES);
   }
-}
-
-/* Output cells [from, to) of a row, whose windows have the same cells.  With place_row, the places from one row of the
- * window to the next, counts is constant. */
-KR_INLINE void KR_FN(max_cells)(const pool_job *job, box b, const int64_t *counts, int64_t place_row, int64_t row,
-                                int64_t from, int64_t to, int picks, int wide) {
-  const int64_t step = job->w.stride[2] * job->c;
-  if (place_row)
-    b = (box){.at = b.at, .step = {b.step[0], b.step[1], b.step[2]}, .place = b.place, .place_step = {0, place_row}};
-  for (int64_t ow = from; ow < to; ++ow, b.at += step)
-    KR_FN(max_cell)(job, &b, counts, (row * job->w.out[2] + ow) * job->c, picks, wide, place_row > 0);
 }
 
 KR_INLINE void KR_FN(max_rows)(const pool_job *job, int64_t task, int picks, int wide) {
@@ -147,12 +163,18 @@ KR_INLINE void KR_FN(max_rows)(const pool_job *job, int64_t task, int picks, int
         b.place = b.place * w->size[d] + at[d].from - (d < 2 ? first[d] : ow * w->stride[2] - w->pad[2]);
       b.place_step[0] = w->size[1] * w->size[2];
       b.place_step[1] = w->size[2];
-      const int64_t sides = wide || b.count[0] > 1 ? 0 : 100 * w->size[2] + 10 * b.count[1] + b.count[2];
-      if (sides == 222) KR_FN(max_cells)(job, b, (const int64_t[3]){1, 2, 2}, 2, row, ow, next, picks, wide);
-      else if (sides == 333) KR_FN(max_cells)(job, b, (const int64_t[3]){1, 3, 3}, 3, row, ow, next, picks, wide);
-      else if (sides == 332) KR_FN(max_cells)(job, b, (const int64_t[3]){1, 3, 2}, 3, row, ow, next, picks, wide);
-      else if (sides == 323) KR_FN(max_cells)(job, b, (const int64_t[3]){1, 2, 3}, 3, row, ow, next, picks, wide);
-      else KR_FN(max_cells)(job, b, b.count, 0, row, ow, next, picks, wide);
+      const int64_t sides = picks || wide || b.count[0] > 1 ? 0 : 100 * w->size[2] + 10 * b.count[1] + b.count[2];
+      const int64_t step = w->stride[2] * job->c, to = (row * w->out[2] + ow) * job->c;
+      const real *x = (const real *)job->x + b.at;
+      real *y = (real *)job->y + to;
+      uint8_t *places = (uint8_t *)job->places + to;
+      if (sides == 222) KR_FN(max_2_2_2)(x, &b, y, places, job->c, next - ow, step);
+      else if (sides == 333) KR_FN(max_3_3_3)(x, &b, y, places, job->c, next - ow, step);
+      else if (sides == 332) KR_FN(max_3_3_2)(x, &b, y, places, job->c, next - ow, step);
+      else if (sides == 323) KR_FN(max_3_2_3)(x, &b, y, places, job->c, next - ow, step);
+      else
+        for (int64_t i = ow; i < next; ++i, b.at += step)
+          KR_FN(max_cell)(job, &b, (row * w->out[2] + i) * job->c, picks, wide);
     }
   }
 }

@@ -82,39 +82,6 @@ KR_INLINE void KR_FN(find_max)(const real *x, const box *b, const int64_t *count
   }
 }
 
-/* A row of windows, `stride` elements apart in x, of `rows` by `cols` cells of a window of `side` columns, all constants.
- * Four vectors at once are two whole lines of each cell. */
-KR_INLINE void KR_FN(max_windows)(const real *x, const box *b, int rows, int cols, int side, real *y, uint8_t *places,
-                                  int64_t c, int64_t count, int64_t stride) {
-  const int64_t counts[3] = {1, rows, cols};
-  const box own = {.step = {0, b->step[1], c}, .place = b->place, .place_step = {0, side}};
-  for (; count > 0; --count, x += stride, y += c, places += c) {
-    int64_t i = 0;
-    if (c < V_LANES) {
-      KR_FN(find_max)(x, &own, counts, y, places, 0, 0, 1, c);
-      continue;
-    }
-    for (; i + 4 * V_LANES <= c; i += 4 * V_LANES)
-      KR_FN(find_max)(x + i, &own, counts, y + i, places, i, 0, 4, V_LANES);
-    for (; i < c; i += V_LANES) {
-      const int64_t j = kr_min(i, c - V_LANES); /* the last vector overlaps: a part of one takes longer */
-      KR_FN(find_max)(x + j, &own, counts, y + j, places, j, 0, 1, V_LANES);
-    }
-  }
-}
-
-/* Each stands alone: among the others the compiler keeps its pointers on the stack (up to 1.09 of the time). */
-#define MAX_WINDOWS(side, rows, cols)                                                                    \
-  static __attribute__((noinline)) void KR_FN(max_##side##_##rows##_##cols)(                             \
-      const real *x, const box *b, real *y, uint8_t *places, int64_t c, int64_t count, int64_t stride) { \
-    KR_FN(max_windows)(x, b, rows, cols, side, y, places, c, count, stride);                             \
-  }
-MAX_WINDOWS(2, 2, 2)
-MAX_WINDOWS(3, 3, 3)
-MAX_WINDOWS(3, 3, 2)
-MAX_WINDOWS(3, 2, 3)
-#undef MAX_WINDOWS
-
 /* One window, one vector of channels: what stands in x at the places. */
 KR_INLINE void KR_FN(pick)(const real *x, const box *b, const int64_t *counts, real *y, const void *places, int64_t at,
                            int wide, int64_t lanes) {
@@ -130,22 +97,43 @@ KR_INLINE void KR_FN(pick)(const real *x, const box *b, const int64_t *counts, r
   KR_FN(store)(y, value, lanes);
 }
 
-/* One output cell, all channels; `at` is its first element. */
-KR_INLINE void KR_FN(max_cell)(const pool_job *job, const box *b, int64_t at, int picks, int wide) {
-  const real *x = (const real *)job->x + b->at;
-  real *y = (real *)job->y + at;
-  const int64_t c = job->c;
+/* One window, all channels; its places begin at number `at`.  Four vectors at once, `fours`, are two whole lines of each
+ * cell. */
+KR_INLINE void KR_FN(max_cell)(const real *x, const box *b, const int64_t *counts, real *y, void *places, int64_t at,
+                               int64_t c, int picks, int wide, int fours) {
   if (c < V_LANES) {
-    if (picks) KR_FN(pick)(x, b, b->count, y, job->places, at, wide, c);
-    else KR_FN(find_max)(x, b, b->count, y, job->places, at, wide, 1, c);
+    if (picks) KR_FN(pick)(x, b, counts, y, places, at, wide, c);
+    else KR_FN(find_max)(x, b, counts, y, places, at, wide, 1, c);
     return;
   }
-  for (int64_t i = 0; i < c; i += V_LANES) {
-    const int64_t j = kr_min(i, c - V_LANES);
-    if (picks) KR_FN(pick)(x + j, b, b->count, y + j, job->places, at + j, wide, V_LANES);
-    else KR_FN(find_max)(x + j, b, b->count, y + j, job->places, at + j, wide, 1, V_LANES);
+  int64_t i = 0;
+  for (; fours && !picks && i + 4 * V_LANES <= c; i += 4 * V_LANES)
+    KR_FN(find_max)(x + i, b, counts, y + i, places, at + i, wide, 4, V_LANES);
+  for (; i < c; i += V_LANES) {
+    const int64_t j = kr_min(i, c - V_LANES); /* the last vector overlaps: a part of one takes longer */
+    if (picks) KR_FN(pick)(x + j, b, counts, y + j, places, at + j, wide, V_LANES);
+    else KR_FN(find_max)(x + j, b, counts, y + j, places, at + j, wide, 1, V_LANES);
   }
 }
+
+/* A row of `count` windows, `stride` elements apart in x, of `rows` by `cols` cells of a window of `side` columns, all
+ * three constants.  Each shape stands alone: among the others the compiler keeps its pointers on the stack (up to 1.08). */
+#define WINDOWS(name, picks, side, rows, cols)                                                           \
+  static __attribute__((noinline)) void KR_FN(name##_##side##rows##cols)(                                \
+      const real *x, const box *b, real *y, uint8_t *places, int64_t c, int64_t count, int64_t stride) { \
+    const box own = {.step = {0, b->step[1], c}, .place = b->place, .place_step = {0, side}};            \
+    for (; count > 0; --count, x += stride, y += c, places += c)                                         \
+      KR_FN(max_cell)(x, &own, (const int64_t[3]){1, rows, cols}, y, places, 0, c, picks, 0, 1);         \
+  }
+#define COMMON_WINDOWS(name, picks) \
+  WINDOWS(name, picks, 2, 2, 2)     \
+  WINDOWS(name, picks, 3, 3, 3)     \
+  WINDOWS(name, picks, 3, 3, 2)     \
+  WINDOWS(name, picks, 3, 2, 3)
+COMMON_WINDOWS(max, 0)
+COMMON_WINDOWS(pick, 1)
+#undef COMMON_WINDOWS
+#undef WINDOWS
 
 KR_INLINE void KR_FN(max_rows)(const pool_job *job, int64_t task, int picks, int wide) {
   const window *w = &job->w;
@@ -163,18 +151,19 @@ KR_INLINE void KR_FN(max_rows)(const pool_job *job, int64_t task, int picks, int
         b.place = b.place * w->size[d] + at[d].from - (d < 2 ? first[d] : ow * w->stride[2] - w->pad[2]);
       b.place_step[0] = w->size[1] * w->size[2];
       b.place_step[1] = w->size[2];
-      const int64_t sides = picks || wide || b.count[0] > 1 ? 0 : 100 * w->size[2] + 10 * b.count[1] + b.count[2];
+      const int64_t sides = wide || b.count[0] > 1 ? 0 : 100 * w->size[2] + 10 * b.count[1] + b.count[2];
       const int64_t step = w->stride[2] * job->c, to = (row * w->out[2] + ow) * job->c;
       const real *x = (const real *)job->x + b.at;
       real *y = (real *)job->y + to;
-      uint8_t *places = (uint8_t *)job->places + to;
-      if (sides == 222) KR_FN(max_2_2_2)(x, &b, y, places, job->c, next - ow, step);
-      else if (sides == 333) KR_FN(max_3_3_3)(x, &b, y, places, job->c, next - ow, step);
-      else if (sides == 332) KR_FN(max_3_3_2)(x, &b, y, places, job->c, next - ow, step);
-      else if (sides == 323) KR_FN(max_3_2_3)(x, &b, y, places, job->c, next - ow, step);
+      uint8_t *places = (uint8_t *)job->places + to; /* not where they are wide */
+      if (sides == 222) (picks ? KR_FN(pick_222) : KR_FN(max_222))(x, &b, y, places, job->c, next - ow, step);
+      else if (sides == 333) (picks ? KR_FN(pick_333) : KR_FN(max_333))(x, &b, y, places, job->c, next - ow, step);
+      else if (sides == 332) (picks ? KR_FN(pick_332) : KR_FN(max_332))(x, &b, y, places, job->c, next - ow, step);
+      else if (sides == 323) (picks ? KR_FN(pick_323) : KR_FN(max_323))(x, &b, y, places, job->c, next - ow, step);
       else
-        for (int64_t i = ow; i < next; ++i, b.at += step)
-          KR_FN(max_cell)(job, &b, (row * w->out[2] + i) * job->c, picks, wide);
+        for (int64_t i = 0; i < next - ow; ++i)
+          KR_FN(max_cell)(x + i * step, &b, b.count, y + i * job->c, job->places, to + i * job->c, job->c, picks, wide,
+                          0);
     }
   }
 }

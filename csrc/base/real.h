@@ -70,6 +70,7 @@
 #define v_eq KR_V(eq)
 #define v_ne KR_V(ne)
 #define v_isnan KR_V(isnan)
+#define v_unordered KR_V(unordered)
 #define v_select KR_V(select)
 #define m_and KR_V(m_and)
 #define m_or KR_V(m_or)

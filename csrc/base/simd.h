@@ -16,6 +16,7 @@
  *   sqrt abs neg copysign(magnitude, sign)
  *   round floor ceil trunc                  round: to nearest, ties to even
  *   lt le gt ge eq ne isnan                 -> mask; ne is true for NaN, the others false
+ *   unordered(a, b)                         -> mask: at least one is NaN
  *   select(m, a, b)                         m ? a : b
  *   m_and m_or m_not  m_any m_all           masks; m_any and m_all give int
  *   to_int(v)                               nearest, ties to even; defined for |v| < 2^31 (float), 2^51 (double)

@@ -88,6 +88,7 @@ KR_SIMD void f64_store_n(double *p, __m256d v, int64_t n) {
   KR_SIMD V P##_eq(V a, V b) { return _mm256_cmp_##PS(a, b, _CMP_EQ_OQ); }                                 \
   KR_SIMD V P##_ne(V a, V b) { return _mm256_cmp_##PS(a, b, _CMP_NEQ_UQ); }                                \
   KR_SIMD V P##_isnan(V a) { return _mm256_cmp_##PS(a, a, _CMP_UNORD_Q); }                                 \
+  KR_SIMD V P##_unordered(V a, V b) { return _mm256_cmp_##PS(a, b, _CMP_UNORD_Q); }                        \
   KR_SIMD V P##_select(V m, V a, V b) { return _mm256_blendv_##PS(b, a, m); }                              \
   KR_SIMD V P##_min_nan(V a, V b) { return P##_select(P##_isnan(a), a, _mm256_min_##PS(a, b)); }           \
   KR_SIMD V P##_max_nan(V a, V b) { return P##_select(P##_isnan(a), a, _mm256_max_##PS(a, b)); }           \
@@ -139,21 +140,49 @@ KR_SIMD v64f f64_i_to_real(v64i a) {
   return _mm256_add_pd(exact, _mm256_castsi256_pd(low));
 }
 
+/* The first n of `all` bytes, 8 or 4, as the low ones of a number.  memcpy of a length that only the call knows takes
+ * several times as long as a kernel's other work on a few channels. */
+KR_SIMD uint64_t avx2_bytes(const uint8_t *p, int64_t n, int64_t all) {
+  uint64_t bytes = 0;
+  if (n >= all) {
+    memcpy(&bytes, p, (size_t)all);
+    return bytes;
+  }
+  uint32_t four;
+  uint16_t two;
+  if (n & 4) memcpy(&four, p, 4), bytes = four;
+  if (n & 2) memcpy(&two, p + (n & 4), 2), bytes |= (uint64_t)two << 8 * (n & 4);
+  if (n & 1) bytes |= (uint64_t)p[n - 1] << 8 * (n - 1);
+  return bytes;
+}
+KR_SIMD void avx2_store_bytes(uint8_t *p, uint64_t bytes, int64_t n, int64_t all) {
+  if (n >= all) {
+    memcpy(p, &bytes, (size_t)all);
+    return;
+  }
+  const uint32_t four = (uint32_t)bytes;
+  const uint16_t two = (uint16_t)(bytes >> 8 * (n & 4));
+  if (n & 4) memcpy(p, &four, 4);
+  if (n & 2) memcpy(p + (n & 4), &two, 2);
+  if (n & 1) p[n - 1] = (uint8_t)(bytes >> 8 * (n - 1));
+}
+
 KR_SIMD v32f f32_load_u8(const uint8_t *p, int64_t n) {
-  int64_t bytes = 0;
-  memcpy(&bytes, p, (size_t)(n < 8 ? n : 8));
-  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes)));
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((int64_t)avx2_bytes(p, n, 8))));
 }
 KR_SIMD v32m f32_eq_u8(const uint8_t *p, int64_t n, uint8_t b) {
   if (n < 8) return _mm256_and_ps(f32_eq(f32_load_u8(p, n), f32_set1(b)), _mm256_castsi256_ps(f32_first(n)));
-  const __m128i same = _mm_cmpeq_epi8(_mm_loadl_epi64((const void *)p), _mm_set1_epi8((char)b));
-  return _mm256_castsi256_ps(_mm256_cvtepi8_epi32(same));
+  int64_t bytes;
+  memcpy(&bytes, p, 8);
+  const __m256i spread =
+      _mm256_setr_epi32(0x80808000, 0x80808001, 0x80808002, 0x80808003, 0x80808004, 0x80808005, 0x80808006, 0x80808007);
+  const __m256i x = _mm256_shuffle_epi8(_mm256_set1_epi64x(bytes), spread);
+  return _mm256_castsi256_ps(_mm256_cmpeq_epi32(x, _mm256_set1_epi32(b)));
 }
 KR_SIMD void f32_store_u8(uint8_t *p, v32f v, int64_t n) {
   const __m256i words = _mm256_cvtps_epi32(v);
   const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-  const int64_t bytes = _mm_cvtsi128_si64(_mm_packus_epi16(halves, halves));
-  memcpy(p, &bytes, (size_t)(n < 8 ? n : 8));
+  avx2_store_bytes(p, (uint64_t)_mm_cvtsi128_si64(_mm_packus_epi16(halves, halves)), n, 8);
 }
 /* Packing takes the halves of its operands apart; one permutation puts the four bytes of each half of a vector right. */
 #define KR_STORES_U8
@@ -164,9 +193,7 @@ KR_SIMD void f32_stores_u8(uint8_t *p, const v32f v[4]) {
   _mm256_storeu_si256((__m256i *)p, _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, b), order));
 }
 KR_SIMD v64f f64_load_u8(const uint8_t *p, int64_t n) {
-  int bytes = 0;
-  memcpy(&bytes, p, (size_t)(n < 4 ? n : 4));
-  return _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(bytes)));
+  return _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128((int)avx2_bytes(p, n, 4))));
 }
 KR_SIMD v64m f64_eq_u8(const uint8_t *p, int64_t n, uint8_t b) {
   if (n >= 4) return f64_eq(f64_load_u8(p, n), f64_set1(b));
@@ -174,8 +201,7 @@ KR_SIMD v64m f64_eq_u8(const uint8_t *p, int64_t n, uint8_t b) {
 }
 KR_SIMD void f64_store_u8(uint8_t *p, v64f v, int64_t n) {
   const __m128i words = _mm256_cvtpd_epi32(v), halves = _mm_packs_epi32(words, words);
-  const int bytes = _mm_cvtsi128_si32(_mm_packus_epi16(halves, halves));
-  memcpy(p, &bytes, (size_t)(n < 4 ? n : 4));
+  avx2_store_bytes(p, (uint32_t)_mm_cvtsi128_si32(_mm_packus_epi16(halves, halves)), n, 4);
 }
 
 /* Halves onto each other until one lane is left; `op` is a binary function of the vocabulary, so hmax and hmin keep

@@ -52,6 +52,7 @@ typedef __mmask8 v64m;
   KR_SIMD M P##_eq(V a, V b) { return _mm512_cmp_##PS##_mask(a, b, _CMP_EQ_OQ); }                                      \
   KR_SIMD M P##_ne(V a, V b) { return _mm512_cmp_##PS##_mask(a, b, _CMP_NEQ_UQ); }                                     \
   KR_SIMD M P##_isnan(V a) { return _mm512_cmp_##PS##_mask(a, a, _CMP_UNORD_Q); }                                      \
+  KR_SIMD M P##_unordered(V a, V b) { return _mm512_cmp_##PS##_mask(a, b, _CMP_UNORD_Q); }                             \
   KR_SIMD V P##_select(M m, V a, V b) { return _mm512_mask_blend_##PS(m, b, a); }                                      \
   KR_SIMD V P##_min_nan(V a, V b) { return _mm512_mask_mov_##PS(_mm512_min_##PS(a, b), P##_isnan(a), a); }             \
   KR_SIMD V P##_max_nan(V a, V b) { return _mm512_mask_mov_##PS(_mm512_max_##PS(a, b), P##_isnan(a), a); }             \

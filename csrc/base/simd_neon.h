@@ -60,6 +60,7 @@ typedef uint64x2_t v64m;
   KR_SIMD VM P##_m_not(VM a) { return veorq_##U(a, vdupq_n_##U((u##I) - 1)); }                                  \
   KR_SIMD VM P##_ne(V a, V b) { return P##_m_not(vceqq_##F(a, b)); }                                            \
   KR_SIMD VM P##_isnan(V a) { return P##_ne(a, a); }                                                            \
+  KR_SIMD VM P##_unordered(V a, V b) { return P##_m_or(P##_isnan(a), P##_isnan(b)); }                           \
   KR_SIMD int P##_m_any(VM a) { return vmaxvq_u32(vreinterpretq_u32_##U(a)) != 0; }                             \
   KR_SIMD int P##_m_all(VM a) { return vminvq_u32(vreinterpretq_u32_##U(a)) != 0; }                             \
   KR_SIMD V P##_select(VM m, V a, V b) { return vbslq_##F(m, a, b); }                                           \

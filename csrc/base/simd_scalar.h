@@ -48,6 +48,7 @@ typedef int v64m;
   static inline int P##_eq(T a, T b) { return a == b; }                                            \
   static inline int P##_ne(T a, T b) { return a != b; }                                            \
   static inline int P##_isnan(T a) { return a != a; }                                              \
+  static inline int P##_unordered(T a, T b) { return a != a || b != b; }                           \
   static inline T P##_select(int m, T a, T b) { return m ? a : b; }                                \
   static inline int P##_m_and(int a, int b) { return a & b; }                                      \
   static inline int P##_m_or(int a, int b) { return a | b; }                                       \

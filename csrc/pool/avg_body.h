@@ -16,21 +16,22 @@ KR_INLINE void KR_FN(average_box)(const real *x, const box *b, const int64_t *co
   for (int v = 0; v < nv; ++v) KR_FN(store)(y + v * V_LANES, v_div(acc[v], v_set1(cells)), lanes);
 }
 
-/* One output cell, all channels. */
-KR_INLINE void KR_FN(average_cell)(const real *x, const box *b, const int64_t *counts, real *y, int64_t c) {
-  const real cells = (real)(counts[0] * counts[1] * counts[2]);
-  int64_t j = 0;
-  for (; j + 4 * V_LANES <= c; j += 4 * V_LANES) KR_FN(average_box)(x + j, b, counts, y + j, cells, 4, V_LANES);
-  for (; j + V_LANES <= c; j += V_LANES) KR_FN(average_box)(x + j, b, counts, y + j, cells, 1, V_LANES);
-  if (j == c) return;
-  if (c < V_LANES) KR_FN(average_box)(x, b, counts, y, cells, 1, c);
-  else KR_FN(average_box)(x + c - V_LANES, b, counts, y + c - V_LANES, cells, 1, V_LANES); /* overlaps */
-}
-
-/* Output cells, `step` elements apart in x, whose windows have the same cells. */
+/* Output cells, `step` elements apart in x, whose windows have the same cells; the first `roomy` have room. */
 KR_INLINE void KR_FN(average_cells)(const real *x, const box *b, const int64_t *counts, real *y, int64_t c,
-                                    int64_t count, int64_t step) {
-  for (; count > 0; --count, x += step, y += c) KR_FN(average_cell)(x, b, counts, y, c);
+                                    int64_t count, int64_t roomy, int64_t step) {
+  const real cells = (real)(counts[0] * counts[1] * counts[2]);
+  if (c < V_LANES) {
+    const int64_t whole = kr_max(0, kr_min(count, roomy));
+    for (int64_t o = 0; o < whole; ++o) KR_FN(average_box)(x + o * step, b, counts, y + o * c, cells, 1, V_LANES);
+    for (int64_t o = whole; o < count; ++o) KR_FN(average_box)(x + o * step, b, counts, y + o * c, cells, 1, c);
+    return;
+  }
+  for (; count > 0; --count, x += step, y += c) {
+    int64_t j = 0;
+    for (; j + 4 * V_LANES <= c; j += 4 * V_LANES) KR_FN(average_box)(x + j, b, counts, y + j, cells, 4, V_LANES);
+    for (; j + V_LANES <= c; j += V_LANES) KR_FN(average_box)(x + j, b, counts, y + j, cells, 1, V_LANES);
+    if (j < c) KR_FN(average_box)(x + c - V_LANES, b, counts, y + c - V_LANES, cells, 1, V_LANES); /* overlaps */
+  }
 }
 
 static void KR_FN(avg_task)(void *arg, int64_t task, KR_UNUSED int worker) {
@@ -39,6 +40,7 @@ static void KR_FN(avg_task)(void *arg, int64_t task, KR_UNUSED int worker) {
   const int64_t c = job->c, last = kr_min((task + 1) * job->grain, w->n * w->out[0] * w->out[1]);
   const int64_t step = w->stride[2] * c;
   const span whole = whole_windows(w, 2);
+  const int64_t roomy = roomy_windows(w, c, V_LANES);
   for (int64_t row = task * job->grain; row < last; ++row) {
     const row_place o = window_row(w->out, row);
     span at[3] = {window_cells(w, 0, o.d), window_cells(w, 1, o.h)};
@@ -49,9 +51,10 @@ static void KR_FN(avg_task)(void *arg, int64_t task, KR_UNUSED int worker) {
       const box b = window_box(w, c, o.n, at);
       const real *x = (const real *)job->x + b.at;
       real *ys = y + ow * c;
-      if (is_box(&b, 2)) KR_FN(average_cells)(x, &b, (const int64_t[3]){1, 2, 2}, ys, c, next - ow, step);
-      else if (is_box(&b, 3)) KR_FN(average_cells)(x, &b, (const int64_t[3]){1, 3, 3}, ys, c, next - ow, step);
-      else KR_FN(average_cells)(x, &b, b.count, ys, c, next - ow, step);
+      if (is_box(&b, 2)) KR_FN(average_cells)(x, &b, (const int64_t[3]){1, 2, 2}, ys, c, next - ow, roomy - ow, step);
+      else if (is_box(&b, 3))
+        KR_FN(average_cells)(x, &b, (const int64_t[3]){1, 3, 3}, ys, c, next - ow, roomy - ow, step);
+      else KR_FN(average_cells)(x, &b, b.count, ys, c, next - ow, roomy - ow, step);
     }
   }
 }

@@ -29,32 +29,45 @@ KR_INLINE KR_FN(given) KR_FN(given_by)(const pool_job *job, const KR_FN(over) * 
   return g;
 }
 
-/* One vector of channels of a window. */
+/* One vector of channels of a window: from where its g, and its places if they are bytes, stand. */
+KR_INLINE vreal KR_FN(give_from)(const real *from, const uint8_t *places, int64_t place, vreal share, int kind,
+                                 int64_t lanes) {
+  const vreal g = KR_FN(load)(from, lanes);
+  return kind == GRAD_AVERAGE ? v_mul(g, share) : v_select(v_eq_u8(places, lanes, (uint8_t)place), g, v_zero());
+}
+
 KR_INLINE vreal KR_FN(give)(const pool_job *job, const KR_FN(given) * w, int64_t j, int kind, int64_t lanes) {
   const int64_t at = w->at + j;
-  const vreal g = KR_FN(load)((const real *)job->g + at, lanes);
-  if (kind == GRAD_AVERAGE) return v_mul(g, w->share);
-  if (kind == GRAD_BYTES)
-    return v_select(v_eq_u8((const uint8_t *)job->places + at, lanes, (uint8_t)w->place), g, v_zero());
-  return v_select(v_eq(KR_FN(load_place)(job->places, at, 1, lanes), v_set1((real)w->place)), g, v_zero());
+  const real *g = (const real *)job->g + at;
+  if (kind != GRAD_WIDE) return KR_FN(give_from)(g, (const uint8_t *)job->places + at, w->place, w->share, kind, lanes);
+  const vmask here = v_eq(KR_FN(load_place)(job->places, at, 1, lanes), v_set1((real)w->place));
+  return v_select(here, KR_FN(load)(g, lanes), v_zero());
+}
+
+/* A cell under `count` windows, a constant; `lanes` in use where channels are few. */
+KR_INLINE void KR_FN(sum_over)(const pool_job *job, const KR_FN(given) * w, int count, real *dx, int kind,
+                               int64_t lanes) {
+  const int64_t c = job->c;
+  if (c < V_LANES) {
+    vreal sum = v_zero();
+    for (int i = 0; i < count; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], 0, kind, lanes));
+    KR_FN(store)(dx, sum, lanes);
+    return;
+  }
+  for (int64_t j = 0; j < c; j += V_LANES) {
+    const int64_t at = kr_min(j, c - V_LANES); /* the last vector overlaps, as parts of vectors take longer */
+    vreal sum = v_zero();
+    for (int i = 0; i < count; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], at, kind, V_LANES));
+    v_store(dx + at, sum);
+  }
 }
 
 /* A cell under `rows` by `cols` windows, at most three each, both constants. */
 KR_INLINE void KR_FN(few_over)(const pool_job *job, const KR_FN(over) * r, int rows, int cols, int64_t o, int64_t iw,
-                               real *dx, int kind) {
+                               real *dx, int kind, int64_t lanes) {
   KR_FN(given) w[9];
   for (int i = 0; i < rows * cols; ++i) w[i] = KR_FN(given_by)(job, &r[i / cols], o + i % cols, iw, kind);
-  const int64_t c = job->c;
-  for (int64_t j = 0; c >= V_LANES && j < c; j += V_LANES) {
-    const int64_t at = kr_min(j, c - V_LANES);
-    vreal sum = v_zero();
-    for (int i = 0; i < rows * cols; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], at, kind, V_LANES));
-    v_store(dx + at, sum);
-  }
-  if (c >= V_LANES) return;
-  vreal sum = v_zero();
-  for (int i = 0; i < rows * cols; ++i) sum = v_add(sum, KR_FN(give)(job, &w[i], 0, kind, c));
-  v_store_n(dx, sum, c);
+  KR_FN(sum_over)(job, w, rows * cols, dx, kind, lanes);
 }
 
 /* A cell under any windows; `more`: adds to what dx holds. */
@@ -80,21 +93,23 @@ KR_INLINE void KR_FN(many_over)(const pool_job *job, const KR_FN(over) * r, int6
 KR_INLINE void KR_FN(grad_cells)(const pool_job *job, const KR_FN(over) * r, int64_t rows, int64_t iw, int64_t end,
                                  real *dx, int kind, int more) {
   const window *w = &job->w;
+  const int64_t roomy = roomy_cells(w, job->c, V_LANES);
   span ow = window_outputs(w, 2, kr_min(iw, w->in[2] - 1), kr_min(iw, w->in[2] - 1) + 1);
   for (; iw < end; ++iw, dx += job->c) {
     while (ow.from * w->stride[2] - w->pad[2] + w->size[2] <= iw) ++ow.from;
     while (ow.to < w->out[2] && ow.to * w->stride[2] - w->pad[2] <= iw) ++ow.to;
+    const int64_t lanes = iw < roomy ? V_LANES : job->c;
     const int64_t cols = ow.to - ow.from, shape = more || rows > 3 || cols > 3 ? 0 : rows * 4 + cols;
     switch (shape) {
-      case 5: KR_FN(few_over)(job, r, 1, 1, ow.from, iw, dx, kind); break;
-      case 6: KR_FN(few_over)(job, r, 1, 2, ow.from, iw, dx, kind); break;
-      case 7: KR_FN(few_over)(job, r, 1, 3, ow.from, iw, dx, kind); break;
-      case 9: KR_FN(few_over)(job, r, 2, 1, ow.from, iw, dx, kind); break;
-      case 10: KR_FN(few_over)(job, r, 2, 2, ow.from, iw, dx, kind); break;
-      case 11: KR_FN(few_over)(job, r, 2, 3, ow.from, iw, dx, kind); break;
-      case 13: KR_FN(few_over)(job, r, 3, 1, ow.from, iw, dx, kind); break;
-      case 14: KR_FN(few_over)(job, r, 3, 2, ow.from, iw, dx, kind); break;
-      case 15: KR_FN(few_over)(job, r, 3, 3, ow.from, iw, dx, kind); break;
+      case 5: KR_FN(few_over)(job, r, 1, 1, ow.from, iw, dx, kind, lanes); break;
+      case 6: KR_FN(few_over)(job, r, 1, 2, ow.from, iw, dx, kind, lanes); break;
+      case 7: KR_FN(few_over)(job, r, 1, 3, ow.from, iw, dx, kind, lanes); break;
+      case 9: KR_FN(few_over)(job, r, 2, 1, ow.from, iw, dx, kind, lanes); break;
+      case 10: KR_FN(few_over)(job, r, 2, 2, ow.from, iw, dx, kind, lanes); break;
+      case 11: KR_FN(few_over)(job, r, 2, 3, ow.from, iw, dx, kind, lanes); break;
+      case 13: KR_FN(few_over)(job, r, 3, 1, ow.from, iw, dx, kind, lanes); break;
+      case 14: KR_FN(few_over)(job, r, 3, 2, ow.from, iw, dx, kind, lanes); break;
+      case 15: KR_FN(few_over)(job, r, 3, 3, ow.from, iw, dx, kind, lanes); break;
       default: KR_FN(many_over)(job, r, rows, (span){ow.from, kr_max(ow.from, ow.to)}, iw, dx, kind, more);
     }
   }
@@ -103,95 +118,87 @@ KR_INLINE void KR_FN(grad_cells)(const pool_job *job, const KR_FN(over) * r, int
 /* Windows of two columns with stride two: each gives to two neighbours, one after the other, since stores by turns to both
  * take 1.2 times as long.  Returns how many cells are done.  Beside the loops above the compiler keeps the pointers of
  * these on the stack (0.85), so they stand alone. */
-static __attribute__((noinline)) int64_t KR_FN(average_pairs)(const pool_job *job, const KR_FN(over) * r, real *dx) {
-  const int64_t pairs = kr_min(job->w.out[2], job->w.in[2] / 2), c = job->c;
-  const real *g = (const real *)job->g + r->at;
-  const vreal share = v_set1(r->whole);
-  for (int64_t o = 0; o < pairs; ++o, g += c, dx += 2 * c) {
-    int64_t j = 0;
-    for (; j + V_LANES <= c; j += V_LANES) v_store(dx + j, v_mul(v_load(g + j), share));
-    for (j = 0; j + V_LANES <= c; j += V_LANES) v_store(dx + c + j, v_mul(v_load(g + j), share));
-    if (j < c) {
-      const vreal given = v_mul(v_load_n(g + j, c - j), share);
-      v_store_n(dx + j, given, c - j);
-      v_store_n(dx + c + j, given, c - j);
-    }
+#define PAIRS(name, kind)                                                                                         \
+  static __attribute__((noinline)) int64_t KR_FN(name)(const pool_job *job, const KR_FN(over) * r, real * dx) {   \
+    const int64_t pairs = kr_min(job->w.out[2], job->w.in[2] / 2), c = job->c, left = r->first, right = left + 1; \
+    const int64_t roomy = c < V_LANES ? roomy_cells(&job->w, c, V_LANES) / 2 : 0;                                 \
+    const real *g = (const real *)job->g + r->at;                                                                 \
+    const uint8_t *places = kind == GRAD_BYTES ? (const uint8_t *)job->places + r->at : NULL;                     \
+    const vreal share = v_set1(r->whole);                                                                         \
+    int64_t o = 0;                                                                                                \
+    for (; o < roomy; ++o, g += c, places += kind == GRAD_BYTES ? c : 0, dx += 2 * c) {                           \
+      v_store(dx, KR_FN(give_from)(g, places, left, share, kind, V_LANES));                                       \
+      v_store(dx + c, KR_FN(give_from)(g, places, right, share, kind, V_LANES));                                  \
+    }                                                                                                             \
+    for (; o < pairs; ++o, g += c, places += kind == GRAD_BYTES ? c : 0, dx += 2 * c) {                           \
+      int64_t j = 0;                                                                                              \
+      for (; j + V_LANES <= c; j += V_LANES)                                                                      \
+        v_store(dx + j, KR_FN(give_from)(g + j, places + j, left, share, kind, V_LANES));                         \
+      for (j = 0; j + V_LANES <= c; j += V_LANES)                                                                 \
+        v_store(dx + c + j, KR_FN(give_from)(g + j, places + j, right, share, kind, V_LANES));                    \
+      if (j < c) {                                                                                                \
+        v_store_n(dx + j, KR_FN(give_from)(g + j, places + j, left, share, kind, c - j), c - j);                  \
+        v_store_n(dx + c + j, KR_FN(give_from)(g + j, places + j, right, share, kind, c - j), c - j);             \
+      }                                                                                                           \
+    }                                                                                                             \
+    return 2 * pairs;                                                                                             \
   }
-  return 2 * pairs;
-}
+PAIRS(average_pairs, GRAD_AVERAGE)
+PAIRS(max_pairs, GRAD_BYTES)
+#undef PAIRS
 
-static __attribute__((noinline)) int64_t KR_FN(max_pairs)(const pool_job *job, const KR_FN(over) * r, real *dx) {
-  const int64_t pairs = kr_min(job->w.out[2], job->w.in[2] / 2), c = job->c;
-  const real *g = (const real *)job->g + r->at;
-  const uint8_t *places = (const uint8_t *)job->places + r->at, left = (uint8_t)r->first, right = left + 1;
-  for (int64_t o = 0; o < pairs; ++o, g += c, places += c, dx += 2 * c) {
-    int64_t j = 0;
-    for (; j + V_LANES <= c; j += V_LANES)
-      v_store(dx + j, v_select(v_eq_u8(places + j, V_LANES, left), v_load(g + j), v_zero()));
-    for (j = 0; j + V_LANES <= c; j += V_LANES)
-      v_store(dx + c + j, v_select(v_eq_u8(places + j, V_LANES, right), v_load(g + j), v_zero()));
-    if (j < c) {
-      const vreal gv = v_load_n(g + j, c - j);
-      v_store_n(dx + j, v_select(v_eq_u8(places + j, c - j, left), gv, v_zero()), c - j);
-      v_store_n(dx + c + j, v_select(v_eq_u8(places + j, c - j, right), gv, v_zero()), c - j);
-    }
-  }
-  return 2 * pairs;
-}
-
-/* Windows of three columns with stride two, of at most two rows: of one vector of channels from number j on, the cells
- * that windows [from, to) begin with, which the one before ends with, and those in the middle; all of them, and number
- * from - 1, are whole.  What a window gives is read once for its three cells. */
-KR_INLINE void KR_FN(threes)(const pool_job *job, const KR_FN(over) * r, const int rows, int64_t from, int64_t to,
-                             int64_t j, real *dx, int kind, int64_t lanes) {
-  const int64_t c = job->c;
+/* Windows [from, to) of three columns with stride two, of a constant number of rows: of one vector of channels, from
+ * number j on, the cells that they begin with, which the window before each ends with, and those in their middle; all these
+ * windows are whole.  What a window gives is read once for its three cells.  dx is where the row begins. */
+KR_INLINE void KR_FN(threes)(const pool_job *job, const KR_FN(over) * r, int rows, int64_t from, int64_t to, int64_t j,
+                             real *dx, int kind, int64_t lanes) {
+  const int64_t c = job->c, pad = job->w.pad[2];
   const real *g[2];
   const uint8_t *places[2], *none = NULL;
   vreal last[2];
+  int64_t tap[2];
   for (int i = 0; i < rows; ++i) {
     const int64_t at = r[i].at + (from - 1) * c + j;
     g[i] = (const real *)job->g + at;
     places[i] = kind == GRAD_BYTES ? (const uint8_t *)job->places + at : none;
-    const vreal given = KR_FN(load)(g[i], lanes);
-    if (kind == GRAD_AVERAGE) last[i] = v_mul(given, v_set1(r[i].whole));
-    else last[i] = v_select(v_eq_u8(places[i], lanes, (uint8_t)(r[i].first - job->w.pad[2] + 2)), given, v_zero());
+    tap[i] = r[i].first - pad;
+    last[i] = KR_FN(give_from)(g[i], places[i], tap[i] + 2, v_set1(r[i].whole), kind, lanes);
   }
-  dx += (2 * from - job->w.pad[2]) * c + j;
+  dx += (2 * from - pad) * c + j;
   for (int64_t o = from; o < to; ++o, dx += 2 * c) {
     vreal begin = v_zero(), middle = v_zero();
     for (int i = 0; i < rows; ++i) {
-      const vreal given = KR_FN(load)(g[i] += c, lanes);
+      const vreal share = v_set1(r[i].whole);
+      g[i] += c;
+      places[i] += kind == GRAD_BYTES ? c : 0;
       begin = v_add(begin, last[i]);
-      if (kind == GRAD_AVERAGE) {
-        last[i] = v_mul(given, v_set1(r[i].whole));
-        begin = v_add(begin, last[i]);
-        middle = v_add(middle, last[i]);
-      } else {
-        const uint8_t *p = places[i] += c, tap = (uint8_t)(r[i].first - job->w.pad[2]);
-        begin = v_add(begin, v_select(v_eq_u8(p, lanes, tap), given, v_zero()));
-        middle = v_add(middle, v_select(v_eq_u8(p, lanes, tap + 1), given, v_zero()));
-        last[i] = v_select(v_eq_u8(p, lanes, tap + 2), given, v_zero());
-      }
+      begin = v_add(begin, KR_FN(give_from)(g[i], places[i], tap[i], share, kind, lanes));
+      middle = v_add(middle, KR_FN(give_from)(g[i], places[i], tap[i] + 1, share, kind, lanes));
+      last[i] = KR_FN(give_from)(g[i], places[i], tap[i] + 2, share, kind, lanes);
     }
     KR_FN(store)(dx, begin, lanes);
     KR_FN(store)(dx + c, middle, lanes);
   }
 }
 
-#define THREES(name, kind)                                                                                        \
-  static __attribute__((noinline)) void KR_FN(name)(const pool_job *job, const KR_FN(over) * r, int rows, span o, \
-                                                    real *dx) {                                                   \
-    const int64_t c = job->c;                                                                                     \
-    for (int64_t j = 0; c >= V_LANES && j < c; j += V_LANES) {                                                    \
-      const int64_t at = kr_min(j, c - V_LANES); /* the last vector overlaps, as masks take longer */             \
-      if (rows == 1) KR_FN(threes)(job, r, 1, o.from, o.to, at, dx, kind, V_LANES);                               \
-      else KR_FN(threes)(job, r, 2, o.from, o.to, at, dx, kind, V_LANES);                                         \
-    }                                                                                                             \
-    if (c < V_LANES && rows == 1) KR_FN(threes)(job, r, 1, o.from, o.to, 0, dx, kind, c);                         \
-    if (c < V_LANES && rows == 2) KR_FN(threes)(job, r, 2, o.from, o.to, 0, dx, kind, c);                         \
+/* Some windows at a time, so that the lines of dx stay in cache until all their channels are written. */
+#define THREES(name, kind, rows)                                                                                     \
+  static __attribute__((noinline)) void KR_FN(name)(const pool_job *job, const KR_FN(over) * r, span o, real * dx) { \
+    const int64_t c = job->c, most = kr_max(1, GRAD_BLOCK / (2 * c * (int64_t)sizeof(real)));                        \
+    if (c < V_LANES) {                                                                                               \
+      const int64_t roomy = kr_min(o.to, (roomy_cells(&job->w, c, V_LANES) + job->w.pad[2]) / 2);                    \
+      if (o.from < roomy) KR_FN(threes)(job, r, rows, o.from, roomy, 0, dx, kind, V_LANES);                          \
+      KR_FN(threes)(job, r, rows, kr_max(o.from, roomy), o.to, 0, dx, kind, c);                                      \
+      return;                                                                                                        \
+    }                                                                                                                \
+    for (; o.from < o.to; o.from += most)                                                                            \
+      for (int64_t j = 0; j < c; j += V_LANES) /* the last vector overlaps */                                        \
+        KR_FN(threes)(job, r, rows, o.from, kr_min(o.from + most, o.to), kr_min(j, c - V_LANES), dx, kind, V_LANES); \
   }
-THREES(average_threes, GRAD_AVERAGE)
-THREES(max_threes, GRAD_BYTES)
+THREES(average_threes_1, GRAD_AVERAGE, 1)
+THREES(average_threes_2, GRAD_AVERAGE, 2)
+THREES(max_threes_1, GRAD_BYTES, 1)
+THREES(max_threes_2, GRAD_BYTES, 2)
 #undef THREES
 
 /* Row number `row` of dx. */
@@ -224,13 +231,13 @@ KR_INLINE void KR_FN(grad_row)(const pool_job *job, int64_t row, int kind) {
     int64_t done = 0; /* cells */
     const span whole = whole_windows(w, 2);
     if (kind != GRAD_WIDE && all == 1 && w->size[2] == 2 && w->stride[2] == 2 && w->pad[2] == 0 && w->in[2] >= 2)
-      done = kind == GRAD_AVERAGE ? KR_FN(average_pairs)(job, r, dx) : KR_FN(max_pairs)(job, r, dx);
+      done = (kind == GRAD_AVERAGE ? KR_FN(average_pairs) : KR_FN(max_pairs))(job, r, dx);
     else if (kind != GRAD_WIDE && all <= 2 && w->size[2] == 3 && w->stride[2] == 2 && whole.to - whole.from > 1 &&
-             w->in[2] * job->c * (int64_t)sizeof(real) <= GRAD_CACHED) {
+             job->c * (int64_t)sizeof(real) <= GRAD_NARROW) {
       const span o = {whole.from + 1, whole.to};
-      if (kind == GRAD_AVERAGE) KR_FN(average_threes)(job, r, (int)all, o, dx);
-      else KR_FN(max_threes)(job, r, (int)all, o, dx);
       KR_FN(grad_cells)(job, r, rows, 0, 2 * o.from - w->pad[2], dx, kind, 0);
+      if (kind == GRAD_AVERAGE) (all == 1 ? KR_FN(average_threes_1) : KR_FN(average_threes_2))(job, r, o, dx);
+      else (all == 1 ? KR_FN(max_threes_1) : KR_FN(max_threes_2))(job, r, o, dx);
       done = 2 * o.to - w->pad[2];
     }
     if (done < w->in[2]) KR_FN(grad_cells)(job, r, rows, done, w->in[2], dx + done * job->c, kind, from > 0);

@@ -37,15 +37,16 @@ static __attribute__((noinline)) void KR_FN(find_nan)(const real *x, const box *
   KR_FN(store_place)(places, at, wide, place, lanes);
 }
 
-/* Likewise for `nv` vectors, the last of them with `lanes` channels.  A sum tells whether there may be NaNs, for less than
- * looking for them at each cell. */
+/* Likewise for `nv` vectors, the last of them with `lanes` channels.  One comparison looks for NaNs in two vectors. */
 KR_INLINE void KR_FN(find_max)(const real *x, const box *b, const int64_t *counts, real *y, void *places, int64_t at,
                                int wide, int nv, int64_t lanes) {
-  vreal best[4], place[4], sum[2];
+  vreal best[4], place[4];
+  vmask nan[2];
   for (int v = 0; v < nv; ++v) {
     best[v] = KR_FN(load)(x + v * V_LANES, lanes);
     place[v] = v_zero();
-    sum[v & 1] = v < 2 ? best[v] : v_add(sum[v & 1], best[v]);
+    if (nv == 1) nan[0] = v_isnan(best[0]);
+    else if (v & 1) nan[v >> 1] = v_unordered(best[v - 1], best[v]);
   }
   for (int64_t i = 0; i < counts[0]; ++i) {
     const real *p = x + i * b->step[0];
@@ -54,12 +55,14 @@ KR_INLINE void KR_FN(find_max)(const real *x, const box *b, const int64_t *count
       for (int64_t k = 0; k < counts[2]; ++k) {
         if (i + j + k == 0) continue;
         const vreal here = v_set1((real)(i * b->place_step[0] + j * b->place_step[1] + k));
+        vreal cell[4];
 #pragma GCC unroll 4
         for (int v = 0; v < nv; ++v) {
-          const vreal cell = KR_FN(load)(p + k * b->step[2] + v * V_LANES, lanes);
-          sum[v & 1] = v_add(sum[v & 1], cell);
-          place[v] = v_select(v_gt(cell, best[v]), here, place[v]);
-          best[v] = v_max(cell, best[v]);
+          cell[v] = KR_FN(load)(p + k * b->step[2] + v * V_LANES, lanes);
+          place[v] = v_select(v_gt(cell[v], best[v]), here, place[v]);
+          best[v] = v_max(cell[v], best[v]);
+          if (nv == 1) nan[0] = m_or(nan[0], v_isnan(cell[0]));
+          else if (v & 1) nan[v >> 1] = m_or(nan[v >> 1], v_unordered(cell[v - 1], cell[v]));
         }
       }
     }
@@ -72,7 +75,7 @@ KR_INLINE void KR_FN(find_max)(const real *x, const box *b, const int64_t *count
   else
     for (int v = 0; v < nv; ++v) KR_FN(store_place)(places, at + v * V_LANES, wide, place[v], lanes);
   /* After the stores: the compiler moves what only one branch needs into it, and keeps all cells until then. */
-  if (__builtin_expect(m_any(v_isnan(nv == 1 ? sum[0] : v_add(sum[0], sum[1]))), 0)) {
+  if (__builtin_expect(m_any(nv == 4 ? m_or(nan[0], nan[1]) : nan[0]), 0)) {
     const box all = {.count = {counts[0], counts[1], counts[2]},
                      .step = {b->step[0], b->step[1], b->step[2]},
                      .place = b->place,
@@ -97,13 +100,18 @@ KR_INLINE void KR_FN(pick)(const real *x, const box *b, const int64_t *counts, r
   KR_FN(store)(y, value, lanes);
 }
 
+KR_INLINE void KR_FN(max_vector)(const real *x, const box *b, const int64_t *counts, real *y, void *places, int64_t at,
+                                 int picks, int wide, int64_t lanes) {
+  if (picks) KR_FN(pick)(x, b, counts, y, places, at, wide, lanes);
+  else KR_FN(find_max)(x, b, counts, y, places, at, wide, 1, lanes);
+}
+
 /* One window, all channels; its places begin at number `at`.  Four vectors at once, `fours`, are two whole lines of each
  * cell. */
 KR_INLINE void KR_FN(max_cell)(const real *x, const box *b, const int64_t *counts, real *y, void *places, int64_t at,
                                int64_t c, int picks, int wide, int fours) {
   if (c < V_LANES) {
-    if (picks) KR_FN(pick)(x, b, counts, y, places, at, wide, c);
-    else KR_FN(find_max)(x, b, counts, y, places, at, wide, 1, c);
+    KR_FN(max_vector)(x, b, counts, y, places, at, picks, wide, c);
     return;
   }
   int64_t i = 0;
@@ -111,19 +119,23 @@ KR_INLINE void KR_FN(max_cell)(const real *x, const box *b, const int64_t *count
     KR_FN(find_max)(x + i, b, counts, y + i, places, at + i, wide, 4, V_LANES);
   for (; i < c; i += V_LANES) {
     const int64_t j = kr_min(i, c - V_LANES); /* the last vector overlaps: a part of one takes longer */
-    if (picks) KR_FN(pick)(x + j, b, counts, y + j, places, at + j, wide, V_LANES);
-    else KR_FN(find_max)(x + j, b, counts, y + j, places, at + j, wide, 1, V_LANES);
+    KR_FN(max_vector)(x + j, b, counts, y + j, places, at + j, picks, wide, V_LANES);
   }
 }
 
-/* A row of `count` windows, `stride` elements apart in x, of `rows` by `cols` cells of a window of `side` columns, all
- * three constants.  Each shape stands alone: among the others the compiler keeps its pointers on the stack (up to 1.08). */
-#define WINDOWS(name, picks, side, rows, cols)                                                           \
-  static __attribute__((noinline)) void KR_FN(name##_##side##rows##cols)(                                \
-      const real *x, const box *b, real *y, uint8_t *places, int64_t c, int64_t count, int64_t stride) { \
-    const box own = {.step = {0, b->step[1], c}, .place = b->place, .place_step = {0, side}};            \
-    for (; count > 0; --count, x += stride, y += c, places += c)                                         \
-      KR_FN(max_cell)(x, &own, (const int64_t[3]){1, rows, cols}, y, places, 0, c, picks, 0, 1);         \
+/* A row of `count` windows, the first `roomy` of which have room, `stride` elements apart in x, of `rows` by `cols` cells
+ * of a window of `side` columns, all three constants.  Each shape stands alone: among the others the compiler keeps its
+ * pointers on the stack (up to 1.08). */
+#define WINDOWS(name, picks, side, rows, cols)                                                                      \
+  static __attribute__((noinline)) void KR_FN(name##_##side##rows##cols)(const real *x, const box *b, real *y,      \
+                                                                         uint8_t *places, int64_t c, int64_t count, \
+                                                                         int64_t roomy, int64_t stride) {           \
+    const box own = {.step = {0, b->step[1], c}, .place = b->place, .place_step = {0, side}};                       \
+    for (int64_t left = c < V_LANES ? kr_min(roomy, count) : 0; left > 0;                                           \
+         --left, --count, x += stride, y += c, places += c)                                                         \
+      KR_FN(max_vector)(x, &own, (const int64_t[3]){1, rows, cols}, y, places, 0, picks, 0, V_LANES);               \
+    for (; count > 0; --count, x += stride, y += c, places += c)                                                    \
+      KR_FN(max_cell)(x, &own, (const int64_t[3]){1, rows, cols}, y, places, 0, c, picks, 0, 1);                    \
   }
 #define COMMON_WINDOWS(name, picks) \
   WINDOWS(name, picks, 2, 2, 2)     \
@@ -139,6 +151,7 @@ KR_INLINE void KR_FN(max_rows)(const pool_job *job, int64_t task, int picks, int
   const window *w = &job->w;
   const int64_t last = kr_min((task + 1) * job->grain, w->n * w->out[0] * w->out[1]);
   const span whole = whole_windows(w, 2);
+  const int64_t roomy = roomy_windows(w, job->c, V_LANES);
   for (int64_t row = task * job->grain; row < last; ++row) {
     const row_place o = window_row(w->out, row);
     span at[3] = {window_cells(w, 0, o.d), window_cells(w, 1, o.h)};
@@ -156,10 +169,14 @@ KR_INLINE void KR_FN(max_rows)(const pool_job *job, int64_t task, int picks, int
       const real *x = (const real *)job->x + b.at;
       real *y = (real *)job->y + to;
       uint8_t *places = (uint8_t *)job->places + to; /* not where they are wide */
-      if (sides == 222) (picks ? KR_FN(pick_222) : KR_FN(max_222))(x, &b, y, places, job->c, next - ow, step);
-      else if (sides == 333) (picks ? KR_FN(pick_333) : KR_FN(max_333))(x, &b, y, places, job->c, next - ow, step);
-      else if (sides == 332) (picks ? KR_FN(pick_332) : KR_FN(max_332))(x, &b, y, places, job->c, next - ow, step);
-      else if (sides == 323) (picks ? KR_FN(pick_323) : KR_FN(max_323))(x, &b, y, places, job->c, next - ow, step);
+      if (sides == 222)
+        (picks ? KR_FN(pick_222) : KR_FN(max_222))(x, &b, y, places, job->c, next - ow, roomy - ow, step);
+      else if (sides == 333)
+        (picks ? KR_FN(pick_333) : KR_FN(max_333))(x, &b, y, places, job->c, next - ow, roomy - ow, step);
+      else if (sides == 332)
+        (picks ? KR_FN(pick_332) : KR_FN(max_332))(x, &b, y, places, job->c, next - ow, roomy - ow, step);
+      else if (sides == 323)
+        (picks ? KR_FN(pick_323) : KR_FN(max_323))(x, &b, y, places, job->c, next - ow, roomy - ow, step);
       else
         for (int64_t i = 0; i < next - ow; ++i)
           KR_FN(max_cell)(x + i * step, &b, b.count, y + i * job->c, job->places, to + i * job->c, job->c, picks, wide,

@@ -67,7 +67,23 @@ static span whole_windows(const window *w, int d) {
 
 enum { GRAD_AVERAGE, GRAD_BYTES, GRAD_WIDE }; /* what a window gives; for maxima how places are stored */
 enum { GRAD_ROWS = 4 };                       /* rows of windows that a pass over a row of dx takes */
-enum { GRAD_CACHED = 8192 }; /* bytes of a row of dx that may be written a vector of channels at a time */
+enum {
+  GRAD_NARROW = 256,
+  GRAD_BLOCK = 8192
+}; /* bytes of cells, and of how many at once, that go by vectors of channels */
+
+/* Fewer channels than lanes: a whole vector from a cell on takes in some of the cells behind it.  Where a row has these
+ * yet to come it may be read and written as whole vectors, as what is written too much is written again: parts of vectors
+ * take several times as long.  How many windows of a row, and cells of its input, have so many cells of g, y and x behind
+ * them; `lanes` of the vectors. */
+static int64_t roomy_windows(const window *w, int64_t c, int64_t lanes) {
+  const int64_t cells = kr_ceil_div(lanes, c), last = w->in[2] - cells + w->pad[2] - (w->size[2] - 1);
+  return last < 0 ? 0 : kr_max(0, kr_min(w->out[2] - cells, last / w->stride[2]) + 1);
+}
+static int64_t roomy_cells(const window *w, int64_t c, int64_t lanes) {
+  const int64_t cells = kr_ceil_div(lanes, c);
+  return kr_max(0, kr_min(w->in[2] - cells + 1, (w->out[2] - cells + 1) * w->stride[2] - w->pad[2]));
+}
 
 #define KR_REAL 32
 #include "base/real.h"

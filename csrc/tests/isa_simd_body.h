@@ -97,6 +97,7 @@ static void KR_FN(check_arithmetic)(uint64_t *state) {
   EACH_MASK(a[k] == b[k], v_eq(x, y));
   EACH_MASK(a[k] != b[k], v_ne(x, y));
   EACH_MASK(a[k] != a[k], v_isnan(x));
+  EACH_MASK(a[k] != a[k] || b[k] != b[k], v_unordered(x, y));
   EACH_MASK(a[k] < b[k] && b[k] < c[k], m_and(v_lt(x, y), v_lt(y, z)));
   EACH_MASK(a[k] < b[k] || b[k] < c[k], m_or(v_lt(x, y), v_lt(y, z)));
   EACH_MASK(!(a[k] < b[k]), m_not(v_lt(x, y)));

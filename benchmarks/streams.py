@@ -139,22 +139,22 @@ def _transpose(shape: tuple, perm: tuple) -> tuple:
 def _moves() -> Iterator[Case]:
     """Copies: what is left out, repeated, joined and put into another order."""
     x = (2048, 1024)
-    for name, i, numpy in (
-        ("whole rows", _slice(x, (512, 0), (1, 1), (1024, 1024)), lambda v: v[512:1536]),
-        ("every other row", _slice(x, (0, 0), (2, 1), (1024, 1024)), lambda v: v[::2]),
-        ("half of each row", _slice(x, (0, 100), (1, 1), (2048, 512)), lambda v: v[:, 100:612]),
-        ("every other column", _slice(x, (0, 0), (1, 2), (2048, 512)), lambda v: v[:, ::2]),
-        ("10 of 16 columns", _slice((131072, 16), (0, 3), (1, 1), (131072, 10)), lambda v: v[:, 3:13]),
+    for name, i, numpy, skips in (  # skips: whether what is left out fills lines of the caches, which are then not read
+        ("whole rows", _slice(x, (512, 0), (1, 1), (1024, 1024)), lambda v: v[512:1536], True),
+        ("every other row", _slice(x, (0, 0), (2, 1), (1024, 1024)), lambda v: v[::2], True),
+        ("half of each row", _slice(x, (0, 100), (1, 1), (2048, 512)), lambda v: v[:, 100:612], True),
+        ("every other column", _slice(x, (0, 0), (1, 2), (2048, 512)), lambda v: v[:, ::2], False),
+        ("10 of 16 columns", _slice((131072, 16), (0, 3), (1, 1), (131072, 10)), lambda v: v[:, 3:13], False),
     ):
         ins, out, i = i
-        unread = np.prod(out) - np.prod(ins[0])
+        unread = np.prod(out) - np.prod(ins[0]) if skips else 0
         yield Case("move", name, "strided_slice", ins, (out,), i, (), 0, 1, lambda v, fn=numpy: fn(v).copy(),
                    None, 4 * unread)
     for name, shape, perm in (
         ("2-D", x, (1, 0)), ("2-D, in L2", (512, 256), (1, 0)), ("2-D, odd", (2047, 1023), (1, 0)),
         ("NHWC to NCHW", (16, 56, 56, 64), (0, 3, 1, 2)), ("NCHW to NHWC", (16, 64, 56, 56), (0, 2, 3, 1)),
-        ("RGB to NCHW", (128, 64, 64, 3), (0, 3, 1, 2)), ("heads of 16", (32, 100, 4, 16), (0, 2, 1, 3)),
-        ("heads of 64", (16, 512, 8, 64), (0, 2, 1, 3)),
+        ("RGB to NCHW", (128, 64, 64, 3), (0, 3, 1, 2)), ("NCHW to RGB", (128, 3, 64, 64), (0, 2, 3, 1)),
+        ("heads of 16", (32, 100, 4, 16), (0, 2, 1, 3)), ("heads of 64", (16, 512, 8, 64), (0, 2, 1, 3)),
     ):
         ins, out, i = _transpose(shape, perm)
         yield Case("move", name, "transpose", ins, (out,), i, (), 0, 1, lambda v, p=perm: v.transpose(p).copy(),

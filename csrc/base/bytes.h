@@ -64,6 +64,23 @@ KR_INLINE void kr_copy(char *dst, const char *src, int64_t bytes) {
   else if (bytes >= 2) KR_COPY_PIECES(2);
   else *dst = *src;
 }
+
+/* Copies rows of as many bytes each, whose beginnings lie dst_step and src_step bytes apart. */
+KR_INLINE void kr_copy_rows(char *dst, int64_t dst_step, const char *src, int64_t src_step, int64_t bytes,
+                            int64_t rows) {
+#define EACH_ROW for (int64_t i_ = 0; i_ < rows; ++i_, dst += dst_step, src += src_step)
+  if (bytes > 128 || bytes < 1) EACH_ROW memcpy(dst, src, (size_t)bytes);
+  else if (bytes == 4) EACH_ROW memcpy(dst, src, 4); /* one element */
+  else if (bytes == 8) EACH_ROW memcpy(dst, src, 8);
+  else if (bytes > 64) EACH_ROW KR_COPY_PIECES(64);
+  else if (bytes > 32) EACH_ROW KR_COPY_PIECES(32);
+  else if (bytes > 16) EACH_ROW KR_COPY_PIECES(16);
+  else if (bytes > 8) EACH_ROW KR_COPY_PIECES(8);
+  else if (bytes >= 4) EACH_ROW KR_COPY_PIECES(4);
+  else if (bytes >= 2) EACH_ROW KR_COPY_PIECES(2);
+  else EACH_ROW *dst = *src;
+#undef EACH_ROW
+}
 #undef KR_COPY_PIECES
 
 #endif

@@ -137,19 +137,25 @@ typedef struct {
   uint64_t one;                             /* the bits of 1 in y's dtype, low bytes first */
 } one_job;
 
-#define ONE_LOOP(T, INDEX)                                                    \
-  for (int64_t a = first; a < last; ++a)                                      \
-    for (int64_t b = 0; b < j->inner; ++b) {                                  \
-      const int64_t v = INDEX;                                                \
-      if (v >= 0 && v < j->depth) y[(a * j->depth + v) * j->inner + b] = one; \
+#define ONE_LOOP(T, INDEX)                                                                           \
+  for (int64_t a = first; a < last; ++a)                                                             \
+    for (int64_t b = 0; b < inner; ++b) {                                                            \
+      const int64_t v = INDEX;                                                                       \
+      if ((uint64_t)v < (uint64_t)depth) y[(a * depth + v) * inner + b] = one; /* not if negative */ \
     }
-#define ONE_CASE(T)                                                                   \
-  {                                                                                   \
-    T one, *y = (T *)j->y;                                                            \
-    memcpy(&one, &j->one, sizeof one);                                                \
-    if (x->dtype == KR_I32) ONE_LOOP(T, ((const int32_t *)x->data)[a * j->inner + b]) \
-    else ONE_LOOP(T, kr_index(x->data, x->dtype, a * j->inner + b))                   \
-  }                                                                                   \
+#define ONE_CASE(T)                                                                 \
+  {                                                                                 \
+    T one, *y = (T *)j->y;                                                          \
+    memcpy(&one, &j->one, sizeof one);                                              \
+    const int32_t *ids = x->data;                                                   \
+    if (x->dtype != KR_I32) ONE_LOOP(T, kr_index(x->data, x->dtype, a * inner + b)) \
+    else if (inner > 1) ONE_LOOP(T, ids[a * inner + b])                             \
+    else {                                                                          \
+      T *row = y + first * depth;                                                   \
+      for (int64_t a = first; a < last; ++a, row += depth)                          \
+        if ((uint64_t)ids[a] < (uint64_t)depth) row[ids[a]] = one;                  \
+    }                                                                               \
+  }                                                                                 \
   break
 
 /* Zeros and ones of a piece that stays in cache between. */
@@ -158,7 +164,7 @@ static void one_task(void *arg, int64_t task, int worker) {
   const one_job *j = arg;
   const kr_array *x = j->x;
   const int64_t first = task * j->group, last = kr_min(j->outer, first + j->group);
-  const int64_t bytes = j->depth * j->inner * j->size;
+  const int64_t depth = j->depth, inner = j->inner, bytes = depth * inner * j->size;
   memset(j->y + first * bytes, 0, (size_t)((last - first) * bytes));
   switch (j->size) {
     case 1: ONE_CASE(uint8_t);

@@ -77,7 +77,7 @@ static void move_plane(const kr_move *m, char *dst, const char *src) {
   const int64_t n1 = m->shape[a], n0 = m->shape[b], s1 = m->src[a], s0 = m->src[b], d1 = m->dst[a], d0 = m->dst[b];
   const int64_t size = m->size;
   if (d0 == 1 && s0 == 1) {
-    for (int64_t i = 0; i < n1; ++i) kr_copy(dst + i * d1 * size, src + i * s1 * size, n0 * size);
+    kr_copy_rows(dst, d1 * size, src, s1 * size, n0 * size, n1);
     return;
   }
   switch (size) {

@@ -79,17 +79,6 @@ static int NAME(crowds)(int64_t dst1, int64_t src0, int64_t n1) {
          src0 * (int64_t)sizeof(T) % 8192 != 0;
 }
 
-/* The same for fewer columns than a step reads, some of which are then the next row's. */
-KR_INLINE void NAME(flip_few)(T *dst, int64_t dst1, const T *src, int64_t src0, int n1, int64_t n0) {
-  int64_t j = 0;
-  for (; j + V_LANES < n0; j += V_LANES) {
-    const real *row[V_LANES];
-    for (int64_t r = 0; r < V_LANES; ++r) row[r] = (const real *)(src + (j + r) * src0);
-    NAME(turn)(dst + j, dst1, row, 0, n1, V_LANES);
-  }
-  for (; j < n0; ++j)
-    for (int i = 0; i < n1; ++i) dst[i * dst1 + j] = src[i + j * src0];
-}
 #undef KR_REAL
 #else
 #define LEAST SQUARE
@@ -124,6 +113,19 @@ static void NAME(flip)(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t
 
 #endif
 
+/* A constant number of rows side by side, such as the channels of images: for these the compiler has shuffles. */
+KR_INLINE void NAME(interleave)(T *restrict dst, const T *restrict src, int64_t src0, int64_t n1, const int n0) {
+  for (int64_t i = 0; i < n1; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < n0; ++j) dst[i * n0 + j] = src[j * src0 + i];
+}
+
+KR_INLINE void NAME(deinterleave)(T *restrict dst, int64_t dst1, const T *restrict src, const int n1, int64_t n0) {
+  for (int64_t j = 0; j < n0; ++j)
+#pragma GCC unroll 4
+    for (int i = 0; i < n1; ++i) dst[i * dst1 + j] = src[j * n1 + i];
+}
+
 /* The same where n0 is less than a square: along the source. */
 static void NAME(thin)(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t n1, int64_t n0) {
   for (int64_t s = 0; s < n1; s += 64) {
@@ -136,6 +138,18 @@ static void NAME(thin)(T *dst, int64_t dst1, const T *src, int64_t src0, int64_t
 /* dst[i*dst1 + j*dst0] = src[i*src1 + j*src0] for i < n1, j < n0. */
 static void NAME(plane)(T *dst, int64_t dst1, int64_t dst0, const T *src, int64_t src1, int64_t src0, int64_t n1,
                         int64_t n0) {
+  if (dst0 == 1 && src1 == 1 && dst1 == n0 && n0 >= 2 && n0 <= 4 && n1 >= 16) {
+    if (n0 == 2) NAME(interleave)(dst, src, src0, n1, 2);
+    else if (n0 == 3) NAME(interleave)(dst, src, src0, n1, 3);
+    else NAME(interleave)(dst, src, src0, n1, 4);
+    return;
+  }
+  if (dst0 == 1 && src1 == 1 && src0 == n1 && n1 >= 2 && n1 <= 4 && n0 >= 16) {
+    if (n1 == 2) NAME(deinterleave)(dst, dst1, src, 2, n0);
+    else if (n1 == 3) NAME(deinterleave)(dst, dst1, src, 3, n0);
+    else NAME(deinterleave)(dst, dst1, src, 4, n0);
+    return;
+  }
   if (dst0 == 1 && src1 == 1 && src0 != 0 && n1 >= LEAST && n0 >= LEAST) {
 #ifdef TURNED
     if (NAME(crowds)(dst1, src0, n1)) {
@@ -146,12 +160,6 @@ static void NAME(plane)(T *dst, int64_t dst1, int64_t dst0, const T *src, int64_
     NAME(flip)(dst, dst1, src, src0, n1, n0);
     return;
   }
-#ifdef TURNED
-  if (dst0 == 1 && src1 == 1 && NAME(turned) == 4 && n1 == 3 && src0 >= 3) {
-    NAME(flip_few)(dst, dst1, src, src0, 3, n0);
-    return;
-  }
-#endif
   if (dst0 == 1 && src1 == 1 && src0 != 0 && n1 > n0) {
     NAME(thin)(dst, dst1, src, src0, n1, n0);
     return;

@@ -48,7 +48,7 @@ def test_transpose_every_permutation_of_small_shapes(isa, dtype):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "float64"])
 def test_transpose_at_tile_edges(isa, dtype):
-    for m, n in itertools.product((1, 3, 4, 7, 8, 9, 15, 16, 17, 63, 65, 69, 133), repeat=2):
+    for m, n in itertools.product((1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 63, 65, 69, 133), repeat=2):
         x = numbers((m, n), dtype)
         np.testing.assert_array_equal(run("transpose", (x,), (n, m), (1, 0), isa=isa), x.T)
 
@@ -62,6 +62,18 @@ def test_transpose_to_rows_that_crowd_the_cache(isa, dtype):
             x = numbers(shape, dtype)
             want = x.transpose(perm)
             np.testing.assert_array_equal(run("transpose", (x,), want.shape, perm, isa=isa), want)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "float64"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_channels_of_images_to_the_back_and_to_the_front(channels, dtype, isa):
+    for size in ((3, 5), (4, 4), (1, 17), (7, 9)):
+        x = numbers((2, channels, *size), dtype)
+        back = x.transpose(0, 2, 3, 1)
+        got = run("transpose", (x,), back.shape, (0, 2, 3, 1), isa=isa)
+        np.testing.assert_array_equal(got, back)
+        np.testing.assert_array_equal(run("transpose", (got,), x.shape, (0, 3, 1, 2), isa=isa), x)
 
 
 @pytest.mark.parametrize("shape", [(70001, 3), (3, 70001), (300, 333), (131072, 1), (5, 40000, 2), (40000, 2, 5)])
@@ -100,7 +112,8 @@ def test_triangles(isa, dtype, k):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_concatenate_and_split(dtype, threads):
     for shapes, axis in [([(2, 3), (2, 1), (2, 0), (2, 5)], 1), ([(4,), (3,)], 0), ([(2, 0, 3), (2, 0, 1)], 2),
-                         ([(1, 70000), (3, 70000)], 0), ([(50000, 2), (50000, 1)], 1)]:  # fmt: skip
+                         ([(1, 70000), (3, 70000)], 0), ([(50000, 2), (50000, 1)], 1),
+                         ([(900, 30), (900, 5), (900, 1), (900, 64)], 1), ([(9, 5000), (9, 300)], 1)]:  # fmt: skip
         parts = [numbers(s, dtype, seed) for seed, s in enumerate(shapes)]
         whole = np.concatenate(parts, axis)
         within("concatenate", run("concatenate", parts, whole.shape, (axis,)), whole)

@@ -53,8 +53,9 @@ static void KR_FN(forward_task)(void *arg, int64_t task, int worker) {
   const KR_FN(line_job) *j = arg;
   int64_t n = j->s.n;
   if (SHORT_ROW(forward_short, j, task * j->s.group, kr_min(j->s.rows, (task + 1) * j->s.group))) return;
-  if (KR_FN(wide_row)(n, sizeof(real))) {
-    KR_FN(forward_wide)(j, task * j->s.group, kr_min(j->s.rows, (task + 1) * j->s.group));
+  const int64_t group = KR_FN(wide_group)(n, sizeof(real));
+  if (group > 1) {
+    KR_FN(forward_wide)(j, task * j->s.group, kr_min(j->s.rows, (task + 1) * j->s.group), group);
     return;
   }
   for (int64_t row = task * j->s.group; row < kr_min(j->s.rows, (task + 1) * j->s.group); ++row) {
@@ -109,8 +110,9 @@ static void KR_FN(backward_task)(void *arg, int64_t task, int worker) {
     int64_t n = s->n;
     real *sums = j->sums + chunk * 2 * n;
     if (SHORT_ROW(backward_short, j, chunk * s->chunk, kr_min(s->rows, (chunk + 1) * s->chunk), sums)) continue;
-    if (KR_FN(wide_row)(n, 3 * sizeof(real))) { /* of x, g and dx */
-      KR_FN(backward_wide)(j, chunk * s->chunk, kr_min(s->rows, (chunk + 1) * s->chunk), sums);
+    const int64_t group = KR_FN(wide_group)(n, 3 * sizeof(real)); /* of x, g and dx */
+    if (group > 1) {
+      KR_FN(backward_wide)(j, chunk * s->chunk, kr_min(s->rows, (chunk + 1) * s->chunk), group, sums);
       continue;
     }
     memset(sums, 0, 2 * (size_t)s->n * sizeof(real));

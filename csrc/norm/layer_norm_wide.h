@@ -17,17 +17,22 @@ KR_INLINE void KR_FN(wide_put)(real *p, int64_t q, int64_t n, const int part, vr
   else v_store(p + q, v);
 }
 
-/* Brings the columns of a block near of the same row of the next group. */
-KR_INLINE void KR_FN(wide_fetch)(const real *p, int64_t n) {
-  for (int k = 0; k < KR_FN(WIDE_BLOCK); k += 64 / (int)sizeof(real)) __builtin_prefetch(p + V_LANES * n + k);
+/* Rows of a group, of each element of which so many bytes are to stay in L1; fewer than two: none. */
+static int64_t KR_FN(wide_group)(int64_t n, int64_t bytes) {
+  return V_LANES > 1 && n > 8 * V_LANES && n <= WIDE_MOST * V_LANES ? kr_min(V_LANES, WIDE_NEAR / (n * bytes)) : 0;
+}
+
+/* Brings the columns of a block near of the same row of the next group, `ahead` elements on. */
+KR_INLINE void KR_FN(wide_fetch)(const real *p, int64_t ahead) {
+  for (int k = 0; k < KR_FN(WIDE_BLOCK); k += 64 / (int)sizeof(real)) __builtin_prefetch(p + ahead + k);
 }
 
 /* Sums of a row by lanes: of x, or of (x - mean)^2. */
-KR_INLINE vreal KR_FN(wide_sum)(const real *x, int64_t n, const int squares, vreal mean) {
+KR_INLINE vreal KR_FN(wide_sum)(const real *x, int64_t n, int64_t ahead, const int squares, vreal mean) {
   vreal sum[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
   int64_t q = 0;
   for (; q + KR_FN(WIDE_BLOCK) <= n; q += KR_FN(WIDE_BLOCK)) {
-    if (squares) KR_FN(wide_fetch)(x + q, n);
+    if (squares) KR_FN(wide_fetch)(x + q, ahead);
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
       const vreal v = v_load(x + q + k * V_LANES), d = v_sub(v, mean);
@@ -49,10 +54,10 @@ static void KR_FN(wide_stats)(const KR_FN(line_job) * j, const real *x, int64_t 
   for (int64_t l = m; l < V_LANES; ++l) sums[l] = v_zero();
   v_store(mean, v_zero());
   if (j->centred) {
-    for (int64_t l = 0; l < m; ++l) sums[l] = KR_FN(wide_sum)(x + l * n, n, 0, v_zero());
+    for (int64_t l = 0; l < m; ++l) sums[l] = KR_FN(wide_sum)(x + l * n, n, 0, 0, v_zero());
     v_store(mean, v_div(v_hsums(sums), count));
   }
-  for (int64_t l = 0; l < m; ++l) sums[l] = KR_FN(wide_sum)(x + l * n, n, 1, v_set1(mean[l]));
+  for (int64_t l = 0; l < m; ++l) sums[l] = KR_FN(wide_sum)(x + l * n, n, m * n, 1, v_set1(mean[l]));
   v_store(r, v_div(v_set1(1), v_sqrt(v_add(v_div(v_hsums(sums), count), v_set1((real)j->eps)))));
 }
 
@@ -76,11 +81,11 @@ KR_INLINE void KR_FN(wide_forward_block)(const KR_FN(line_job) * j, const real *
   }
 }
 
-static void KR_FN(forward_wide)(const KR_FN(line_job) * j, int64_t from, int64_t to) {
+static void KR_FN(forward_wide)(const KR_FN(line_job) * j, int64_t from, int64_t to, int64_t group) {
   const int64_t n = j->s.n;
   KR_ALIGNED real mean[V_LANES], r[V_LANES];
-  for (int64_t row = from; row < to; row += V_LANES) {
-    const int64_t m = kr_min(V_LANES, to - row);
+  for (int64_t row = from; row < to; row += group) {
+    const int64_t m = kr_min(group, to - row);
     const real *x = j->x + row * n;
     real *y = j->y + row * n;
     KR_FN(wide_stats)(j, x, m, mean, r);
@@ -92,13 +97,13 @@ static void KR_FN(forward_wide)(const KR_FN(line_job) * j, int64_t from, int64_t
 }
 
 /* Sums of a row by lanes, of u = g gamma and of u (x - mean).  The columns of dx are brought near for the blocks. */
-KR_INLINE void KR_FN(wide_products)(const KR_FN(line_job) * j, const real *x, const real *g, const real *dx, vreal mean,
-                                    vreal *su, vreal *sux) {
+KR_INLINE void KR_FN(wide_products)(const KR_FN(line_job) * j, const real *x, const real *g, const real *dx,
+                                    int64_t ahead, vreal mean, vreal *su, vreal *sux) {
   const int64_t n = j->s.n;
   vreal u[2] = {v_zero(), v_zero()}, ux[2] = {v_zero(), v_zero()};
   int64_t q = 0;
   for (; q + KR_FN(WIDE_BLOCK) <= n; q += KR_FN(WIDE_BLOCK)) {
-    KR_FN(wide_fetch)(g + q, n);
+    KR_FN(wide_fetch)(g + q, ahead);
     for (int k = 0; k < KR_FN(WIDE_BLOCK); k += 64 / (int)sizeof(real)) __builtin_prefetch(dx + q + k, 1);
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
@@ -151,20 +156,20 @@ KR_INLINE void KR_FN(wide_backward_block)(const KR_FN(line_job) * j, const real 
 }
 
 /* Rows of one chunk; sums: of g xhat and of g. */
-static void KR_FN(backward_wide)(const KR_FN(line_job) * j, int64_t from, int64_t to, real *sums) {
+static void KR_FN(backward_wide)(const KR_FN(line_job) * j, int64_t from, int64_t to, int64_t group, real *sums) {
   const int64_t n = j->s.n;
   const vreal count = v_set1((real)n);
   KR_FN(wide_rows) of;
   memset(sums, 0, 2 * (size_t)n * sizeof(real));
-  for (int64_t row = from; row < to; row += V_LANES) {
-    const int64_t m = kr_min(V_LANES, to - row);
+  for (int64_t row = from; row < to; row += group) {
+    const int64_t m = kr_min(group, to - row);
     const real *x = j->x + row * n, *g = j->g + row * n;
     real *dx = j->y + row * n;
     vreal su[V_LANES], sux[V_LANES];
     KR_FN(wide_stats)(j, x, m, of.mean, of.r);
     for (int64_t l = m; l < V_LANES; ++l) su[l] = sux[l] = v_zero();
     for (int64_t l = 0; l < m; ++l)
-      KR_FN(wide_products)(j, x + l * n, g + l * n, dx + l * n, v_set1(of.mean[l]), &su[l], &sux[l]);
+      KR_FN(wide_products)(j, x + l * n, g + l * n, dx + l * n, m * n, v_set1(of.mean[l]), &su[l], &sux[l]);
     /* dx = r u - r mean(u) - r^3 mean(u (x - mean)) (x - mean) */
     const vreal r = v_load(of.r), scale = v_neg(v_div(r, count));
     v_store(of.shift, j->centred ? v_mul(scale, v_hsums(su)) : v_zero());
@@ -175,9 +180,4 @@ static void KR_FN(backward_wide)(const KR_FN(line_job) * j, int64_t from, int64_
     for (; q + V_LANES <= n; q += V_LANES) KR_FN(wide_backward_block)(j, x, g, dx, m, q, 1, 0, &of, sums);
     if (q < n) KR_FN(wide_backward_block)(j, x, g, dx, m, q, 1, 1, &of, sums);
   }
-}
-
-/* Whether so many bytes of each element of V_LANES rows stay in L1. */
-static int KR_FN(wide_row)(int64_t n, int64_t bytes) {
-  return V_LANES > 1 && n > 8 * V_LANES && n <= WIDE_MOST * V_LANES && V_LANES * n * bytes <= WIDE_NEAR;
 }

@@ -255,7 +255,7 @@ def test_same_bits_at_any_thread_count(isa):
         same_bits_at_any_thread_count("batch_norm", (x, v, v), spec, (axis,), (EPS,), isa=isa)
         same_bits_at_any_thread_count("batch_norm_grad", (x, v, v, v, g, v, v), spec, (axis,), (EPS,), isa=isa)
         same_bits_at_any_thread_count("batch_norm_grad", (x, v, v, v, g, v, v, -v), spec, (axis,), (EPS,), isa=isa)
-    for rows, n in ((900, 70), (5000, 64), (333, 200), (70, 1000)):  # rows in registers, in groups, alone
+    for rows, n in ((900, 70), (5000, 64), (333, 200), (130, 500), (70, 1000)):  # rows in registers, in groups, alone
         x, g, v = (values(shape, "float32", seed=k) for k, shape in enumerate(((rows, n), (rows, n), (n,))))
         spec = [(x.shape, "float32"), (v.shape, "float32"), (v.shape, "float32")]
         same_bits_at_any_thread_count("layer_norm", (x, v, v), spec[:1], (1,), (EPS,), isa=isa)

@@ -105,7 +105,8 @@ const char *kr_family_at(int64_t index, int64_t *kernels);
 
 /* ---- threads --------------------------------------------------------------------------------------------------- */
 /* Runs fn(arg, task, worker) for every task in [0, tasks), with worker in [0, threads).  Which worker runs which task
- * is not fixed, so a task may depend on its number only; split work by the problem's shape, never by `threads`.
+ * is not fixed, so a task may depend on its number only; split work by the problem's shape, and by `threads` only what
+ * is computed alike in any piece, such as columns side by side.
  * Nested calls, and calls while another thread of the process holds the pool, run on the calling thread (worker 0). */
 typedef void (*kr_task_fn)(void *arg, int64_t task, int worker);
 void kr_parallel(int threads, int64_t tasks, kr_task_fn fn, void *arg);

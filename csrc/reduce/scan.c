@@ -14,12 +14,13 @@
 
 #define WORK 32768
 #define TILE 1024
+#define LEAST 64 /* columns of a task; fewer than TILE where threads would be idle, which no bit shows */
 enum { SIDE = 64, PIECE = 64, FEW = 8 }; /* rows side by side, elements of a piece of them, too few rows for that */
 
 typedef struct {
   const void *a, *b;
   void *y;
-  int64_t outer, n, inner, group, tiles;
+  int64_t outer, n, inner, group, tile, tiles; /* tile: columns of a task */
   int reverse;
 } scan_job;
 
@@ -30,7 +31,10 @@ static scan_job scan_shape(const kr_call *c) {
   j.outer = kr_span(x, 0, axis);
   j.n = x->shape[axis];
   j.inner = kr_span(x, axis + 1, x->ndim);
-  j.tiles = kr_ceil_div(j.inner, TILE);
+  const int64_t threads = kr_min(c->threads, j.outer * j.n * j.inner / WORK);
+  const int64_t shares = kr_max(1, kr_ceil_div(threads, kr_max(1, j.outer)));
+  j.tile = kr_min(TILE, kr_max(LEAST, kr_round_up(kr_ceil_div(j.inner, shares), LEAST)));
+  j.tiles = kr_ceil_div(j.inner, j.tile);
   j.group = j.tiles == 1 ? kr_max(1, WORK / kr_max(1, j.n * j.inner)) : 1;
   if (j.inner == 1 && j.outer >= SIDE) j.group = kr_max(j.group, SIDE / 4);
   return j;
@@ -92,42 +96,42 @@ static void scan_turn(int64_t size, void *dst, int64_t dst1, const void *src, in
 
 /* FIRST gives the value at the end where the scan starts, NEXT at k from its neighbour `last`; `step` elements lead
  * from the neighbour to k in the direction of the scan, and `couple` is the a_k of the header's formula. */
-#define SCAN(name, T, FIRST, NEXT, ROWS, SIDE_BY_SIDE)                                                  \
-  static void name##_task(void *arg, int64_t task, int worker) {                                        \
-    (void)worker;                                                                                       \
-    const scan_job *j = arg;                                                                            \
-    int64_t c = task % j->tiles * TILE, m = kr_min(TILE, j->inner - c), o = task / j->tiles * j->group; \
-    int64_t step = j->reverse ? -j->inner : j->inner, end = kr_min(j->outer, o + j->group);             \
-    int64_t (*turned)(const scan_job *, int64_t, int64_t) = ROWS;                                       \
-    void (*side)(const scan_job *, int64_t, int64_t) = SIDE_BY_SIDE;                                    \
-    if (turned && j->inner == 1) o += turned(j, o, end - o);                                            \
-    for (int64_t rows; side && j->inner == 1 && j->n >= FEW && end - o >= FEW; o += rows) {             \
-      rows = kr_min(SIDE, end - o);                                                                     \
-      side(j, o, rows);                                                                                 \
-    }                                                                                                   \
-    for (; o < end; ++o) {                                                                              \
-      int64_t start = o * j->n * j->inner + c + (j->reverse ? (j->n - 1) * j->inner : 0);               \
-      const T *a = (const T *)j->a + start, *b = j->b ? (const T *)j->b + start : NULL;                 \
-      T *y = (T *)j->y + start;                                                                         \
-      (void)b;                                                                                          \
-      for (int64_t q = 0; q < m; ++q) y[q] = (T)(FIRST);                                                \
-      T last = y[0]; /* of a single column stays in a register */                                       \
-      for (int64_t k = 1; k < j->n; ++k) {                                                              \
-        const T *couple = j->reverse ? a : a + step;                                                    \
-        (void)couple;                                                                                   \
-        a += step, y += step, b = b ? b + step : NULL;                                                  \
-        for (int64_t q = 0; q < m; ++q) {                                                               \
-          if (m > 1) last = y[q - step];                                                                \
-          y[q] = last = (T)(NEXT);                                                                      \
-        }                                                                                               \
-      }                                                                                                 \
-    }                                                                                                   \
-  }                                                                                                     \
-  static kr_status name##_kernel(const kr_call *c) {                                                    \
-    scan_job j = scan_shape(c);                                                                         \
-    if (kr_size(&c->out[0]) == 0) return KR_OK;                                                         \
-    kr_parallel(c->threads, kr_ceil_div(j.outer, j.group) * j.tiles, name##_task, &j);                  \
-    return KR_OK;                                                                                       \
+#define SCAN(name, T, FIRST, NEXT, ROWS, SIDE_BY_SIDE)                                                        \
+  static void name##_task(void *arg, int64_t task, int worker) {                                              \
+    (void)worker;                                                                                             \
+    const scan_job *j = arg;                                                                                  \
+    int64_t c = task % j->tiles * j->tile, m = kr_min(j->tile, j->inner - c), o = task / j->tiles * j->group; \
+    int64_t step = j->reverse ? -j->inner : j->inner, end = kr_min(j->outer, o + j->group);                   \
+    int64_t (*turned)(const scan_job *, int64_t, int64_t) = ROWS;                                             \
+    void (*side)(const scan_job *, int64_t, int64_t) = SIDE_BY_SIDE;                                          \
+    if (turned && j->inner == 1) o += turned(j, o, end - o);                                                  \
+    for (int64_t rows; side && j->inner == 1 && j->n >= FEW && end - o >= FEW; o += rows) {                   \
+      rows = kr_min(SIDE, end - o);                                                                           \
+      side(j, o, rows);                                                                                       \
+    }                                                                                                         \
+    for (; o < end; ++o) {                                                                                    \
+      int64_t start = o * j->n * j->inner + c + (j->reverse ? (j->n - 1) * j->inner : 0);                     \
+      const T *a = (const T *)j->a + start, *b = j->b ? (const T *)j->b + start : NULL;                       \
+      T *y = (T *)j->y + start;                                                                               \
+      (void)b;                                                                                                \
+      for (int64_t q = 0; q < m; ++q) y[q] = (T)(FIRST);                                                      \
+      T last = y[0]; /* of a single column stays in a register */                                             \
+      for (int64_t k = 1; k < j->n; ++k) {                                                                    \
+        const T *couple = j->reverse ? a : a + step;                                                          \
+        (void)couple;                                                                                         \
+        a += step, y += step, b = b ? b + step : NULL;                                                        \
+        for (int64_t q = 0; q < m; ++q) {                                                                     \
+          if (m > 1) last = y[q - step];                                                                      \
+          y[q] = last = (T)(NEXT);                                                                            \
+        }                                                                                                     \
+      }                                                                                                       \
+    }                                                                                                         \
+  }                                                                                                           \
+  static kr_status name##_kernel(const kr_call *c) {                                                          \
+    scan_job j = scan_shape(c);                                                                               \
+    if (kr_size(&c->out[0]) == 0) return KR_OK;                                                               \
+    kr_parallel(c->threads, kr_ceil_div(j.outer, j.group) * j.tiles, name##_task, &j);                        \
+    return KR_OK;                                                                                             \
   }
 
 #define RUNNING(name, T, NEXT, ROWS) \

@@ -279,6 +279,10 @@ def test_same_bits_at_any_thread_count(isa):
     x = np.round(values((300, 700), "float32"), 1)  # columns in segments, ties among them
     same_bits_at_any_thread_count("argmax", (x,), [((700,), "int32")], (0, 1), isa=isa)
     same_bits_at_any_thread_count("cumsum", (x,), [(x.shape, "float32")], (1, 0), isa=isa)
+    for axis, shape in ((0, x.shape), (1, (2, 150, 700))):  # columns, divided among the threads
+        for reverse in (0, 1):
+            spec = [(shape, "float32")]
+            same_bits_at_any_thread_count("cumsum", (x.reshape(shape),), spec, (axis, reverse), isa=isa)
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -181,24 +181,62 @@ KR_INLINE void KR_FN(threes)(const pool_job *job, const KR_FN(over) * r, int row
   }
 }
 
-/* Some windows at a time, so that the lines of dx stay in cache until all their channels are written. */
-#define THREES(name, kind, rows)                                                                                     \
-  static __attribute__((noinline)) void KR_FN(name)(const pool_job *job, const KR_FN(over) * r, span o, real * dx) { \
-    const int64_t c = job->c, most = kr_max(1, GRAD_BLOCK / (2 * c * (int64_t)sizeof(real)));                        \
-    if (c < V_LANES) {                                                                                               \
-      const int64_t roomy = kr_min(o.to, (roomy_cells(&job->w, c, V_LANES) + job->w.pad[2]) / 2);                    \
-      if (o.from < roomy) KR_FN(threes)(job, r, rows, o.from, roomy, 0, dx, kind, V_LANES);                          \
-      KR_FN(threes)(job, r, rows, kr_max(o.from, roomy), o.to, 0, dx, kind, c);                                      \
-      return;                                                                                                        \
-    }                                                                                                                \
-    for (; o.from < o.to; o.from += most)                                                                            \
-      for (int64_t j = 0; j < c; j += V_LANES) /* the last vector overlaps */                                        \
-        KR_FN(threes)(job, r, rows, o.from, kr_min(o.from + most, o.to), kr_min(j, c - V_LANES), dx, kind, V_LANES); \
+/* Narrow cells go so, some windows at a time, so that the lines of dx stay in cache until all their channels are written. */
+KR_INLINE void KR_FN(narrow_threes)(const pool_job *job, const KR_FN(over) * r, int rows, span o, real *dx, int kind) {
+  const int64_t c = job->c, most = GRAD_BLOCK / (2 * c * (int64_t)sizeof(real));
+  if (c < V_LANES) {
+    const int64_t roomy = kr_min(o.to, (roomy_cells(&job->w, c, V_LANES) + job->w.pad[2]) / 2);
+    if (o.from < roomy) KR_FN(threes)(job, r, rows, o.from, roomy, 0, dx, kind, V_LANES);
+    KR_FN(threes)(job, r, rows, kr_max(o.from, roomy), o.to, 0, dx, kind, c);
+    return;
   }
-THREES(average_threes_1, GRAD_AVERAGE, 1)
-THREES(average_threes_2, GRAD_AVERAGE, 2)
-THREES(max_threes_1, GRAD_BYTES, 1)
-THREES(max_threes_2, GRAD_BYTES, 2)
+  for (; o.from < o.to; o.from += most)
+    for (int64_t j = 0; j < c; j += V_LANES) /* the last vector overlaps */
+      KR_FN(threes)(job, r, rows, o.from, kr_min(o.from + most, o.to), kr_min(j, c - V_LANES), dx, kind, V_LANES);
+}
+
+/* Of wide ones dx is written in order, which arrays in memory want (else 0.65), and a window is read for each cell. */
+KR_INLINE void KR_FN(wide_threes)(const pool_job *job, const KR_FN(over) * r, int rows, span o, real *dx, int kind) {
+  const int64_t c = job->c;
+  KR_FN(given) begin[4], middle[2];
+  for (int i = 0; i < rows; ++i) {
+    const KR_FN(given)
+        w = {.at = r[i].at + o.from * c, .place = r[i].first - job->w.pad[2], .share = v_set1(r[i].whole)};
+    begin[2 * i] = begin[2 * i + 1] = middle[i] = w;
+    begin[2 * i].at -= c;
+    begin[2 * i].place += 2;
+    middle[i].place += 1;
+  }
+  dx += (2 * o.from - job->w.pad[2]) * c;
+  for (; o.from < o.to; ++o.from, dx += 2 * c) {
+    KR_FN(sum_over)(job, begin, 2 * rows, dx, kind, V_LANES);
+    KR_FN(sum_over)(job, middle, rows, dx + c, kind, V_LANES);
+    for (int i = 0; i < rows; ++i) {
+      begin[2 * i].at += c;
+      begin[2 * i + 1].at += c;
+      middle[i].at += c;
+    }
+  }
+}
+
+#define THREES(width, name, kind, rows)                                                                            \
+  static __attribute__((noinline)) void KR_FN(width##_##name##_##rows)(const pool_job *job, const KR_FN(over) * r, \
+                                                                       span o, real * dx) {                        \
+    KR_FN(width##_threes)(job, r, rows, o, dx, kind);                                                              \
+  }
+#define ALL_THREES(name, kind)                                                                                   \
+  THREES(narrow, name, kind, 1)                                                                                  \
+  THREES(narrow, name, kind, 2)                                                                                  \
+  THREES(wide, name, kind, 1)                                                                                    \
+  THREES(wide, name, kind, 2)                                                                                    \
+  static void KR_FN(name##_threes)(const pool_job *job, const KR_FN(over) * r, int64_t rows, span o, real *dx) { \
+    if (job->c * (int64_t)sizeof(real) <= GRAD_NARROW)                                                           \
+      (rows == 1 ? KR_FN(narrow_##name##_1) : KR_FN(narrow_##name##_2))(job, r, o, dx);                          \
+    else (rows == 1 ? KR_FN(wide_##name##_1) : KR_FN(wide_##name##_2))(job, r, o, dx);                           \
+  }
+ALL_THREES(average, GRAD_AVERAGE)
+ALL_THREES(max, GRAD_BYTES)
+#undef ALL_THREES
 #undef THREES
 
 /* Row number `row` of dx. */
@@ -232,12 +270,10 @@ KR_INLINE void KR_FN(grad_row)(const pool_job *job, int64_t row, int kind) {
     const span whole = whole_windows(w, 2);
     if (kind != GRAD_WIDE && all == 1 && w->size[2] == 2 && w->stride[2] == 2 && w->pad[2] == 0 && w->in[2] >= 2)
       done = (kind == GRAD_AVERAGE ? KR_FN(average_pairs) : KR_FN(max_pairs))(job, r, dx);
-    else if (kind != GRAD_WIDE && all <= 2 && w->size[2] == 3 && w->stride[2] == 2 && whole.to - whole.from > 1 &&
-             job->c * (int64_t)sizeof(real) <= GRAD_NARROW) {
+    else if (kind != GRAD_WIDE && all <= 2 && w->size[2] == 3 && w->stride[2] == 2 && whole.to - whole.from > 1) {
       const span o = {whole.from + 1, whole.to};
       KR_FN(grad_cells)(job, r, rows, 0, 2 * o.from - w->pad[2], dx, kind, 0);
-      if (kind == GRAD_AVERAGE) (all == 1 ? KR_FN(average_threes_1) : KR_FN(average_threes_2))(job, r, o, dx);
-      else (all == 1 ? KR_FN(max_threes_1) : KR_FN(max_threes_2))(job, r, o, dx);
+      (kind == GRAD_AVERAGE ? KR_FN(average_threes) : KR_FN(max_threes))(job, r, all, o, dx);
       done = 2 * o.to - w->pad[2];
     }
     if (done < w->in[2]) KR_FN(grad_cells)(job, r, rows, done, w->in[2], dx + done * job->c, kind, from > 0);

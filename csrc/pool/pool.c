@@ -67,10 +67,8 @@ static span whole_windows(const window *w, int d) {
 
 enum { GRAD_AVERAGE, GRAD_BYTES, GRAD_WIDE }; /* what a window gives; for maxima how places are stored */
 enum { GRAD_ROWS = 4 };                       /* rows of windows that a pass over a row of dx takes */
-enum {
-  GRAD_NARROW = 256,
-  GRAD_BLOCK = 8192
-}; /* bytes of cells, and of how many at once, that go by vectors of channels */
+/* Bytes of the cells of dx that go a vector of channels at a time, and of as many of them as do so together. */
+enum { GRAD_NARROW = 128, GRAD_BLOCK = 8192 };
 
 /* Fewer channels than lanes: a whole vector from a cell on takes in some of the cells behind it.  Where a row has these
  * yet to come it may be read and written as whole vectors, as what is written too much is written again: parts of vectors

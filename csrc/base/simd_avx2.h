@@ -150,8 +150,14 @@ KR_SIMD uint64_t avx2_bytes(const uint8_t *p, int64_t n, int64_t all) {
   }
   uint32_t four;
   uint16_t two;
-  if (n & 4) memcpy(&four, p, 4), bytes = four;
-  if (n & 2) memcpy(&two, p + (n & 4), 2), bytes |= (uint64_t)two << 8 * (n & 4);
+  if (n & 4) {
+    memcpy(&four, p, 4);
+    bytes = four;
+  }
+  if (n & 2) {
+    memcpy(&two, p + (n & 4), 2);
+    bytes |= (uint64_t)two << 8 * (n & 4);
+  }
   if (n & 1) bytes |= (uint64_t)p[n - 1] << 8 * (n - 1);
   return bytes;
 }

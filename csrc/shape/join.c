@@ -33,6 +33,7 @@ static void join_task(void *arg, int64_t task, int worker) {
     for (int k = 0; k < j->n; ++k) {
       const int64_t run = j->parts[k].shape[j->axis] * j->inner;
       char *part = (char *)j->parts[k].data + from * run;
+      if (run == 0) continue; /* it may have no memory, either */
       if (j->join) kr_copy_rows(corner, j->pitch, part, run, run, rows);
       else kr_copy_rows(part, run, corner, j->pitch, run, rows);
       corner += run;

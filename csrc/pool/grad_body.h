@@ -36,10 +36,15 @@ KR_INLINE vreal KR_FN(give_from)(const real *from, const uint8_t *places, int64_
   return kind == GRAD_AVERAGE ? v_mul(g, share) : v_select(v_eq_u8(places, lanes, (uint8_t)place), g, v_zero());
 }
 
+/* Where the places of g's element `at` stand; of averages, which have none, any bytes: they are not read. */
+KR_INLINE const uint8_t *KR_FN(places_at)(const pool_job *job, int64_t at, int kind) {
+  return (const uint8_t *)(kind == GRAD_AVERAGE ? job->g : job->places) + at;
+}
+
 KR_INLINE vreal KR_FN(give)(const pool_job *job, const KR_FN(given) * w, int64_t j, int kind, int64_t lanes) {
   const int64_t at = w->at + j;
   const real *g = (const real *)job->g + at;
-  if (kind != GRAD_WIDE) return KR_FN(give_from)(g, (const uint8_t *)job->places + at, w->place, w->share, kind, lanes);
+  if (kind != GRAD_WIDE) return KR_FN(give_from)(g, KR_FN(places_at)(job, at, kind), w->place, w->share, kind, lanes);
   const vmask here = v_eq(KR_FN(load_place)(job->places, at, 1, lanes), v_set1((real)w->place));
   return v_select(here, KR_FN(load)(g, lanes), v_zero());
 }
@@ -123,14 +128,14 @@ KR_INLINE void KR_FN(grad_cells)(const pool_job *job, const KR_FN(over) * r, int
     const int64_t pairs = kr_min(job->w.out[2], job->w.in[2] / 2), c = job->c, left = r->first, right = left + 1; \
     const int64_t roomy = c < V_LANES ? roomy_cells(&job->w, c, V_LANES) / 2 : 0;                                 \
     const real *g = (const real *)job->g + r->at;                                                                 \
-    const uint8_t *places = kind == GRAD_BYTES ? (const uint8_t *)job->places + r->at : NULL;                     \
+    const uint8_t *places = KR_FN(places_at)(job, r->at, kind);                                                   \
     const vreal share = v_set1(r->whole);                                                                         \
     int64_t o = 0;                                                                                                \
-    for (; o < roomy; ++o, g += c, places += kind == GRAD_BYTES ? c : 0, dx += 2 * c) {                           \
+    for (; o < roomy; ++o, g += c, places += c, dx += 2 * c) {                                                    \
       v_store(dx, KR_FN(give_from)(g, places, left, share, kind, V_LANES));                                       \
       v_store(dx + c, KR_FN(give_from)(g, places, right, share, kind, V_LANES));                                  \
     }                                                                                                             \
-    for (; o < pairs; ++o, g += c, places += kind == GRAD_BYTES ? c : 0, dx += 2 * c) {                           \
+    for (; o < pairs; ++o, g += c, places += c, dx += 2 * c) {                                                    \
       int64_t j = 0;                                                                                              \
       for (; j + V_LANES <= c; j += V_LANES)                                                                      \
         v_store(dx + j, KR_FN(give_from)(g + j, places + j, left, share, kind, V_LANES));                         \
@@ -154,13 +159,13 @@ KR_INLINE void KR_FN(threes)(const pool_job *job, const KR_FN(over) * r, int row
                              real *dx, int kind, int64_t lanes) {
   const int64_t c = job->c, pad = job->w.pad[2];
   const real *g[2];
-  const uint8_t *places[2], *none = NULL;
+  const uint8_t *places[2];
   vreal last[2];
   int64_t tap[2];
   for (int i = 0; i < rows; ++i) {
     const int64_t at = r[i].at + (from - 1) * c + j;
     g[i] = (const real *)job->g + at;
-    places[i] = kind == GRAD_BYTES ? (const uint8_t *)job->places + at : none;
+    places[i] = KR_FN(places_at)(job, at, kind);
     tap[i] = r[i].first - pad;
     last[i] = KR_FN(give_from)(g[i], places[i], tap[i] + 2, v_set1(r[i].whole), kind, lanes);
   }
@@ -170,7 +175,7 @@ KR_INLINE void KR_FN(threes)(const pool_job *job, const KR_FN(over) * r, int row
     for (int i = 0; i < rows; ++i) {
       const vreal share = v_set1(r[i].whole);
       g[i] += c;
-      places[i] += kind == GRAD_BYTES ? c : 0;
+      places[i] += c;
       begin = v_add(begin, last[i]);
       begin = v_add(begin, KR_FN(give_from)(g[i], places[i], tap[i], share, kind, lanes));
       middle = v_add(middle, KR_FN(give_from)(g[i], places[i], tap[i] + 1, share, kind, lanes));

@@ -10,6 +10,7 @@
  * out may be in[0] (cumsum, cumprod) or in[1] (linear_scan).  Elements are taken one after the other, so a running sum
  * carries at most n - 1 roundings.  Rows are independent: they are what is done in parallel, and side by side, transposed
  * piece by piece or in registers (scan_rows.h), since a sum waits for the one before. */
+#include "gemm/turn.h"
 #include "shape/move.h"
 
 #define WORK 32768
@@ -38,11 +39,6 @@ static scan_job scan_shape(const kr_call *c) {
   j.group = j.tiles == 1 ? kr_max(1, WORK / kr_max(1, j.n * j.inner)) : 1;
   if (j.inner == 1 && j.outer >= SIDE) j.group = kr_max(j.group, SIDE / 4);
   return j;
-}
-
-static void scan_turn(int64_t size, void *dst, int64_t dst1, const void *src, int64_t src0, int64_t n1, int64_t n0) {
-  if (size == 4) plane_b4(dst, dst1, 1, src, 1, src0, n1, n0);
-  else plane_b8(dst, dst1, 1, src, 1, src0, n1, n0);
 }
 
 #if defined(KR_HAS_TURN_BACK)
@@ -80,7 +76,7 @@ static void scan_turn(int64_t size, void *dst, int64_t dst1, const void *src, in
     for (int64_t at = 0; at < j->n; at += PIECE) {                                                \
       const int64_t count = kr_min(PIECE, j->n - at), from = j->reverse ? j->n - at - count : at; \
       const int64_t step = j->reverse ? -SIDE : SIDE;                                             \
-      scan_turn(sizeof(T), block, SIDE, x + from, j->n, count, m);                                \
+      move_turned(sizeof(T), block, SIDE, x + from, j->n, count, m);                              \
       T *a = block + (j->reverse ? count - 1 : 0) * SIDE;                                         \
       const T *before = carry;                                                                    \
       for (int64_t k = 0; k < count; ++k, before = a, a += step)                                  \
@@ -90,7 +86,7 @@ static void scan_turn(int64_t size, void *dst, int64_t dst1, const void *src, in
             a[q] = (T)(NEXT);                                                                     \
           }                                                                                       \
       memcpy(carry, before, (size_t)m * sizeof(T));                                               \
-      scan_turn(sizeof(T), y + from, j->n, block, SIDE, m, count);                                \
+      move_turned(sizeof(T), y + from, j->n, block, SIDE, m, count);                              \
     }                                                                                             \
   }
 

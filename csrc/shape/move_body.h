@@ -1,6 +1,6 @@
 /* The inner loops of a move for one element type: T, NAME(x), SQUARE (side of a square that is transposed at once), and
  * SHUFFLED where square_<name> exists already.  TURNED: 32 or 64, the bits of T, where gemm/turn.h serves it; LEAST: rows
- * and columns from which on a plane is flipped.  Included by move.h. */
+ * and columns from which on a plane is flipped.  Included by move.c. */
 
 #ifdef TURNED
 #define KR_REAL TURNED

@@ -53,19 +53,8 @@ KR_INLINE int64_t kr_index(const void *data, int32_t dtype, int64_t at) {
     memcpy(dst + bytes - (half), last_, half); \
   } while (0)
 
-/* Copies a few bytes: the sizes of small rows become a few instructions, which memcpy's call would dwarf. */
-KR_INLINE void kr_copy(char *dst, const char *src, int64_t bytes) {
-  if (bytes > 128 || bytes < 1) memcpy(dst, src, (size_t)bytes);
-  else if (bytes > 64) KR_COPY_PIECES(64);
-  else if (bytes > 32) KR_COPY_PIECES(32);
-  else if (bytes > 16) KR_COPY_PIECES(16);
-  else if (bytes > 8) KR_COPY_PIECES(8);
-  else if (bytes >= 4) KR_COPY_PIECES(4);
-  else if (bytes >= 2) KR_COPY_PIECES(2);
-  else *dst = *src;
-}
-
-/* Copies rows of as many bytes each, whose beginnings lie dst_step and src_step bytes apart. */
+/* Copies rows of as many bytes each, whose beginnings lie dst_step and src_step bytes apart.  The sizes of small rows become
+ * a few instructions, which memcpy's call would dwarf, and are looked at once. */
 KR_INLINE void kr_copy_rows(char *dst, int64_t dst_step, const char *src, int64_t src_step, int64_t bytes,
                             int64_t rows) {
 #define EACH_ROW for (int64_t i_ = 0; i_ < rows; ++i_, dst += dst_step, src += src_step)
@@ -82,5 +71,8 @@ KR_INLINE void kr_copy_rows(char *dst, int64_t dst_step, const char *src, int64_
 #undef EACH_ROW
 }
 #undef KR_COPY_PIECES
+
+/* Copies a few bytes likewise. */
+KR_INLINE void kr_copy(char *dst, const char *src, int64_t bytes) { kr_copy_rows(dst, 0, src, 0, bytes, 1); }
 
 #endif

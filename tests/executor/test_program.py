@@ -242,9 +242,9 @@ def test_ctrl_c_during_a_step_finds_all_of_its_updates_or_none():
     step(1.0)
     interrupted = 0
     for k in range(8):
-        signal.setitimer(signal.ITIMER_REAL, 0.004 + 0.0007 * k)
-        before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        before = signal.signal(signal.SIGALRM, signal.default_int_handler)  # before the timer, which would end us
         try:
+            signal.setitimer(signal.ITIMER_REAL, 0.004 + 0.0007 * k)
             for _ in range(200):
                 step(1.0)
         except KeyboardInterrupt:

@@ -91,6 +91,7 @@
 #define vi_xor KR_V(i_xor)
 #define vi_shl KR_V(i_shl)
 #define vi_shr KR_V(i_shr)
+#define vi_count KR_V(i_count)
 #define v_load_u8 KR_V(load_u8)
 #define v_eq_u8 KR_V(eq_u8)
 #define v_store_u8 KR_V(store_u8)
@@ -99,6 +100,7 @@
 #define v_hsums KR_V(hsums)
 #define v_hmaxs KR_V(hmaxs)
 #define v_hmins KR_V(hmins)
+#define v_columns KR_V(columns)
 #define v_hmax KR_V(hmax)
 #define v_hmin KR_V(hmin)
 #endif

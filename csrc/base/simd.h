@@ -22,6 +22,7 @@
  *   to_int(v)                               nearest, ties to even; defined for |v| < 2^31 (float), 2^51 (double)
  *   i_to_real(i) as_int(v) i_as_real(i)     conversion; reinterpretations of the bits
  *   i_set1 i_load i_store i_add i_sub i_and i_or i_xor  i_shl(i, n) i_shr(i, n)    logical shifts, n a constant
+ *   i_count(i, m)                           i + 1 in the lanes of the mask m
  *   i_mul_u32(i, j)                         f64 only: the 64-bit products of the low halves of the lanes
  *   i_high(i)                               f64 only: the high halves of the lanes in their low halves; the high halves of
  *                                           the result are anything
@@ -33,6 +34,8 @@
  *   hsum hmax hmin                          across the lanes; hsum in a fixed pairwise order; hmax/hmin keep NaN
  *   hsums(v)                                v: as many vectors as there are lanes; lane l is hsum(v[l]), to the bit
  *   hmaxs(v) hmins(v)                       likewise; anything where a lane is NaN
+ *   columns(p, s, v)                        four neighbouring columns of as many rows as there are lanes, which begin s
+ *                                           elements apart: lane l of v[k] is p[l * s + k]
  */
 #ifndef KR_SIMD_H
 #define KR_SIMD_H

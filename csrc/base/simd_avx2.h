@@ -103,6 +103,7 @@ KR_SIMD void f64_store_n(double *p, __m256d v, int64_t n) {
   KR_SIMD void P##_i_store(I *p, __m256i v) { _mm256_storeu_si256((__m256i *)p, v); }                      \
   KR_SIMD __m256i P##_i_add(__m256i a, __m256i b) { return _mm256_add_##EPI(a, b); }                       \
   KR_SIMD __m256i P##_i_sub(__m256i a, __m256i b) { return _mm256_sub_##EPI(a, b); }                       \
+  KR_SIMD __m256i P##_i_count(__m256i a, V m) { return _mm256_sub_##EPI(a, _mm256_cast##PS##_si256(m)); }  \
   KR_SIMD __m256i P##_i_and(__m256i a, __m256i b) { return _mm256_and_si256(a, b); }                       \
   KR_SIMD __m256i P##_i_or(__m256i a, __m256i b) { return _mm256_or_si256(a, b); }                         \
   KR_SIMD __m256i P##_i_xor(__m256i a, __m256i b) { return _mm256_xor_si256(a, b); }                       \
@@ -276,6 +277,32 @@ KR_SIMD v64f f64_hsums(const v64f *v) {
 KR_AVX2_EXTREMES(hmaxs, f32_max, f64_max)
 KR_AVX2_EXTREMES(hmins, f32_min, f64_min)
 #undef KR_AVX2_EXTREMES
+
+/* Quarters of rows side by side, so that no shuffle crosses the middle; loads of 16 bytes rarely cross the end of a line.
+ */
+KR_SIMD v32f f32_two_rows(const float *p, int64_t apart) {
+  return _mm256_blend_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm256_broadcast_ps((const __m128 *)(p + apart)),
+                         0xf0);
+}
+KR_SIMD void f32_columns(const float *p, int64_t s, v32f v[4]) {
+  const v32f a = f32_two_rows(p, 4 * s), b = f32_two_rows(p + s, 4 * s);
+  const v32f c = f32_two_rows(p + 2 * s, 4 * s), d = f32_two_rows(p + 3 * s, 4 * s);
+  const v32f ab = _mm256_unpacklo_ps(a, b), cd = _mm256_unpacklo_ps(c, d);
+  const v32f ab_up = _mm256_unpackhi_ps(a, b), cd_up = _mm256_unpackhi_ps(c, d);
+  v[0] = _mm256_shuffle_ps(ab, cd, _MM_SHUFFLE(1, 0, 1, 0)), v[1] = _mm256_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 2, 3, 2));
+  v[2] = _mm256_shuffle_ps(ab_up, cd_up, _MM_SHUFFLE(1, 0, 1, 0));
+  v[3] = _mm256_shuffle_ps(ab_up, cd_up, _MM_SHUFFLE(3, 2, 3, 2));
+}
+KR_SIMD v64f f64_two_rows(const double *p, int64_t apart) {
+  return _mm256_blend_pd(_mm256_castpd128_pd256(_mm_loadu_pd(p)), _mm256_broadcast_pd((const __m128d *)(p + apart)),
+                         0xc);
+}
+KR_SIMD void f64_columns(const double *p, int64_t s, v64f v[4]) {
+  for (int k = 0; k < 4; k += 2) {
+    const v64f a = f64_two_rows(p + k, 2 * s), b = f64_two_rows(p + s + k, 2 * s);
+    v[k] = _mm256_unpacklo_pd(a, b), v[k + 1] = _mm256_unpackhi_pd(a, b);
+  }
+}
 #undef KR_AVX2_ACROSS_F32
 #undef KR_AVX2_ACROSS_F64
 

@@ -68,6 +68,7 @@ typedef __mmask8 v64m;
   KR_SIMD void P##_i_store(I *p, __m512i v) { _mm512_storeu_si512(p, v); }                                             \
   KR_SIMD __m512i P##_i_add(__m512i a, __m512i b) { return _mm512_add_##EPI(a, b); }                                   \
   KR_SIMD __m512i P##_i_sub(__m512i a, __m512i b) { return _mm512_sub_##EPI(a, b); }                                   \
+  KR_SIMD __m512i P##_i_count(__m512i a, M m) { return _mm512_mask_add_##EPI(a, m, a, _mm512_set1_##EPI(1)); }         \
   KR_SIMD __m512i P##_i_and(__m512i a, __m512i b) { return _mm512_and_si512(a, b); }                                   \
   KR_SIMD __m512i P##_i_or(__m512i a, __m512i b) { return _mm512_or_si512(a, b); }                                     \
   KR_SIMD __m512i P##_i_xor(__m512i a, __m512i b) { return _mm512_xor_si512(a, b); }                                   \
@@ -209,6 +210,35 @@ KR_SIMD v64f f64_hsums(const v64f *v) {
 KR_AVX512_EXTREMES(hmaxs, f32_max, f64_max)
 KR_AVX512_EXTREMES(hmins, f32_min, f64_min)
 #undef KR_AVX512_EXTREMES
+
+/* Quarters of rows side by side, so that no shuffle crosses them. */
+KR_SIMD v32f f32_four_rows(const float *p, int64_t apart) {
+  v32f v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+  v = _mm512_mask_broadcast_f32x4(v, 0x00f0, _mm_loadu_ps(p + apart));
+  v = _mm512_mask_broadcast_f32x4(v, 0x0f00, _mm_loadu_ps(p + 2 * apart));
+  return _mm512_mask_broadcast_f32x4(v, 0xf000, _mm_loadu_ps(p + 3 * apart));
+}
+KR_SIMD void f32_columns(const float *p, int64_t s, v32f v[4]) {
+  const v32f a = f32_four_rows(p, 4 * s), b = f32_four_rows(p + s, 4 * s);
+  const v32f c = f32_four_rows(p + 2 * s, 4 * s), d = f32_four_rows(p + 3 * s, 4 * s);
+  const v32f ab = _mm512_unpacklo_ps(a, b), cd = _mm512_unpacklo_ps(c, d);
+  const v32f ab_up = _mm512_unpackhi_ps(a, b), cd_up = _mm512_unpackhi_ps(c, d);
+  v[0] = _mm512_shuffle_ps(ab, cd, _MM_SHUFFLE(1, 0, 1, 0)), v[1] = _mm512_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 2, 3, 2));
+  v[2] = _mm512_shuffle_ps(ab_up, cd_up, _MM_SHUFFLE(1, 0, 1, 0));
+  v[3] = _mm512_shuffle_ps(ab_up, cd_up, _MM_SHUFFLE(3, 2, 3, 2));
+}
+KR_SIMD v64f f64_four_rows(const double *p, int64_t apart) {
+  v64f v = _mm512_castpd128_pd512(_mm_loadu_pd(p));
+  v = _mm512_mask_broadcast_f64x2(v, 0x0c, _mm_loadu_pd(p + apart));
+  v = _mm512_mask_broadcast_f64x2(v, 0x30, _mm_loadu_pd(p + 2 * apart));
+  return _mm512_mask_broadcast_f64x2(v, 0xc0, _mm_loadu_pd(p + 3 * apart));
+}
+KR_SIMD void f64_columns(const double *p, int64_t s, v64f v[4]) {
+  for (int k = 0; k < 4; k += 2) {
+    const v64f a = f64_four_rows(p + k, 2 * s), b = f64_four_rows(p + s + k, 2 * s);
+    v[k] = _mm512_unpacklo_pd(a, b), v[k + 1] = _mm512_unpackhi_pd(a, b);
+  }
+}
 #undef KR_AVX512_FOUR
 #undef KR_AVX512_EVEN
 #undef KR_AVX512_HALVES

@@ -73,6 +73,7 @@ typedef uint64x2_t v64m;
   KR_SIMD void P##_i_store(I *p, VI v) { vst1q_##S(p, v); }                                                     \
   KR_SIMD VI P##_i_add(VI a, VI b) { return vaddq_##S(a, b); }                                                  \
   KR_SIMD VI P##_i_sub(VI a, VI b) { return vsubq_##S(a, b); }                                                  \
+  KR_SIMD VI P##_i_count(VI a, VM m) { return vsubq_##S(a, vreinterpretq_##S##_##U(m)); }                       \
   KR_SIMD VI P##_i_and(VI a, VI b) { return vandq_##S(a, b); }                                                  \
   KR_SIMD VI P##_i_or(VI a, VI b) { return vorrq_##S(a, b); }                                                   \
   KR_SIMD VI P##_i_xor(VI a, VI b) { return veorq_##S(a, b); }                                                  \
@@ -108,6 +109,18 @@ KR_SIMD v32f f32_hmaxs(const v32f *v) { return vpmaxq_f32(vpmaxq_f32(v[0], v[1])
 KR_SIMD v64f f64_hmaxs(const v64f *v) { return vpmaxq_f64(v[0], v[1]); }
 KR_SIMD v32f f32_hmins(const v32f *v) { return vpminq_f32(vpminq_f32(v[0], v[1]), vpminq_f32(v[2], v[3])); }
 KR_SIMD v64f f64_hmins(const v64f *v) { return vpminq_f64(v[0], v[1]); }
+KR_SIMD void f32_columns(const float *p, int64_t s, v32f v[4]) {
+  const v32f a = vld1q_f32(p), b = vld1q_f32(p + s), c = vld1q_f32(p + 2 * s), d = vld1q_f32(p + 3 * s);
+  const v32f even = vzip1q_f32(a, c), odd = vzip1q_f32(b, d), even_up = vzip2q_f32(a, c), odd_up = vzip2q_f32(b, d);
+  v[0] = vzip1q_f32(even, odd), v[1] = vzip2q_f32(even, odd);
+  v[2] = vzip1q_f32(even_up, odd_up), v[3] = vzip2q_f32(even_up, odd_up);
+}
+KR_SIMD void f64_columns(const double *p, int64_t s, v64f v[4]) {
+  for (int k = 0; k < 4; k += 2) {
+    const v64f a = vld1q_f64(p + k), b = vld1q_f64(p + s + k);
+    v[k] = vzip1q_f64(a, b), v[k + 1] = vzip2q_f64(a, b);
+  }
+}
 KR_SIMD double f64_hmax(v64f a) { return vmaxvq_f64(a); }
 KR_SIMD double f64_hmin(v64f a) { return vminvq_f64(a); }
 

@@ -75,6 +75,7 @@ typedef int v64m;
   static inline I P##_i_and(I a, I b) { return a & b; }                                            \
   static inline I P##_i_or(I a, I b) { return a | b; }                                             \
   static inline I P##_i_xor(I a, I b) { return a ^ b; }                                            \
+  static inline I P##_i_count(I a, int m) { return a + (m != 0); }                                 \
   static inline I P##_i_shl(I a, int n) { return (I)((U)a << n); }                                 \
   static inline I P##_i_shr(I a, int n) { return (I)((U)a >> n); }                                 \
   static inline T P##_load_u8(const uint8_t *p, int64_t n) { return n > 0 ? (T) * p : 0; }         \
@@ -99,5 +100,13 @@ static inline float f32_hmaxs(const float *rows) { return *rows; }
 static inline double f64_hmaxs(const double *rows) { return *rows; }
 static inline float f32_hmins(const float *rows) { return *rows; }
 static inline double f64_hmins(const double *rows) { return *rows; }
+static inline void f32_columns(const float *p, int64_t s, float v[4]) {
+  (void)s;
+  for (int k = 0; k < 4; ++k) v[k] = p[k];
+}
+static inline void f64_columns(const double *p, int64_t s, double v[4]) {
+  (void)s;
+  for (int k = 0; k < 4; ++k) v[k] = p[k];
+}
 
 #endif

@@ -7,10 +7,11 @@
 #include "base/kernel.h"
 #include "op.h"
 
-enum { ARG_BLOCK = 4 }; /* vectors of a row whose extreme is taken at a time */
-enum { ARG_ROWS = 4 };  /* rows that are compared between loads and stores of the extremes of columns */
-#define WORK 32768      /* elements of a task */
-#define TILE 1024       /* columns that are compared side by side */
+enum { ARG_BLOCK = 4 };   /* vectors of a row whose extreme is taken at a time */
+enum { ARG_TURNED = 32 }; /* vectors of the longest rows that are compared side by side */
+enum { ARG_ROWS = 4 };    /* rows that are compared between loads and stores of the extremes of columns */
+#define WORK 32768        /* elements of a task */
+#define TILE 1024         /* columns that are compared side by side */
 
 typedef struct {
   const void *x;

@@ -1,8 +1,7 @@
-/* argmax and argmin for one width of real.  Rows: each lane keeps the extreme of the blocks of vectors that it has met and
- * the first block that gave it, which alone is searched for the place.  Rows of four vectors or fewer would spend their time
- * across lanes, so as many as a vector has lanes are folded there at once: first their extremes, then the places where
- * these stand.  Columns are compared side by side, ARG_ROWS rows at a time.  Whether there are NaNs, of which the first one
- * wins, a sum tells for less than looking for them. */
+/* argmax and argmin for one width of real.  Long rows: each lane keeps the extreme of the blocks of vectors that it has met
+ * and the first block that gave it, which alone is searched for the place.  Short ones are transposed in registers and
+ * compared as columns are: side by side, a few at a time between loads and stores of the extremes.  NaNs, of which the
+ * first one wins, are looked for once they are known to be there. */
 #include "fold_body.h"
 
 KR_INLINE vreal KR_FN(arg_extreme)(enum reduce_op op, vreal a, vreal b) {
@@ -52,7 +51,7 @@ KR_INLINE int64_t KR_FN(arg_blocks)(enum reduce_op op, const real *x, int64_t n)
 }
 
 KR_INLINE int64_t KR_FN(arg_row)(enum reduce_op op, const real *x, int64_t n) {
-  const int64_t found = KR_FN(arg_blocks)(op, x, n);
+  const int64_t found = n >= ARG_BLOCK * V_LANES ? KR_FN(arg_blocks)(op, x, n) : -1;
   return found >= 0 ? found : KR_FN(arg_place)(x, n, KR_FN(row)(op, x, n));
 }
 
@@ -63,47 +62,60 @@ KR_INLINE void KR_FN(arg_better)(enum reduce_op op, vreal v, vreal place, vreal 
   *at = v_select(better, place, *at);
 }
 
-/* count <= V_LANES rows of `whole` vectors, a constant, and a part or all of one more. */
-KR_INLINE void KR_FN(arg_short)(enum reduce_op op, const real *x, int64_t count, int64_t n, int whole, int32_t *y) {
-  const vreal none = v_set1(KR_FN(identity)(op)), lane = v_load(KR_FN(lane)), far = v_set1((real)n);
-  const vreal end = whole ? v_add(lane, v_set1((real)(n - V_LANES))) : lane;
-  KR_ALIGNED real extreme[V_LANES];
+/* Of as many rows as a vector has lanes: the extremes so far, their places, and where there was a NaN. */
+typedef struct {
+  vreal best;
+  vint at;
+  vmask nan;
+} KR_FN(arg_lanes);
+
+KR_INLINE vmask KR_FN(arg_beats)(enum reduce_op op, vreal a, vreal b) { return op == OP_MAX ? v_gt(a, b) : v_lt(a, b); }
+
+/* Four columns more, the first of which has the number `column`: two and two meet first. */
+KR_INLINE void KR_FN(arg_columns)(enum reduce_op op, const vreal v[4], vint column, KR_FN(arg_lanes) * a) {
+  const vint low = vi_count(column, KR_FN(arg_beats)(op, v[1], v[0]));
+  const vint high = vi_count(vi_add(column, vi_set1(2)), KR_FN(arg_beats)(op, v[3], v[2]));
+  const vreal best_low = KR_FN(arg_extreme)(op, v[0], v[1]), best_high = KR_FN(arg_extreme)(op, v[2], v[3]);
+  const vreal best = KR_FN(arg_extreme)(op, best_low, best_high);
+  const vreal at = v_select(KR_FN(arg_beats)(op, best_high, best_low), vi_as_real(high), vi_as_real(low));
+  a->nan = m_or(a->nan, m_or(v_unordered(v[0], v[1]), v_unordered(v[2], v[3])));
+  a->at = v_as_int(v_select(KR_FN(arg_beats)(op, best, a->best), at, vi_as_real(a->at)));
+  a->best = KR_FN(arg_extreme)(op, a->best, best);
+}
+
+/* The places in as many rows as a vector has lanes, four columns at a time.  The last four may overlap those before, whose
+ * places come first; of fewer than four, what is read past the row's end counts for nothing, but must be readable. */
+KR_INLINE void KR_FN(arg_turned)(enum reduce_op op, const real *x, int64_t n, int32_t *y) {
+  KR_FN(arg_lanes) a = {v_set1(KR_FN(identity)(op)), vi_set1(0), v_lt(v_zero(), v_zero())};
+  vint column = vi_set1(0);
+  vreal v[4];
+  for (int64_t k = 0; k < n - 4; k += 4, column = vi_add(column, vi_set1(4))) {
+    v_columns(x + k, n, v);
+    KR_FN(arg_columns)(op, v, column, &a);
+  }
+  const int64_t last = kr_max(0, n - 4);
+  v_columns(x + last, n, v);
+  if (n < 4) v[3] = v[0], v[2] = n < 3 ? v[0] : v[2], v[1] = n < 2 ? v[0] : v[1];
+  KR_FN(arg_columns)(op, v, vi_set1((ireal)last), &a);
   KR_ALIGNED ireal place[V_LANES];
-  vreal part[V_LANES];
-  KR_FN(short_extremes)(op, x, count, n, whole, extreme);
-#pragma GCC unroll 16
-  for (int64_t l = 0; l < count; ++l) {
-    const real *p = x + l * n;
-    const vreal wanted = v_set1(extreme[l]), last = KR_FN(short_end)(p, n, whole, none);
-    part[l] = v_select(v_eq(last, wanted), end, far);
-#pragma GCC unroll 4
-    for (int k = whole - 1; k >= 0; --k)
-      part[l] = v_select(v_eq(v_load(p + k * V_LANES), wanted), v_add(lane, v_set1((real)(k * V_LANES))), part[l]);
-  }
-  for (int64_t l = count; l < V_LANES; ++l) part[l] = v_zero();
-  const vreal first = v_hmins(part);
-  vi_store(place, v_to_int(first));
-  for (int64_t l = 0; l < count; ++l) y[l] = (int32_t)place[l];
-  if (m_any(v_ge(first, far))) /* NaN equals nothing */
-    for (int64_t l = 0; l < count; ++l)
-      if (extreme[l] != extreme[l]) y[l] = (int32_t)KR_FN(arg_place)(x + l * n, n, extreme[l]);
+  vi_store(place, a.at);
+  for (int l = 0; l < V_LANES; ++l) y[l] = (int32_t)place[l];
+  if (m_any(a.nan))
+    for (int l = 0; l < V_LANES; ++l) y[l] = (int32_t)KR_FN(arg_place)(x + l * n, n, KR_FN(row)(op, x + l * n, n));
 }
 
-KR_INLINE void KR_FN(arg_short_rows)(enum reduce_op op, const real *x, int64_t rows, int64_t n, int whole, int32_t *y) {
-  int64_t r = 0;
-  for (; r + V_LANES <= rows; r += V_LANES) KR_FN(arg_short)(op, x + r * n, V_LANES, n, whole, y + r);
-  if (r < rows) KR_FN(arg_short)(op, x + r * n, rows - r, n, whole, y + r);
-}
-
+/* Rows of a few vectors would spend their time across lanes: they are compared side by side.  The last group of rows may
+ * overlap the one before. */
 KR_INLINE void KR_FN(arg_rows)(enum reduce_op op, const real *x, int64_t rows, int64_t n, int32_t *y) {
-  switch ((n - 1) / V_LANES) {
-    case 0: KR_FN(arg_short_rows)(op, x, rows, n, 0, y); return;
-    case 1: KR_FN(arg_short_rows)(op, x, rows, n, 1, y); return;
-    case 2: KR_FN(arg_short_rows)(op, x, rows, n, 2, y); return;
-    case 3: KR_FN(arg_short_rows)(op, x, rows, n, 3, y); return;
-    default:
-      for (int64_t r = 0; r < rows; ++r) y[r] = (int32_t)KR_FN(arg_row)(op, x + r * n, n);
+  if (n > ARG_TURNED * V_LANES || rows < V_LANES) {
+    for (int64_t r = 0; r < rows; ++r) y[r] = (int32_t)KR_FN(arg_row)(op, x + r * n, n);
+    return;
   }
+  const int64_t last = rows - V_LANES;
+  for (int64_t r = 0; r < last; r += V_LANES) KR_FN(arg_turned)(op, x + r * n, n, y + r);
+  real KR_ALIGNED end[3 * V_LANES + 4] = {0};
+  if (n < 4) memcpy(end, x + last * n, (size_t)(V_LANES * n) * sizeof(real));
+  KR_FN(arg_turned)(op, n < 4 ? end : x + last * n, n, y + last);
 }
 
 /* Rows [r, r + rows) of w <= V_LANES columns, s elements apart. */

@@ -137,6 +137,7 @@ static void KR_FN(check_integers)(uint64_t *state) {
   EACH_INT((ureal)i[k] << (KR_REAL - 1), vi_shl(x, KR_REAL - 1));
   EACH_INT((ureal)i[k] >> (KR_REAL - 1), vi_shr(x, KR_REAL - 1));
   EACH_INT(i[0], vi_set1(i[0]));
+  EACH_INT((ureal)i[k] + (a[k] < b[k]), vi_count(x, v_lt(v_load(a), v_load(b))));
 #if KR_REAL == 64
   EACH_INT((uint64_t)(uint32_t)i[k] * (uint32_t)j[k], f64_i_mul_u32(x, y));
   EACH_INT((uint64_t)i[k] >> 32, vi_and(f64_i_high(x), vi_set1(0xffffffff)));
@@ -156,6 +157,13 @@ static void KR_FN(check_integers)(uint64_t *state) {
   EACH(v_hsum(rows[k]), v_hsums(rows));
   EACH(v_hmax(rows[k]), v_hmaxs(rows));
   EACH(v_hmin(rows[k]), v_hmins(rows));
+  real square[7 * V_LANES];
+  vreal columns[4];
+  for (int s = 4; s <= 7; ++s) {
+    for (int k = 0; k < s * V_LANES; ++k) square[k] = (real)k;
+    v_columns(square + s - 4, s, columns);
+    for (int column = 0; column < 4; ++column) EACH(square[k * s + s - 4 + column], columns[column]);
+  }
   CHECK((double)v_hsum(v_load(b)) == sum, "hsum %.17g, expected %.17g", (double)v_hsum(v_load(b)), sum);
 }
 

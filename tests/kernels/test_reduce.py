@@ -187,9 +187,9 @@ def test_the_first_extreme_wins_across_blocks(name, dtype, isa):
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", ["argmax", "argmin"])
 def test_the_first_extreme_wins_in_rows_of_every_length(name, dtype, isa):
-    """Of one vector, of a few, and of blocks of vectors of which the last overlaps the one before."""
+    """Of few vectors, many side by side, and of blocks of vectors of which the last overlaps the one before."""
     rng = np.random.default_rng(6)
-    for n in range(1, 200):
+    for n in (*range(1, 150), *range(253, 259), *range(509, 516), 600):
         x = rng.integers(-2, 3, (19, n)).astype(dtype)
         x[1], x[2], x[3] = -np.inf, np.inf, 0.0
         x[3, ::2] = -0.0
@@ -198,6 +198,8 @@ def test_the_first_extreme_wins_in_rows_of_every_length(name, dtype, isa):
         x[4, rng.integers(n)] = np.inf  # beside what may be a NaN, and with an infinity of the other sign
         x[4, rng.integers(n)] = -np.inf
         np.testing.assert_array_equal(arg(name, x, 1, 2, isa), getattr(np, name)(x, axis=1), err_msg=str(n))
+        few = x[4:5].copy()  # too few to go side by side
+        np.testing.assert_array_equal(arg(name, few, 1, 2, isa), getattr(np, name)(few, axis=1), err_msg=str(n))
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -276,6 +276,14 @@ EMULATED void emulated_storeu_si512(void *p, emulated_si v) {
   _mm256_storeu_si256((__m256i *)p, v.h[0]);
   _mm256_storeu_si256((__m256i *)p + 1, v.h[1]);
 }
+EMULATED emulated_si emulated_mask_add_epi32(emulated_si other, __mmask16 m, emulated_si a, emulated_si b) {
+  const emulated_ps sum = emulated_castsi512_ps(emulated_add_epi32(a, b));
+  return emulated_castps_si512(emulated_mask_blend_ps(m, emulated_castsi512_ps(other), sum));
+}
+EMULATED emulated_si emulated_mask_add_epi64(emulated_si other, __mmask8 m, emulated_si a, emulated_si b) {
+  const emulated_pd sum = emulated_castsi512_pd(emulated_add_epi64(a, b));
+  return emulated_castpd_si512(emulated_mask_blend_pd(m, emulated_castsi512_pd(other), sum));
+}
 EMULATED emulated_si emulated_permutex2var_epi32(emulated_si a, emulated_si index, emulated_si b) {
   return emulated_castps_si512(emulated_permutex2var_ps(emulated_castsi512_ps(a), index, emulated_castsi512_ps(b)));
 }
@@ -299,6 +307,8 @@ EMULATED emulated_si emulated_permutex2var_epi32(emulated_si a, emulated_si inde
 #define _mm512_srli_epi64 emulated_srli_epi64
 #define _mm512_loadu_si512 emulated_loadu_si512
 #define _mm512_storeu_si512 emulated_storeu_si512
+#define _mm512_mask_add_epi32 emulated_mask_add_epi32
+#define _mm512_mask_add_epi64 emulated_mask_add_epi64
 #define _mm512_permutex2var_epi32 emulated_permutex2var_epi32
 #undef _mm512_setr_epi32
 #undef _mm512_setr_epi64

@@ -58,6 +58,8 @@ PRODUCTS = [  # name, batch, m, n, k, transpose_a, transpose_b
     ("lstm dw 128x5120x512", 0, 128, 512, 5120, 1, 0),
     ("scores 128x(100x16x100)", 128, 100, 100, 16, 0, 1),
     ("predict 1x784x512", 0, 1, 512, 784, 0, 0),
+    ("predict 4x784x512", 0, 4, 512, 784, 0, 0),
+    ("one unit 4096x16x1", 0, 4096, 1, 16, 0, 0),
     ("odd 127x129x131", 0, 127, 131, 129, 0, 0),
 ]
 PRODUCTS_F64 = [

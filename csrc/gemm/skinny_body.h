@@ -9,61 +9,101 @@ typedef struct {
   int relu;
 } KR_FN(skinny_job);
 
-/* sum[r] = dot product of x[r] and row; four accumulators for each vector, then in a fixed order across the lanes. */
-KR_INLINE void KR_FN(dots)(const int few, const real *x, int64_t step, const real *row, int64_t k, real *sum) {
-  vreal acc[SKINNY_FEW][4];
+/* The dot products, but for the lanes, of x[r] and as many rows, a constant, `ld` apart: to part[r * V_LANES] and the
+ * following.  Four accumulators for each. */
+KR_INLINE void KR_FN(dots)(const int few, const int rows, const real *x, int64_t step, const real *row, int64_t ld,
+                           int64_t k, vreal *part) {
+  vreal acc[2][SKINNY_FEW][4];
 #pragma GCC unroll 4
-  for (int r = 0; r < few; ++r)
+  for (int q = 0; q < rows; ++q)
 #pragma GCC unroll 4
-    for (int u = 0; u < 4; ++u) acc[r][u] = v_zero();
+    for (int r = 0; r < few; ++r)
+#pragma GCC unroll 4
+      for (int u = 0; u < 4; ++u) acc[q][r][u] = v_zero();
   int64_t i = 0;
   for (; i + 4 * V_LANES <= k; i += 4 * V_LANES)
 #pragma GCC unroll 4
-    for (int u = 0; u < 4; ++u) {
-      const vreal v = v_load(row + i + u * V_LANES);
-#pragma GCC unroll 4
-      for (int r = 0; r < few; ++r) acc[r][u] = v_fma(v_load(x + r * step + i + u * V_LANES), v, acc[r][u]);
-    }
-  for (; i < k; i += V_LANES) {
-    const int64_t lanes = kr_min(V_LANES, k - i);
-    const vreal v = v_load_n(row + i, lanes);
-#pragma GCC unroll 4
-    for (int r = 0; r < few; ++r) acc[r][0] = v_fma(v_load_n(x + r * step + i, lanes), v, acc[r][0]);
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < few; ++r) sum[r] = v_hsum(v_add(v_add(acc[r][0], acc[r][1]), v_add(acc[r][2], acc[r][3])));
-}
-
-/* sum[r][0, count) += x[r][p] * rows[p] over four rows, `ld` apart. */
-KR_INLINE void KR_FN(four_rows)(const int few, const real *x, int64_t step, const real *rows, int64_t ld, int64_t count,
-                                real *sum) {
-  for (int64_t i = 0; i < count; i += V_LANES) {
-    const int64_t lanes = kr_min(V_LANES, count - i);
-    vreal v[4];
-#pragma GCC unroll 4
     for (int u = 0; u < 4; ++u)
-      v[u] = lanes == V_LANES ? v_load(rows + u * ld + i) : v_load_n(rows + u * ld + i, lanes);
+#pragma GCC unroll 4
+      for (int q = 0; q < rows; ++q) {
+        const vreal v = v_load(row + q * ld + i + u * V_LANES);
+#pragma GCC unroll 4
+        for (int r = 0; r < few; ++r) acc[q][r][u] = v_fma(v_load(x + r * step + i + u * V_LANES), v, acc[q][r][u]);
+      }
+  for (; i + V_LANES <= k; i += V_LANES)
+#pragma GCC unroll 4
+    for (int q = 0; q < rows; ++q) {
+      const vreal v = v_load(row + q * ld + i);
+#pragma GCC unroll 4
+      for (int r = 0; r < few; ++r) acc[q][r][0] = v_fma(v_load(x + r * step + i), v, acc[q][r][0]);
+    }
+  if (i < k)
+#pragma GCC unroll 4
+    for (int q = 0; q < rows; ++q) {
+      const vreal v = v_load_n(row + q * ld + i, k - i);
+#pragma GCC unroll 4
+      for (int r = 0; r < few; ++r) acc[q][r][0] = v_fma(v_load_n(x + r * step + i, k - i), v, acc[q][r][0]);
+    }
+#pragma GCC unroll 4
+  for (int q = 0; q < rows; ++q)
 #pragma GCC unroll 4
     for (int r = 0; r < few; ++r) {
-      vreal acc = v_load(sum + r * SKINNY_BLOCK + i);
-#pragma GCC unroll 4
-      for (int u = 0; u < 4; ++u) acc = v_fma(v_set1(x[r * step + u]), v[u], acc);
-      v_store(sum + r * SKINNY_BLOCK + i, acc);
+      const vreal *a = acc[q][r];
+      part[r * V_LANES + q] = v_add(v_add(a[0], a[1]), v_add(a[2], a[3]));
+    }
+}
+
+/* sum[r * SKINNY_BLOCK + i] = dot product of x[r] and row i of count.  Two rows at a time share the loads of one vector; the
+ * lanes of as many as a vector has meet at once, in a fixed order. */
+KR_INLINE void KR_FN(dot_rows)(const int few, const real *x, int64_t step, const real *rows, int64_t ld, int64_t k,
+                               int64_t count, real *sum) {
+  vreal part[SKINNY_FEW * V_LANES];
+  for (int64_t i = 0; i < count; i += V_LANES, rows += V_LANES * ld) {
+    const int64_t m = kr_min(V_LANES, count - i);
+    int64_t q = 0;
+    if (few == 1)
+      for (; q + 2 <= m; q += 2) KR_FN(dots)(few, 2, x, step, rows + q * ld, ld, k, part + q);
+    for (; q < m; ++q) KR_FN(dots)(few, 1, x, step, rows + q * ld, ld, k, part + q);
+    for (int r = 0; r < few; ++r) {
+      for (q = m; q < V_LANES; ++q) part[r * V_LANES + q] = v_zero();
+      v_store(sum + r * SKINNY_BLOCK + i, v_hsums(part + r * V_LANES));
     }
   }
+}
+
+/* One vector of sum[r] += x[r][u] * rows[u] over u < `rows`. */
+KR_INLINE void KR_FN(add_rows_at)(const int few, const int rows, vreal by[SKINNY_FEW][4], const real *at, int64_t ld,
+                                  real *sum, int64_t lanes, const int whole) {
+  vreal v[4];
+#pragma GCC unroll 4
+  for (int u = 0; u < rows; ++u) v[u] = whole ? v_load(at + u * ld) : v_load_n(at + u * ld, lanes);
+#pragma GCC unroll 4
+  for (int r = 0; r < few; ++r) {
+    vreal acc = v_load(sum + r * SKINNY_BLOCK);
+#pragma GCC unroll 4
+    for (int u = 0; u < rows; ++u) acc = v_fma(by[r][u], v[u], acc);
+    v_store(sum + r * SKINNY_BLOCK, acc);
+  }
+}
+
+/* sum[r][0, count) += x[r][p] * rows[p] over a constant number of rows, `ld` apart. */
+KR_INLINE void KR_FN(add_rows)(const int few, const int rows, const real *x, int64_t step, const real *from, int64_t ld,
+                               int64_t count, real *sum) {
+  vreal by[SKINNY_FEW][4];
+#pragma GCC unroll 4
+  for (int r = 0; r < few; ++r)
+#pragma GCC unroll 4
+    for (int u = 0; u < rows; ++u) by[r][u] = v_set1(x[r * step + u]);
+  int64_t i = 0;
+  for (; i + V_LANES <= count; i += V_LANES) KR_FN(add_rows_at)(few, rows, by, from + i, ld, sum + i, V_LANES, 1);
+  if (i < count) KR_FN(add_rows_at)(few, rows, by, from + i, ld, sum + i, count - i, 0);
 }
 
 KR_INLINE void KR_FN(sum_rows)(const int few, const real *x, int64_t step, const real *rows, int64_t ld, int64_t k,
                                int64_t count, real *sum) {
   int64_t p = 0;
-  for (; p + 4 <= k; p += 4) KR_FN(four_rows)(few, x + p, step, rows + p * ld, ld, count, sum);
-  for (; p < k; ++p)
-    for (int r = 0; r < few; ++r)
-      for (int64_t i = 0; i < count; i += V_LANES) {
-        const vreal v = v_load_n(rows + p * ld + i, kr_min(V_LANES, count - i));
-        real *to = sum + r * SKINNY_BLOCK + i;
-        v_store(to, v_fma(v_set1(x[r * step + p]), v, v_load(to)));
-      }
+  for (; p + 4 <= k; p += 4) KR_FN(add_rows)(few, 4, x + p, step, rows + p * ld, ld, count, sum);
+  for (; p < k; ++p) KR_FN(add_rows)(few, 1, x + p, step, rows + p * ld, ld, count, sum);
 }
 
 /* Calls f with the number of vectors as a constant. */
@@ -75,12 +115,16 @@ KR_INLINE void KR_FN(sum_rows)(const int few, const real *x, int64_t step, const
     default: KR_FN(f)(SKINNY_FEW, __VA_ARGS__); \
   }
 
-/* Puts the sum of output (r, i) where it belongs. */
-KR_INLINE void KR_FN(put)(const KR_FN(skinny_job) * j, real *y, int64_t r, int64_t i, real sum) {
+/* Puts the sums of outputs (r, i0) to (r, i0 + count) where they belong, by way of `sum` itself. */
+static void KR_FN(put)(const KR_FN(skinny_job) * j, real *y, int64_t r, int64_t i0, int64_t count, real *sum) {
   const skinny_plan *p = &j->p;
-  if (j->bias) sum += j->bias[p->few_rows ? i : r];
-  if (j->relu && sum < 0) sum = 0;
-  y[p->few_rows ? r * p->many + i : i * p->few + r] = sum;
+  if (j->bias)
+    for (int64_t i = 0; i < count; ++i) sum[i] += j->bias[p->few_rows ? i0 + i : r];
+  if (j->relu)
+    for (int64_t i = 0; i < count; ++i) sum[i] = sum[i] < 0 ? 0 : sum[i];
+  if (p->few_rows) memcpy(y + r * p->many + i0, sum, (size_t)count * sizeof(real));
+  else
+    for (int64_t i = 0; i < count; ++i) y[(i0 + i) * p->few + r] = sum[i];
 }
 
 static void KR_FN(skinny_piece)(const KR_FN(skinny_job) * j, int64_t batch, int64_t block, int64_t chunk) {
@@ -91,24 +135,16 @@ static void KR_FN(skinny_piece)(const KR_FN(skinny_job) * j, int64_t batch, int6
   const real *few = j->few + offset_at(b, p->few_rows ? b->a : b->b, batch) + k0;
   const real *many = j->many + offset_at(b, p->few_rows ? b->b : b->a, batch) + i0 * p->many_step + k0 * p->many_k;
   real *y = j->y + batch * p->few * p->many, *part = j->partial + chunk * p->few * p->many;
-  if (p->dots) {
-    for (int64_t i = 0; i < count; ++i) {
-      real sum[SKINNY_FEW];
-      FOR_FEW(p->few, dots, few, j->few_step, many + i * p->many_step, kc, sum)
-      for (int64_t r = 0; r < p->few; ++r)
-        if (p->chunks > 1) part[r * p->many + i0 + i] = sum[r];
-        else KR_FN(put)(j, y, r, i0 + i, sum[r]);
-    }
-    return;
-  }
   KR_ALIGNED real sum[SKINNY_FEW * SKINNY_BLOCK];
-  memset(sum, 0, (size_t)(p->few * SKINNY_BLOCK) * sizeof(real));
-  FOR_FEW(p->few, sum_rows, few, j->few_step, many, p->many_k, kc, count, sum)
-  for (int64_t r = 0; r < p->few; ++r) {
-    if (p->chunks > 1) memcpy(part + r * p->many + i0, sum + r * SKINNY_BLOCK, (size_t)count * sizeof(real));
-    else
-      for (int64_t i = 0; i < count; ++i) KR_FN(put)(j, y, r, i0 + i, sum[r * SKINNY_BLOCK + i]);
+  if (p->dots) {
+    FOR_FEW(p->few, dot_rows, few, j->few_step, many, p->many_step, kc, count, sum)
+  } else {
+    for (int64_t r = 0; r < p->few; ++r) memset(sum + r * SKINNY_BLOCK, 0, (size_t)count * sizeof(real));
+    FOR_FEW(p->few, sum_rows, few, j->few_step, many, p->many_k, kc, count, sum)
   }
+  for (int64_t r = 0; r < p->few; ++r)
+    if (p->chunks > 1) memcpy(part + r * p->many + i0, sum + r * SKINNY_BLOCK, (size_t)count * sizeof(real));
+    else KR_FN(put)(j, y, r, i0, count, sum + r * SKINNY_BLOCK);
 }
 #undef FOR_FEW
 
@@ -144,9 +180,12 @@ static void KR_FN(skinny)(const kr_call *c, const product_shape *s, const skinny
   kr_parallel(threads, kr_ceil_div(p->batch, p->group) * p->blocks * p->chunks, KR_FN(skinny_task), &j);
   if (p->chunks == 1) return;
   for (int64_t r = 0; r < p->few; ++r)
-    for (int64_t i = 0; i < p->many; ++i) {
-      real sum = 0;
-      for (int64_t q = 0; q < p->chunks; ++q) sum += j.partial[(q * p->few + r) * p->many + i];
-      KR_FN(put)(&j, j.y, r, i, sum);
+    for (int64_t i0 = 0; i0 < p->many; i0 += SKINNY_BLOCK) {
+      const int64_t count = kr_min(SKINNY_BLOCK, p->many - i0);
+      const real *part = j.partial + r * p->many + i0;
+      real sum[SKINNY_BLOCK] = {0};
+      for (int64_t q = 0; q < p->chunks; ++q, part += p->few * p->many)
+        for (int64_t i = 0; i < count; ++i) sum[i] += part[i];
+      KR_FN(put)(&j, j.y, r, i0, count, sum);
     }
 }

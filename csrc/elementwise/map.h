@@ -6,13 +6,13 @@
  */
 #ifndef KR_MAP_H
 #define KR_MAP_H
-#include "../base/kernel.h"
+#include "../base/bytes.h"
 
 #define KR_MAP_INPUTS 3
 #define KR_MAP_BLOCK 16384  /* elements of a task: a few microseconds of work that stay in L2 */
 #define KR_MAP_INLINE 32768 /* not worth waking a worker for less */
 #define KR_MAP_GATHER 1024  /* elements expanded at a time where the inner dimension is short */
-#define KR_MAP_SHORT 32     /* shorter inner dimensions are expanded rather than walked, */
+#define KR_MAP_SHORT 48     /* shorter inner dimensions are expanded rather than walked, */
 #define KR_MAP_PERIOD 256   /* as are shorter ones of an operand that is the same in all rows: it is expanded once */
 
 /* y[j] = op(x[j]) for j < n; f are the call's attributes. */
@@ -152,40 +152,64 @@ static void kr_map_rows(const kr_map *m, int64_t lo, int64_t hi) {
   }
 }
 
-/* Copies n elements to `to`, from consecutive places or all from one. */
-KR_INLINE void kr_map_copy(char *to, const char *from, int64_t step, int64_t n, size_t size) {
-  for (int64_t j = 0; j < n; ++j) memcpy(to + (size_t)j * size, from + (size_t)(j * step) * size, size);
+/* Rows of one element each, whose places lie `apart` bytes apart; writes up to 15 bytes past the last. */
+KR_INLINE void kr_map_fill_rows(char *to, const char *from, int64_t apart, size_t size, int64_t bytes, int64_t rows) {
+  for (; rows > 0; --rows, from += apart, to += bytes) {
+    uint64_t words[2] = {0};
+    memcpy(words, from, size);
+    words[0] *= size == 1 ? 0x0101010101010101 : size == 2 ? 0x0001000100010001 : size == 4 ? 0x0000000100000001 : 1;
+    words[1] = words[0];
+    for (int64_t j = 0; j < bytes; j += 16) memcpy(to + j, words, 16);
+  }
 }
 
-/* Writes out what input k has at output positions [lo, lo + n). */
-static void kr_map_expand(const kr_map *m, int k, int64_t lo, int64_t n, char *to) {
+/* Writes out what input k has in so many rows from output position lo on, the start of one. */
+static void kr_map_expand(const kr_map *m, int k, int64_t lo, int64_t rows, char *to) {
   int64_t index[KR_MAX_NDIM], offset[KR_MAP_INPUTS];
-  int last = m->ndim - 1;
+  const int last = m->ndim - 1;
+  const size_t size = m->in_size[k];
+  const int64_t bytes = m->shape[last] * (int64_t)size, apart = m->stride[k][last - 1] * (int64_t)size;
   kr_map_seek(m, lo, index, offset);
-  while (n > 0) {
-    int64_t run = kr_min(m->shape[last] - index[last], n), step = m->stride[k][last];
-    const char *from = m->in[k] + (size_t)offset[k] * m->in_size[k];
-    switch (m->in_size[k]) {
-      case 1: kr_map_copy(to, from, step, run, 1); break;
-      case 2: kr_map_copy(to, from, step, run, 2); break;
-      case 4: kr_map_copy(to, from, step, run, 4); break;
-      default: kr_map_copy(to, from, step, run, 8); break;
+  while (rows > 0) {
+    const int64_t run = kr_min(m->shape[last - 1] - index[last - 1], rows);
+    const char *from = m->in[k] + (size_t)offset[k] * size;
+    if (m->stride[k][last]) {
+      kr_copy_rows(to, bytes, from, apart, bytes, run);
+    } else {
+      switch (size) {
+        case 1: kr_map_fill_rows(to, from, apart, 1, bytes, run); break;
+        case 2: kr_map_fill_rows(to, from, apart, 2, bytes, run); break;
+        case 4: kr_map_fill_rows(to, from, apart, 4, bytes, run); break;
+        default: kr_map_fill_rows(to, from, apart, 8, bytes, run);
+      }
     }
-    to += (size_t)run * m->in_size[k];
-    n -= run;
+    to += run * bytes;
+    rows -= run;
+    index[last - 1] += run - 1;
+    for (int i = 0; i < m->n_in; ++i) offset[i] += (run - 1) * m->stride[i][last - 1];
     kr_map_next(m, index, offset);
+  }
+}
+
+/* The same where all rows are alike: one row, then twice as much each time. */
+static void kr_map_repeat(const kr_map *m, int k, int64_t lo, int64_t rows, char *to) {
+  const int64_t row = m->shape[m->ndim - 1] * (int64_t)m->in_size[k], all = rows * row;
+  kr_map_expand(m, k, lo, 1, to);
+  for (int64_t done = row, more; done < all; done += more) {
+    more = kr_min(done, all - done);
+    memcpy(to + done, to, (size_t)more);
   }
 }
 
 /* Output positions [lo, hi), a few hundred at a time, with the operands that do not lie as needed expanded into a
  * buffer: rows of three channels would otherwise cost more calls than arithmetic.  lo is the start of a row. */
 static void kr_map_chunks(const kr_map *m, int64_t lo, int64_t hi) {
-  KR_ALIGNED char buffer[KR_MAP_INPUTS][KR_MAP_GATHER * 8];
+  KR_ALIGNED char buffer[KR_MAP_INPUTS][KR_MAP_GATHER * 8 + 64]; /* kr_map_fill_rows needs 15 more */
   int64_t row = m->shape[m->ndim - 1], chunk = KR_MAP_GATHER / row * row;
   int step[KR_MAP_INPUTS];
   for (int k = 0; k < m->n_in; ++k) {
     step[k] = m->mode[k] != KR_MAP_REPEATED;
-    if (m->mode[k] == KR_MAP_PERIODIC) kr_map_expand(m, k, lo, kr_min(chunk, hi - lo), buffer[k]);
+    if (m->mode[k] == KR_MAP_PERIODIC) kr_map_repeat(m, k, lo, kr_min(chunk, hi - lo) / row, buffer[k]);
   }
   for (; lo < hi; lo += chunk) {
     int64_t n = kr_min(chunk, hi - lo);
@@ -194,7 +218,7 @@ static void kr_map_chunks(const kr_map *m, int64_t lo, int64_t hi) {
       in[k] = buffer[k];
       if (m->mode[k] == KR_MAP_DIRECT) in[k] = m->in[k] + (size_t)lo * m->in_size[k];
       if (m->mode[k] == KR_MAP_REPEATED) in[k] = m->in[k];
-      if (m->mode[k] == KR_MAP_GATHERED) kr_map_expand(m, k, lo, n, buffer[k]);
+      if (m->mode[k] == KR_MAP_GATHERED) kr_map_expand(m, k, lo, n / row, buffer[k]);
     }
     m->fn(in, step, m->out + (size_t)lo * m->out_size, n, m->f);
   }

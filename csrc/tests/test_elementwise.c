@@ -62,9 +62,9 @@ static void check_functions(void) {
   }
 }
 
-/* (rows, columns) - (columns) and - (rows, 1), for columns around the lanes and below KR_MAP_SHORT */
+/* (rows, columns) - (columns) and - (rows, 1), for columns around the lanes and KR_MAP_SHORT */
 static void check_broadcasting(void) {
-  enum { ROWS = 37, MOST = 41 };
+  enum { ROWS = 37, MOST = 57 };
   static float x[ROWS * MOST], b[MOST], y[ROWS * MOST];
   for (int columns = 1; columns <= MOST; ++columns) {
     for (int j = 0; j < ROWS * columns; ++j) x[j] = (float)j;

@@ -6,7 +6,9 @@
     const real *xs = in;                                                                            \
     real *ys = out;                                                                                 \
     int64_t j = 0;                                                                                  \
+    const kr_ahead ahead = kr_ahead_of(ys, ys == xs);                                               \
     for (; j + V_LANES <= n; j += V_LANES) {                                                        \
+      kr_fetch_ahead(ahead, j * (int64_t)sizeof(real));                                             \
       vreal x = v_load(xs + j);                                                                     \
       v_store(ys + j, (expression));                                                                \
     }                                                                                               \

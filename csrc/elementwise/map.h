@@ -155,11 +155,9 @@ static void kr_map_rows(const kr_map *m, int64_t lo, int64_t hi) {
 /* Rows of one element each, whose places lie `apart` bytes apart; writes up to 15 bytes past the last. */
 KR_INLINE void kr_map_fill_rows(char *to, const char *from, int64_t apart, size_t size, int64_t bytes, int64_t rows) {
   for (; rows > 0; --rows, from += apart, to += bytes) {
-    uint64_t words[2] = {0};
-    memcpy(words, from, size);
-    words[0] *= size == 1 ? 0x0101010101010101 : size == 2 ? 0x0001000100010001 : size == 4 ? 0x0000000100000001 : 1;
-    words[1] = words[0];
-    for (int64_t j = 0; j < bytes; j += 16) memcpy(to + j, words, 16);
+    char piece[16];
+    for (size_t j = 0; j < 16; j += size) memcpy(piece + j, from, size);
+    for (int64_t j = 0; j < bytes; j += 16) memcpy(to + j, piece, 16);
   }
 }
 

@@ -183,7 +183,8 @@ static void KR_FN(skinny)(const kr_call *c, const product_shape *s, const skinny
     for (int64_t i0 = 0; i0 < p->many; i0 += SKINNY_BLOCK) {
       const int64_t count = kr_min(SKINNY_BLOCK, p->many - i0);
       const real *part = j.partial + r * p->many + i0;
-      real sum[SKINNY_BLOCK] = {0};
+      real sum[SKINNY_BLOCK];
+      memset(sum, 0, (size_t)count * sizeof(real));
       for (int64_t q = 0; q < p->chunks; ++q, part += p->few * p->many)
         for (int64_t i = 0; i < count; ++i) sum[i] += part[i];
       KR_FN(put)(&j, j.y, r, i0, count, sum);

@@ -8,6 +8,8 @@ KR_INLINE vreal KR_FN(arg_extreme)(enum reduce_op op, vreal a, vreal b) {
   return op == OP_MAX ? v_max(a, b) : v_min(a, b);
 }
 
+KR_INLINE vmask KR_FN(arg_beats)(enum reduce_op op, vreal a, vreal b) { return op == OP_MAX ? v_gt(a, b) : v_lt(a, b); }
+
 /* The first element that equals `best`, or is NaN like it. */
 KR_INLINE int64_t KR_FN(arg_place)(const real *x, int64_t n, real best) {
   const vreal wanted = v_set1(best);
@@ -30,7 +32,7 @@ KR_INLINE int64_t KR_FN(arg_blocks)(enum reduce_op op, const real *x, int64_t n)
     for (int i = 0; i < ARG_BLOCK; ++i) v[i] = v_load(x + k + i * V_LANES);
     const vreal most = KR_FN(arg_extreme)(op, KR_FN(arg_extreme)(op, v[0], v[1]), KR_FN(arg_extreme)(op, v[2], v[3]));
     sum = v_add(sum, v_add(v_add(v[0], v[1]), v_add(v[2], v[3])));
-    at = v_select(op == OP_MAX ? v_gt(most, best) : v_lt(most, best), vi_as_real(vi_set1((ireal)k)), at);
+    at = v_select(KR_FN(arg_beats)(op, most, best), vi_as_real(vi_set1((ireal)k)), at);
     best = KR_FN(arg_extreme)(op, best, most);
     if (k + step >= n) break;
   }
@@ -69,8 +71,6 @@ typedef struct {
   vmask nan;
 } KR_FN(arg_lanes);
 
-KR_INLINE vmask KR_FN(arg_beats)(enum reduce_op op, vreal a, vreal b) { return op == OP_MAX ? v_gt(a, b) : v_lt(a, b); }
-
 /* Four columns more, the first of which has the number `column`: two and two meet first. */
 KR_INLINE void KR_FN(arg_columns)(enum reduce_op op, const vreal v[4], vint column, KR_FN(arg_lanes) * a) {
   const vint low = vi_count(column, KR_FN(arg_beats)(op, v[1], v[0]));
@@ -84,7 +84,7 @@ KR_INLINE void KR_FN(arg_columns)(enum reduce_op op, const vreal v[4], vint colu
 }
 
 /* The places in as many rows as a vector has lanes, four columns at a time.  The last four may overlap those before, whose
- * places come first; of fewer than four, what is read past the row's end counts for nothing, but must be readable. */
+ * places come first; of two or three, what is read of the next row counts for nothing. */
 KR_INLINE void KR_FN(arg_turned)(enum reduce_op op, const real *x, int64_t n, int32_t *y) {
   KR_FN(arg_lanes) a = {v_set1(KR_FN(identity)(op)), vi_set1(0), v_lt(v_zero(), v_zero())};
   vint column = vi_set1(0);
@@ -95,7 +95,7 @@ KR_INLINE void KR_FN(arg_turned)(enum reduce_op op, const real *x, int64_t n, in
   }
   const int64_t last = kr_max(0, n - 4);
   v_columns(x + last, n, v);
-  if (n < 4) v[3] = v[0], v[2] = n < 3 ? v[0] : v[2], v[1] = n < 2 ? v[0] : v[1];
+  if (n < 4) v[3] = v[0], v[2] = n == 2 ? v[0] : v[2];
   KR_FN(arg_columns)(op, v, vi_set1((ireal)last), &a);
   KR_ALIGNED ireal place[V_LANES];
   vi_store(place, a.at);
@@ -105,8 +105,12 @@ KR_INLINE void KR_FN(arg_turned)(enum reduce_op op, const real *x, int64_t n, in
 }
 
 /* Rows of a few vectors would spend their time across lanes: they are compared side by side.  The last group of rows may
- * overlap the one before. */
+ * overlap the one before; it has no next row. */
 KR_INLINE void KR_FN(arg_rows)(enum reduce_op op, const real *x, int64_t rows, int64_t n, int32_t *y) {
+  if (n == 1) {
+    memset(y, 0, (size_t)rows * sizeof *y);
+    return;
+  }
   if (n > ARG_TURNED * V_LANES || rows < V_LANES) {
     for (int64_t r = 0; r < rows; ++r) y[r] = (int32_t)KR_FN(arg_row)(op, x + r * n, n);
     return;
@@ -128,7 +132,7 @@ KR_INLINE void KR_FN(arg_below)(enum reduce_op op, const real *x, int64_t s, int
   for (int64_t i = 0; i < rows; ++i, next += s, row = vi_add(row, vi_set1(1))) {
     const vreal v = KR_FN(ld)(next, w);
     sum = v_add(sum, v);
-    at = v_select(op == OP_MAX ? v_gt(v, best) : v_lt(v, best), vi_as_real(row), at);
+    at = v_select(KR_FN(arg_beats)(op, v, best), vi_as_real(row), at);
     best = KR_FN(arg_extreme)(op, v, best);
   }
   if (m_any(v_isnan(sum))) {

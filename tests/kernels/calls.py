@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,6 +53,20 @@ def same_bits_at_any_thread_count(*args, **kwargs) -> None:
 def values(shape: tuple[int, ...], dtype: str, seed: int = 0, scale: float = 1.0, shift: float = 0.0) -> np.ndarray:
     """Normal values, rounded to the dtype."""
     return np.asarray(np.random.default_rng([seed, *shape]).standard_normal(shape) * scale + shift, dtype)
+
+
+def before_no_memory(x: np.ndarray) -> np.ndarray:
+    """A copy whose last byte stands before a page that may not be read: who reads further ends the process."""
+    page = mmap.PAGESIZE
+    pages = -(-x.nbytes // page)
+    memory = mmap.mmap(-1, (pages + 1) * page)
+    place = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    assert protect(place + pages * page, page, 0) == 0, ctypes.get_errno()
+    copy = np.frombuffer(memory, x.dtype, x.size, pages * page - x.nbytes).reshape(x.shape)
+    copy[...] = x
+    return copy
 
 
 def exact(x: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from kerasish._core import core
 from kerasish.ops.epilogue import PRODUCT_EPILOGUES
 
 from .bounds import within
+from .calls import before_no_memory
 
 LINEAR, RELU = 0, 1
 DTYPES = ("float32", "float64")
@@ -142,6 +143,18 @@ def test_gradients_to_weights(isa, dtype):
         assert all(np.array_equal(results[0], x) for x in results[1:])
         bias = data((n,), dtype, 2)
         check(run("matmul", (x1, x2, bias), (m, n), (1, 0, RELU), isa), a, b, bias, RELU)
+
+
+@pytest.mark.parametrize("isa", core.isas())
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_few_rows_or_columns_end_where_memory_ends(isa, dtype):
+    for few in (1, 2, 4):
+        for many, k in ((1, 1), (7, 3), (9, 10), (16, 17), (33, 5)):
+            for m, n in ((few, many), (many, few)):
+                for ta, tb in ((0, 0), (0, 1), (1, 0), (1, 1)):
+                    (x1, x2), a, b = operands(m, n, k, dtype, ta=ta, tb=tb)
+                    x1, x2 = before_no_memory(x1), before_no_memory(x2)
+                    check(run("matmul", (x1, x2), (m, n), (ta, tb, LINEAR), isa), a, b)
 
 
 @pytest.mark.parametrize("isa", core.isas())

@@ -1,28 +1,24 @@
 /* The floating-point kernels of binary.c, once for float and once for double. */
 
-#define LOOP(LOAD_A, LOAD_B, expression)                                                  \
-  {                                                                                       \
-    int64_t j = 0;                                                                        \
-    const kr_ahead ahead = kr_ahead_of(ys, ys == as || ys == bs);                         \
-    for (; j + 2 * V_LANES <= n; j += 2 * V_LANES) {                                      \
-      kr_fetch_ahead(ahead, j * (int64_t)sizeof(real));                                   \
-      {                                                                                   \
-        vreal a = LOAD_A(v_load(as + j)), b = LOAD_B(v_load(bs + j));                     \
-        v_store(ys + j, (expression));                                                    \
-      }                                                                                   \
-      {                                                                                   \
-        vreal a = LOAD_A(v_load(as + j + V_LANES)), b = LOAD_B(v_load(bs + j + V_LANES)); \
-        v_store(ys + j + V_LANES, (expression));                                          \
-      }                                                                                   \
-    }                                                                                     \
-    for (; j + V_LANES <= n; j += V_LANES) {                                              \
-      vreal a = LOAD_A(v_load(as + j)), b = LOAD_B(v_load(bs + j));                       \
-      v_store(ys + j, (expression));                                                      \
-    }                                                                                     \
-    if (j < n) {                                                                          \
-      vreal a = LOAD_A(v_load_n(as + j, n - j)), b = LOAD_B(v_load_n(bs + j, n - j));     \
-      v_store_n(ys + j, (expression), n - j);                                             \
-    }                                                                                     \
+#define LOOP(LOAD_A, LOAD_B, expression)                                              \
+  {                                                                                   \
+    int64_t j = 0;                                                                    \
+    const kr_ahead ahead = kr_ahead_of(ys, ys == as || ys == bs);                     \
+    for (; j + 2 * V_LANES <= n; j += 2 * V_LANES) {                                  \
+      kr_fetch_ahead(ahead, j * (int64_t)sizeof(real));                               \
+      for (int64_t i = j; i < j + 2 * V_LANES; i += V_LANES) {                        \
+        vreal a = LOAD_A(v_load(as + i)), b = LOAD_B(v_load(bs + i));                 \
+        v_store(ys + i, (expression));                                                \
+      }                                                                               \
+    }                                                                                 \
+    for (; j + V_LANES <= n; j += V_LANES) {                                          \
+      vreal a = LOAD_A(v_load(as + j)), b = LOAD_B(v_load(bs + j));                   \
+      v_store(ys + j, (expression));                                                  \
+    }                                                                                 \
+    if (j < n) {                                                                      \
+      vreal a = LOAD_A(v_load_n(as + j, n - j)), b = LOAD_B(v_load_n(bs + j, n - j)); \
+      v_store_n(ys + j, (expression), n - j);                                         \
+    }                                                                                 \
   }
 #define EACH(load) load
 #define FIRST_A(load) a0

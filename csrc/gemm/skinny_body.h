@@ -139,7 +139,8 @@ static void KR_FN(skinny_piece)(const KR_FN(skinny_job) * j, int64_t batch, int6
   if (p->dots) {
     FOR_FEW(p->few, dot_rows, few, j->few_step, many, p->many_step, kc, count, sum)
   } else {
-    for (int64_t r = 0; r < p->few; ++r) memset(sum + r * SKINNY_BLOCK, 0, (size_t)count * sizeof(real));
+    const int64_t whole = kr_round_up(count, V_LANES); /* sums are read and written by vectors */
+    for (int64_t r = 0; r < p->few; ++r) memset(sum + r * SKINNY_BLOCK, 0, (size_t)whole * sizeof(real));
     FOR_FEW(p->few, sum_rows, few, j->few_step, many, p->many_k, kc, count, sum)
   }
   for (int64_t r = 0; r < p->few; ++r)

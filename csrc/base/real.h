@@ -101,6 +101,7 @@
 #define v_hmaxs KR_V(hmaxs)
 #define v_hmins KR_V(hmins)
 #define v_columns KR_V(columns)
+#define v_take KR_V(take)
 #define v_hmax KR_V(hmax)
 #define v_hmin KR_V(hmin)
 #endif

@@ -278,6 +278,13 @@ KR_AVX2_EXTREMES(hmaxs, f32_max, f64_max)
 KR_AVX2_EXTREMES(hmins, f32_min, f64_min)
 #undef KR_AVX2_EXTREMES
 
+KR_SIMD v32f f32_take(v32f v, v32i i) { return _mm256_permutevar8x32_ps(v, i); }
+KR_SIMD v64f f64_take(v64f v, v64i i) { /* by halves of lanes: 2 i, and 2 i + 1 above it */
+  const v64i low = _mm256_add_epi64(i, i), both = _mm256_or_si256(low, _mm256_slli_epi64(low, 32));
+  const v64i halves = _mm256_add_epi64(both, _mm256_set1_epi64x((int64_t)1 << 32));
+  return _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(v), halves));
+}
+
 /* Quarters of rows side by side, so that no shuffle crosses the middle; loads of 16 bytes rarely cross the end of a line.
  */
 KR_SIMD v32f f32_two_rows(const float *p, int64_t apart) {

@@ -211,6 +211,9 @@ KR_AVX512_EXTREMES(hmaxs, f32_max, f64_max)
 KR_AVX512_EXTREMES(hmins, f32_min, f64_min)
 #undef KR_AVX512_EXTREMES
 
+KR_SIMD v32f f32_take(v32f v, v32i i) { return _mm512_permutexvar_ps(i, v); }
+KR_SIMD v64f f64_take(v64f v, v64i i) { return _mm512_permutexvar_pd(i, v); }
+
 /* Quarters of rows side by side, so that no shuffle crosses them. */
 KR_SIMD v32f f32_four_rows(const float *p, int64_t apart) {
   v32f v = _mm512_castps128_ps512(_mm_loadu_ps(p));

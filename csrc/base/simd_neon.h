@@ -109,6 +109,17 @@ KR_SIMD v32f f32_hmaxs(const v32f *v) { return vpmaxq_f32(vpmaxq_f32(v[0], v[1])
 KR_SIMD v64f f64_hmaxs(const v64f *v) { return vpmaxq_f64(v[0], v[1]); }
 KR_SIMD v32f f32_hmins(const v32f *v) { return vpminq_f32(vpminq_f32(v[0], v[1]), vpminq_f32(v[2], v[3])); }
 KR_SIMD v64f f64_hmins(const v64f *v) { return vpminq_f64(v[0], v[1]); }
+/* A lookup takes bytes: those of lane i begin at 4 i or 8 i. */
+KR_SIMD v32f f32_take(v32f v, v32i i) {
+  const uint32x4_t bytes = vmlaq_n_u32(vdupq_n_u32(0x03020100), vreinterpretq_u32_s32(i), 0x04040404);
+  return vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(v), vreinterpretq_u8_u32(bytes)));
+}
+KR_SIMD v64f f64_take(v64f v, v64i i) {
+  const uint32x4_t twice = vreinterpretq_u32_s64(vsliq_n_s64(i, i, 32)); /* there are no products of 64 bits */
+  const uint32x4_t base = vreinterpretq_u32_u64(vdupq_n_u64(0x0706050403020100));
+  return vreinterpretq_f64_u8(
+      vqtbl1q_u8(vreinterpretq_u8_f64(v), vreinterpretq_u8_u32(vmlaq_n_u32(base, twice, 0x08080808))));
+}
 KR_SIMD void f32_columns(const float *p, int64_t s, v32f v[4]) {
   const v32f a = vld1q_f32(p), b = vld1q_f32(p + s), c = vld1q_f32(p + 2 * s), d = vld1q_f32(p + 3 * s);
   const v32f even = vzip1q_f32(a, c), odd = vzip1q_f32(b, d), even_up = vzip2q_f32(a, c), odd_up = vzip2q_f32(b, d);

@@ -100,6 +100,14 @@ static inline float f32_hmaxs(const float *rows) { return *rows; }
 static inline double f64_hmaxs(const double *rows) { return *rows; }
 static inline float f32_hmins(const float *rows) { return *rows; }
 static inline double f64_hmins(const double *rows) { return *rows; }
+static inline float f32_take(float v, int32_t i) {
+  (void)i;
+  return v;
+}
+static inline double f64_take(double v, int64_t i) {
+  (void)i;
+  return v;
+}
 static inline void f32_columns(const float *p, int64_t s, float v[4]) {
   (void)s;
   for (int k = 0; k < 4; ++k) v[k] = p[k];

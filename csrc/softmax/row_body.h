@@ -16,9 +16,13 @@
 #define GROUP_ELEMENTS (12288 / (int64_t)sizeof(real)) /* which stay in L1 with those of other arrays */
 
 /* Rows of a group.  Where a row's elements are only summed and moved memory is the limit.  One long row after the other
- * suits it best; shorter ones wait for the end of their sum, and go by as many as meet in it. */
+ * suits it best; shorter ones wait for the end of their sum, and go by as many as meet in it, and rows of one or two
+ * vectors as one run, which keeps no sums for later (grads_of_few). */
 KR_INLINE int64_t KR_FN(group_rows)(int64_t n, int light) {
-  const int64_t most = !light || n <= 4 * V_LANES ? GROUP : n <= 32 * V_LANES ? V_LANES : 1;
+  const int64_t most = light && n <= 2 * V_LANES    ? GROUP_ELEMENTS
+                       : !light || n <= 4 * V_LANES ? GROUP
+                       : n <= 32 * V_LANES          ? V_LANES
+                                                    : 1;
   const int64_t m = kr_min(most, GROUP_ELEMENTS / kr_max(1, n));
   return m > V_LANES ? m / V_LANES * V_LANES : kr_max(1, m);
 }

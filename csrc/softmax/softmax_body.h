@@ -47,7 +47,63 @@ KR_INLINE void KR_FN(logsumexp_group)(const real *x, const real *unused, int64_t
   EACH_LANES KR_FN(st)(y + l, v_add(v_load(max + l), v_log(v_load(sum + l))), m - l);
 }
 
+/* The row to which each lane belongs, of n vectors that hold as many rows of n elements as a vector has lanes. */
+KR_INLINE void KR_FN(row_of_lanes)(int64_t n, vint *row) {
+  static const real lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const vreal by = v_set1((real)1 / (real)n), first = v_load(lane);
+  for (int64_t k = 0; k < n; ++k) /* half an element on, so that no quotient is close to an integer */
+    row[k] = v_to_int(v_trunc(v_mul(v_add(first, v_set1((real)(k * V_LANES) + (real)0.5)), by)));
+}
+
+/* Of a row, what its gradient takes the sum of, but for the lanes; and the gradient with the sum. */
+KR_INLINE vreal KR_FN(grad_sum)(const real *p, const real *q, int64_t n, int nv, int log) {
+  vreal sum;
+  ROW_SUM(sum, log ? GET(q) : v_mul(GET(p), GET(q)));
+  return sum;
+}
+KR_INLINE vreal KR_FN(grad_with)(vreal y, vreal g, vreal sum, int log) {
+  return log ? v_fnma(v_exp(y), sum, g) : v_mul(y, v_sub(g, sum));
+}
+
+KR_INLINE vreal KR_FN(grad_sums)(const real *y, const real *g, int64_t n, int nv, int log) {
+  vreal rows[V_LANES];
+#pragma GCC unroll 16
+  for (int64_t l = 0; l < V_LANES; ++l) rows[l] = KR_FN(grad_sum)(y + l * n, g + l * n, n, nv, log);
+  return v_hsums(rows);
+}
+
+/* Gradients of rows of one or two vectors.  They are written by whole vectors, whose lanes take the sums of their rows, and
+ * the next rows are summed before that: what waits for a sum would fill the processor's window otherwise. */
+KR_INLINE void KR_FN(grads_of_few)(const real *y, const real *g, int64_t m, int64_t n, real *dx, int nv, int log) {
+  const int64_t all = V_LANES * n;
+  if (m >= V_LANES) {
+    vint row[2 * V_LANES];
+    KR_FN(row_of_lanes)(n, row);
+    vreal next = KR_FN(grad_sums)(y, g, n, nv, log);
+    for (; m >= V_LANES; m -= V_LANES, y += all, g += all, dx += all) {
+      const vreal sums = next;
+      if (m >= 2 * V_LANES) next = KR_FN(grad_sums)(y + all, g + all, n, nv, log);
+      for (int64_t k = 0; k < n; ++k) {
+        const int64_t i = k * V_LANES;
+        v_store(dx + i, KR_FN(grad_with)(v_load(y + i), v_load(g + i), v_take(sums, row[k]), log));
+      }
+    }
+  }
+  real KR_ALIGNED sums[V_LANES];
+  FOLD_ROWS(sums, v_hsums, row = KR_FN(grad_sum)(y + l * n, g + l * n, n, nv, log));
+  EACH_ROW {
+    const real *p = y + l * n, *q = g + l * n;
+    real *to = dx + l * n;
+    const vreal sum = v_set1(sums[l]);
+    EACH_VECTOR(PUT(to, KR_FN(grad_with)(GET(p), GET(q), sum, log)));
+  }
+}
+
 KR_INLINE void KR_FN(softmax_grad_group)(const real *y, const real *g, int64_t m, int64_t n, real *dx, int nv) {
+  if (nv) {
+    KR_FN(grads_of_few)(y, g, m, n, dx, nv, 0);
+    return;
+  }
   real KR_ALIGNED dot[GROUP];
   KR_FN(group_sum)(y, g, m, n, nv, dot);
   EACH_ROW {
@@ -59,6 +115,10 @@ KR_INLINE void KR_FN(softmax_grad_group)(const real *y, const real *g, int64_t m
 }
 
 KR_INLINE void KR_FN(log_softmax_grad_group)(const real *y, const real *g, int64_t m, int64_t n, real *dx, int nv) {
+  if (nv) {
+    KR_FN(grads_of_few)(y, g, m, n, dx, nv, 1);
+    return;
+  }
   real KR_ALIGNED sum[GROUP];
   KR_FN(group_sum)(g, NULL, m, n, nv, sum);
   EACH_ROW {

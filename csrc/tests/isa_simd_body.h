@@ -148,6 +148,7 @@ static void KR_FN(check_integers)(uint64_t *state) {
   EACH_INT(KR_LIBM(llrint)(a[k]), v_to_int(v_load(a)));
   EACH((real)i[k], vi_to_real(x));
   EACH_INT(i[k], v_as_int(vi_as_real(x)));
+  EACH(a[(ureal)i[k] % V_LANES], v_take(v_load(a), vi_and(x, vi_set1(V_LANES - 1))));
   vreal rows[V_LANES];
   for (int k = 0; k < V_LANES; ++k) {
     for (int l = 0; l < V_LANES; ++l) c[l] = a[l] / (real)(3 * k + 7); /* sums that round */

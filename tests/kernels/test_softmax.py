@@ -8,7 +8,7 @@ import pytest
 from kerasish._core import core
 
 from .bounds import within
-from .calls import EDGES, FLOATS, exact, run, same_bits_at_any_thread_count, values
+from .calls import EDGES, FLOATS, before_no_memory, exact, run, same_bits_at_any_thread_count, values
 
 ISAS = core.isas()
 SHAPES = [
@@ -198,7 +198,7 @@ def dtype_of(name):
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_a_row_comes_to_the_same_bits_wherever_it_stands(dtype, isa):
     """The executor cuts arrays into blocks of rows; a group takes many of them at once."""
-    for m, n in ((70, 3), (70, 10), (37, 16), (37, 19), (21, 100), (5, 2100)):
+    for m, n in ((70, 3), (70, 10), (43, 8), (77, 5), (37, 16), (37, 19), (21, 100), (5, 2100)):
         x, g = values((m, n), dtype, scale=4), values((m,), dtype, seed=1)
         t, label = np.abs(values((m, n), dtype, seed=2)), np.random.default_rng(3).integers(0, n, m)
         x[m // 2], x[0] = np.nan, -np.inf  # neighbours that stay apart
@@ -215,6 +215,21 @@ def test_a_row_comes_to_the_same_bits_wherever_it_stands(dtype, isa):
                 got = run(name, alone, [((1, *row), dtype)], i, f=(1e-7,), isa=isa)[0]
                 assert got.tobytes() == whole[r : r + 1].tobytes(), (name, m, n, r)
                 assert np.isfinite(got).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", ["softmax_grad", "log_softmax_grad"])
+def test_gradients_are_written_over_an_operand_and_read_nothing_else(name, dtype, isa):
+    for rows in (1, 3, 8, 17, 70, 401):
+        for n in (1, 2, 5, 8, 10, 16, 17, 31, 32, 33, 100):
+            y, g = values((rows, n), dtype), values((rows, n), dtype, seed=1)
+            want = run(name, (y, g), [((rows, n), dtype)], (1, 2), isa=isa)[0]
+            for over in (0, 1):
+                ins = before_no_memory(y), before_no_memory(g)
+                core.run(core.find(name, dtype, isa), ins, (ins[over],), (1, 2), (), name)
+                assert ins[over].tobytes() == want.tobytes(), (rows, n, over)
+                assert ins[1 - over].tobytes() == (y, g)[1 - over].tobytes()
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -243,6 +243,12 @@ EMULATED_CALL emulated_ps emulated_permutexvar_ps(emulated_si index, emulated_ps
   for (int i = 0; i < 16; ++i) to[i] = from[emulated_lane(index, i, 4) & 15];
   return emulated_loadu_ps(to);
 }
+EMULATED_CALL emulated_pd emulated_permutexvar_pd(emulated_si index, emulated_pd a) {
+  double from[8], to[8];
+  emulated_storeu_pd(from, a);
+  for (int i = 0; i < 8; ++i) to[i] = from[emulated_lane(index, i, 8) & 7];
+  return emulated_loadu_pd(to);
+}
 #define _mm512_castpd_ps emulated_castpd_ps
 #define _mm512_castps_pd emulated_castps_pd
 #define _mm512_castps128_ps512 emulated_castps128_ps512
@@ -252,6 +258,7 @@ EMULATED_CALL emulated_ps emulated_permutexvar_ps(emulated_si index, emulated_ps
 #define _mm512_cvtss_f32 emulated_cvtss_f32
 #define _mm512_cvtsd_f64 emulated_cvtsd_f64
 #define _mm512_permutexvar_ps emulated_permutexvar_ps
+#define _mm512_permutexvar_pd emulated_permutexvar_pd
 
 /* ---- integers ------------------------------------------------------------------------------------------------------ */
 

@@ -8,6 +8,7 @@ typedef struct {
   real *dgamma, *dbeta;
   double eps;
   int centred; /* subtract the mean: layer normalisation; else RMS */
+  int near;    /* forward: x and y fit into half of the last cache */
 } KR_FN(line_job);
 
 /* Mean (0 where not centred) and 1 / sqrt(variance about it + eps) of a row, which stays in cache between the passes.
@@ -53,7 +54,7 @@ static void KR_FN(forward_task)(void *arg, int64_t task, int worker) {
   const KR_FN(line_job) *j = arg;
   int64_t n = j->s.n;
   if (SHORT_ROW(forward_short, j, task * j->s.group, kr_min(j->s.rows, (task + 1) * j->s.group))) return;
-  const int64_t group = KR_FN(wide_group)(n, sizeof(real));
+  const int64_t group = KR_FN(wide_group)(n, 2 * sizeof(real)); /* of x and y */
   if (group > 1) {
     KR_FN(forward_wide)(j, task * j->s.group, kr_min(j->s.rows, (task + 1) * j->s.group), group);
     return;
@@ -142,6 +143,7 @@ static kr_status KR_FN(norm_forward)(const kr_call *c, int centred) {
   j.beta = centred ? c->in[2].data : NULL;
   j.eps = c->f[0];
   j.centred = centred;
+  j.near = kr_size(&c->in[0]) * 2 * (int64_t)sizeof(real) <= kr_cpu_caches()->l3 / 2;
   if (kr_size(&c->in[0])) kr_parallel(c->threads, kr_ceil_div(j.s.rows, j.s.group), KR_FN(forward_task), &j);
   return KR_OK;
 }

@@ -3,7 +3,9 @@
  *
  * As many rows as a vector has lanes go together: their sums are taken across lanes at once, and what follows from a sum
  * is computed for all of them side by side.  Rows are read again for each step; they stay in L1.  The next ones are
- * fetched by the steps that do not store, since what is stored is fetched, too. */
+ * fetched by the steps that do not store, since what is stored is fetched, too.  A step waits for what follows from the
+ * sums of the one before, so that a step of the next rows goes in between: but for wide rows that come from memory, where
+ * it takes the time in which stores go home. */
 
 /* Vector k of a row at p, with zeros past its end. */
 #define SHORT_LEFT(n, k) (part && (k) == nv - 1 ? (n) - (k) * V_LANES : V_LANES)
@@ -35,11 +37,9 @@ KR_INLINE vreal KR_FN(short_apart)(const real *x, vreal mean, int64_t n, int k, 
   return KR_FN(keep)(v_sub(SHORT_GET(x, n, k), mean), SHORT_LEFT(n, k));
 }
 
-/* Of m rows at x: their means, 0 where they are not centred, and 1 / sqrt(mean of (x - mean)^2 + eps). */
-KR_INLINE void KR_FN(short_stats)(const KR_FN(line_job) * j, const real *x, int64_t m, int nv, int part, real *mean,
-                                  real *r) {
+/* The means of m rows at x, 0 where they are not centred. */
+KR_INLINE void KR_FN(short_means)(const KR_FN(line_job) * j, const real *x, int64_t m, int nv, int part, real *mean) {
   const int64_t n = part ? j->s.n : nv * V_LANES;
-  const vreal count = v_set1((real)n);
   vreal row[8], sums[V_LANES];
   for (int64_t l = m; l < V_LANES; ++l) sums[l] = v_zero();
   v_store(mean, v_zero());
@@ -49,8 +49,16 @@ KR_INLINE void KR_FN(short_stats)(const KR_FN(line_job) * j, const real *x, int6
       for (int k = 0; k < nv; ++k) row[k] = SHORT_GET(x + l * n, n, k);
       sums[l] = KR_FN(tree)(row, nv);
     }
-    v_store(mean, v_div(v_hsums(sums), count));
+    v_store(mean, v_div(v_hsums(sums), v_set1((real)n)));
   }
+}
+
+/* 1 / sqrt(mean of (x - mean)^2 + eps) of the same rows. */
+KR_INLINE void KR_FN(short_scales)(const KR_FN(line_job) * j, const real *x, int64_t m, int nv, int part,
+                                   const real *mean, real *r) {
+  const int64_t n = part ? j->s.n : nv * V_LANES;
+  vreal row[8], sums[V_LANES];
+  for (int64_t l = m; l < V_LANES; ++l) sums[l] = v_zero();
   for (int64_t l = 0; l < m; ++l) {
     const vreal mu = v_set1(mean[l]);
 #pragma GCC unroll 8
@@ -61,30 +69,48 @@ KR_INLINE void KR_FN(short_stats)(const KR_FN(line_job) * j, const real *x, int6
     }
     sums[l] = KR_FN(tree)(row, nv);
   }
-  const vreal var = v_div(v_hsums(sums), count);
+  const vreal var = v_div(v_hsums(sums), v_set1((real)n));
   v_store(r, v_div(v_set1(1), v_sqrt(v_add(var, v_set1((real)j->eps)))));
+}
+
+/* y of m rows from number `row` on. */
+KR_INLINE void KR_FN(short_write)(const KR_FN(line_job) * j, int64_t row, int64_t m, int nv, int part, const real *mean,
+                                  const real *r, const vreal *gamma, const vreal *beta) {
+  const int64_t n = part ? j->s.n : nv * V_LANES;
+  const real *x = j->x + row * n;
+  real *y = j->y + row * n;
+  for (int64_t l = 0; l < m; ++l, x += n, y += n) {
+    const vreal mu = v_set1(mean[l]), vr = v_set1(r[l]);
+#pragma GCC unroll 8
+    for (int k = 0; k < nv; ++k) SHORT_PUT(y, n, k, v_fma(v_mul(v_sub(SHORT_GET(x, n, k), mu), vr), gamma[k], beta[k]));
+  }
 }
 
 KR_INLINE void KR_FN(forward_short)(const KR_FN(line_job) * j, int64_t from, int64_t to, int nv, int part) {
   const int64_t n = part ? j->s.n : nv * V_LANES;
-  KR_ALIGNED real mean[V_LANES], r[V_LANES];
+  const int between = nv <= 4 || j->near;
+  KR_ALIGNED real means[2][V_LANES], r[V_LANES];
   vreal gamma[8], beta[8];
 #pragma GCC unroll 8
   for (int k = 0; k < nv; ++k) {
     gamma[k] = SHORT_GET(j->gamma, n, k);
     beta[k] = j->beta ? SHORT_GET(j->beta, n, k) : v_zero();
   }
-  for (int64_t row = from; row < to; row += V_LANES) {
-    const int64_t m = kr_min(V_LANES, to - row);
-    KR_FN(short_stats)(j, j->x + row * n, m, nv, part, mean, r);
-    for (int64_t l = 0; l < m; ++l) {
-      const real *x = j->x + (row + l) * n;
-      real *y = j->y + (row + l) * n;
-      const vreal mu = v_set1(mean[l]), vr = v_set1(r[l]);
-#pragma GCC unroll 8
-      for (int k = 0; k < nv; ++k)
-        SHORT_PUT(y, n, k, v_fma(v_mul(v_sub(SHORT_GET(x, n, k), mu), vr), gamma[k], beta[k]));
+  int64_t row = from, m = kr_min(V_LANES, to - row), turn = 0;
+  if (m > 0) KR_FN(short_means)(j, j->x + row * n, m, nv, part, means[0]);
+  if (nv ==
+      1) /* loops over vectors of a row are no longer than the control of those over rows, which are constant here */
+    for (; row + 2 * V_LANES <= to; row += V_LANES, turn ^= 1) {
+      KR_FN(short_scales)(j, j->x + row * n, V_LANES, nv, part, means[turn], r);
+      KR_FN(short_means)(j, j->x + (row + V_LANES) * n, V_LANES, nv, part, means[turn ^ 1]);
+      KR_FN(short_write)(j, row, V_LANES, nv, part, means[turn], r, gamma, beta);
     }
+  for (; (m = kr_min(V_LANES, to - row)) > 0; row += V_LANES, turn ^= 1) {
+    const int64_t follow = kr_min(V_LANES, to - row - V_LANES);
+    KR_FN(short_scales)(j, j->x + row * n, m, nv, part, means[turn], r);
+    if (between && follow > 0) KR_FN(short_means)(j, j->x + (row + V_LANES) * n, follow, nv, part, means[turn ^ 1]);
+    KR_FN(short_write)(j, row, m, nv, part, means[turn], r, gamma, beta);
+    if (!between && follow > 0) KR_FN(short_means)(j, j->x + (row + V_LANES) * n, follow, nv, part, means[turn ^ 1]);
   }
 }
 
@@ -92,18 +118,27 @@ KR_INLINE void KR_FN(forward_short)(const KR_FN(line_job) * j, int64_t from, int
 KR_INLINE void KR_FN(backward_short)(const KR_FN(line_job) * j, int64_t from, int64_t to, real *sums, int nv,
                                      int part) {
   const int64_t n = part ? j->s.n : nv * V_LANES;
+  const int between = nv <= 4;
   const vreal count = v_set1((real)n);
-  KR_ALIGNED real mean[V_LANES], r[V_LANES], by_x[V_LANES], shift[V_LANES];
+  KR_ALIGNED real means[2][V_LANES], rs[2][V_LANES], by_x[V_LANES], shift[V_LANES];
   vreal dgamma[8], dbeta[8], gamma[8];
 #pragma GCC unroll 8
   for (int k = 0; k < nv; ++k) {
     dgamma[k] = dbeta[k] = v_zero();
     gamma[k] = SHORT_GET(j->gamma, n, k);
   }
-  for (int64_t row = from; row < to; row += V_LANES) {
-    const int64_t m = kr_min(V_LANES, to - row);
+  if (between && from < to) {
+    KR_FN(short_means)(j, j->x + from * n, kr_min(V_LANES, to - from), nv, part, means[0]);
+    KR_FN(short_scales)(j, j->x + from * n, kr_min(V_LANES, to - from), nv, part, means[0], rs[0]);
+  }
+  for (int64_t row = from, turn = 0; row < to; row += V_LANES, turn ^= between) {
+    const int64_t m = kr_min(V_LANES, to - row), next = row + V_LANES, follow = kr_min(V_LANES, to - next);
+    real *mean = means[turn], *r = rs[turn];
     vreal u[8], ux[8], part_u[V_LANES], part_ux[V_LANES];
-    KR_FN(short_stats)(j, j->x + row * n, m, nv, part, mean, r);
+    if (!between) {
+      KR_FN(short_means)(j, j->x + row * n, m, nv, part, mean);
+      KR_FN(short_scales)(j, j->x + row * n, m, nv, part, mean, r);
+    }
     for (int64_t l = m; l < V_LANES; ++l) part_u[l] = part_ux[l] = v_zero();
     for (int64_t l = 0; l < m; ++l) {
       const real *x = j->x + (row + l) * n, *g = j->g + (row + l) * n;
@@ -124,6 +159,7 @@ KR_INLINE void KR_FN(backward_short)(const KR_FN(line_job) * j, int64_t from, in
     const vreal vr = v_load(r), scale = v_neg(v_div(vr, count));
     v_store(shift, j->centred ? v_mul(scale, v_hsums(part_u)) : v_zero());
     v_store(by_x, v_mul(v_mul(scale, vr), v_hsums(part_ux)));
+    if (between && follow > 0) KR_FN(short_means)(j, j->x + next * n, follow, nv, part, means[turn ^ 1]);
     for (int64_t l = 0; l < m; ++l) {
       const real *x = j->x + (row + l) * n, *g = j->g + (row + l) * n;
       real *dx = j->y + (row + l) * n;
@@ -134,6 +170,7 @@ KR_INLINE void KR_FN(backward_short)(const KR_FN(line_job) * j, int64_t from, in
         SHORT_PUT(dx, n, k, v_fma(d, by_d, v_fma(uk, by_u, rest)));
       }
     }
+    if (between && follow > 0) KR_FN(short_scales)(j, j->x + next * n, follow, nv, part, means[turn ^ 1], rs[turn ^ 1]);
   }
 #pragma GCC unroll 8
   for (int k = 0; k < nv; ++k) {

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import streams
-from case import Case
+from case import Case, plain
 from numpy.lib.stride_tricks import sliding_window_view
 
 from kerasish.ops.windows import Slide, conv_attributes, pool_attributes, slide
@@ -219,12 +219,16 @@ def _pools() -> Iterator[Case]:
             return torch.nn.functional.avg_pool2d(_nchw(x), *window, False, False)
 
         a, cells = pool_attributes(s), layer.window**2
-        yield Case("pool", layer.name, "max_pool", (x,), (y, place), a, (), np.prod(y) * cells, 1,
-                   _numpy_pool(layer, s), forward if lo == hi else None)  # fmt: skip
-        yield Case("pool", layer.name, "max_pool_grad", (place, y), (x,), a, (), np.prod(x), layer.window**2)
-        yield Case("pool", layer.name, "avg_pool", (x,), (y,), a, (), np.prod(y) * cells, 1, None,
-                   average if lo == hi else None)  # fmt: skip
-        yield Case("pool", layer.name, "avg_pool_grad", (y,), (x,), a, (), np.prod(x))
+        n, m = np.prod(x), np.prod(y)
+        shared = m * cells > n  # cells belong to several windows, whose gradients meet there
+        # Each cell but the first: a comparison, the maximum and its place.  Its gradient: a comparison and a choice.
+        yield Case("pool", layer.name, "max_pool", (x,), (y, place), a, (), m * cells, 1, _numpy_pool(layer, s),
+                   forward if lo == hi else None, 0, plain(3 * m * (cells - 1)))  # fmt: skip
+        yield Case("pool", layer.name, "max_pool_grad", (place, y), (x,), a, (), n, cells,
+                   work=plain((2 + shared) * m * cells))  # fmt: skip
+        yield Case("pool", layer.name, "avg_pool", (x,), (y,), a, (), m * cells, 1, None,
+                   average if lo == hi else None, 0, plain(m * cells))  # fmt: skip
+        yield Case("pool", layer.name, "avg_pool_grad", (y,), (x,), a, (), n, work=plain(m * (1 + shared * cells)))
 
 
 def cases() -> Iterator[Case]:

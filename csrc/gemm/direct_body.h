@@ -86,6 +86,9 @@ KR_INLINE void KR_FN(by_columns)(const KR_FN(outer_args) * t, const int rows, co
     const real *x = t->segment[s].x + t->x_at, *g = t->segment[s].g + t->g_at;
     for (int64_t i = t->segment[s].count; i > 0; --i, x += x_step, g += g_step) {
       vreal gv[DIRECT_NV];
+#if defined(KR_FOR_SCALAR) /* gcc 12 makes vectors of two steps here, and reads g behind the last one */
+      __asm__("" : "+r"(g));
+#endif
       if (fetches) {
         __builtin_prefetch(fetch, 0, 2);
         __builtin_prefetch(x + 2 * rows - 1, 0, 3);

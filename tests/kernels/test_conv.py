@@ -10,7 +10,7 @@ import pytest
 
 from kerasish._core import core
 
-from . import references
+from . import calls, references
 from .bounds import within
 from .windows import case
 
@@ -43,13 +43,8 @@ def attrs(g):
 
 
 def run(name, isa, ins, shape, g, threads=2, extra=()):
-    core.set_num_threads(threads)
-    try:
-        out = core.empty(shape, str(ins[0].dtype))
-        core.run(core.find(name, str(ins[0].dtype), isa), ins, (out,), (*attrs(g), *extra), (), name)
-        return out
-    finally:
-        core.set_num_threads(0)
+    out = [(shape, str(ins[0].dtype))]
+    return calls.run(name, ins, out, (*attrs(g), *extra), isa=isa, threads=threads)[0]
 
 
 LANES = {"avx512": 16, "avx2": 8, "neon": 4}  # of float32

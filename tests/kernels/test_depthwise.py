@@ -9,7 +9,7 @@ import pytest
 
 from kerasish._core import core
 
-from . import references
+from . import calls, references
 from .bounds import within
 from .windows import case
 
@@ -37,13 +37,7 @@ def attrs(g):
 
 
 def run(name, isa, ins, shape, g, threads=2):
-    core.set_num_threads(threads)
-    try:
-        out = core.empty(shape, str(ins[0].dtype))
-        core.run(core.find(name, str(ins[0].dtype), isa), ins, (out,), attrs(g), (), name)
-        return out
-    finally:
-        core.set_num_threads(0)
+    return calls.run(name, ins, [(shape, str(ins[0].dtype))], attrs(g), isa=isa, threads=threads)[0]
 
 
 # 3x3 of stride 1 on channels that fill vectors, which take two rows at once, and how many of them

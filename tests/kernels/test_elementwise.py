@@ -10,7 +10,7 @@ import pytest
 
 from kerasish._core import core
 
-from . import error_function
+from . import calls, error_function
 from .bounds import within
 from .calls import exact
 
@@ -22,15 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def run(name, isa, *ins, out=None, i=(), f=(), dtype=None, threads=0):
     """Calls a kernel; `out` is the output's dtype where it is not that of the first input."""
     dtype = dtype or str(ins[0].dtype)
-    y = core.empty(np.broadcast_shapes(*(x.shape for x in ins)), out or dtype)
-    kernel = core.find(name, dtype, isa)
-    assert kernel is not None, f"no kernel {name} for {dtype}"
-    core.set_num_threads(threads)
-    try:
-        core.run(kernel, tuple(np.ascontiguousarray(x).reshape(x.shape) for x in ins), (y,), i, f, name)
-    finally:
-        core.set_num_threads(0)
-    return y
+    outs = [(np.broadcast_shapes(*(x.shape for x in ins)), out or dtype)]
+    return calls.run(name, ins, outs, i, f, isa, threads, dtype)[0]
 
 
 def long(fn):

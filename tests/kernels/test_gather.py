@@ -5,6 +5,7 @@ import pytest
 
 from kerasish._core import core
 
+from . import calls
 from .bounds import within
 from .calls import exact
 
@@ -33,10 +34,7 @@ def wide(dtype):
 
 
 def run(name, dtype, ins, out_shape, i=(), out_dtype=None):
-    out = core.empty(tuple(out_shape), out_dtype or dtype)
-    out[...] = 9
-    core.run(core.find(name, dtype), ins, (out,), i)
-    return out
+    return calls.run(name, ins, [(out_shape, out_dtype or dtype)], i, dtype=dtype, fill=9, threads=0)[0]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

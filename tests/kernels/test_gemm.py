@@ -27,7 +27,7 @@ def run(name, ins, shape, i, isa=None, threads=2):
         size = int(np.prod(shape))
         frame = np.full(size + 128, 777, dtype)
         out = frame[64 : 64 + size].reshape(shape)
-        core.run(core.find(name, dtype, isa), tuple(np.ascontiguousarray(x) for x in ins), (out,), i, (), name)
+        core.run(core.find(name, dtype, isa), tuple(before_no_memory(x) for x in ins), (out,), i, (), name)
         assert (frame[:64] == 777).all()
         assert (frame[64 + size :] == 777).all()
         return out

@@ -7,6 +7,7 @@ import pytest
 
 from kerasish._core import core
 
+from . import calls
 from .bounds import within
 from .calls import exact
 from .references import average, average_grad, first_maximum, pool_pick, pool_scatter
@@ -35,16 +36,13 @@ CHANNELS = (1, 3, 5, 7, 8, 9, 15, 16, 17, 33, 67)
 
 def run(name, isa, ins, shape, g, threads=2):
     """The output; of max_pool, the output and the places."""
-    core.set_num_threads(threads)
-    try:
-        dtype = str(ins[-1].dtype)
-        outs = (core.empty(shape, dtype),)
-        if name == "max_pool":
-            outs += (core.empty(shape, "uint8" if np.prod(g.window) <= 256 else "int32"),)
-        core.run(core.find(name, dtype, isa), ins, outs, (*g.flat(g.window, g.strides), *g.low), (), name)
-        return outs if name == "max_pool" else outs[0]
-    finally:
-        core.set_num_threads(0)
+    dtype = str(ins[-1].dtype)
+    outs = [(shape, dtype)]
+    if name == "max_pool":
+        outs += [(shape, "uint8" if np.prod(g.window) <= 256 else "int32")]
+    i = (*g.flat(g.window, g.strides), *g.low)
+    got = calls.run(name, ins, outs, i, isa=isa, threads=threads, dtype=dtype)
+    return got if name == "max_pool" else got[0]
 
 
 def data(shape, dtype, seed=0):

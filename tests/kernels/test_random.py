@@ -9,7 +9,7 @@ import pytest
 
 from kerasish._core import core
 
-from . import philox
+from . import calls, philox
 from .bounds import within
 from .error_function import erf
 
@@ -20,13 +20,7 @@ INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uin
 
 
 def draw(name, isa, shape, dtype, i=(0,), f=(), seed=SEED, threads=2):
-    core.set_num_threads(threads)
-    try:
-        out = core.empty(shape, dtype)
-        core.run(core.find(name, "uint32", isa), (seed,), (out,), i, f, name)
-        return out
-    finally:
-        core.set_num_threads(0)
+    return calls.run(name, (seed,), [(shape, dtype)], i, f, isa, threads, "uint32")[0]
 
 
 def signed(value):

@@ -7,6 +7,7 @@ import pytest
 
 from kerasish._core import core
 
+from . import calls
 from .bounds import within
 
 DTYPES = ("bool", "uint8", "float16", "int32", "float32", "int64", "float64")
@@ -28,11 +29,8 @@ def numbers(shape, dtype, seed=0):
 
 
 def run(name, ins, out_shape, i=(), f=(), isa=None, fill=None):
-    kernel = core.find(name, str(ins[0].dtype), isa)
-    out = core.empty(tuple(out_shape), str(ins[0].dtype))
-    out[...] = 1 if fill is None else fill
-    core.run(kernel, tuple(np.ascontiguousarray(a).reshape(a.shape) for a in ins), (out,), tuple(map(int, i)), tuple(f))
-    return out
+    out = [(out_shape, str(ins[0].dtype))]
+    return calls.run(name, ins, out, i, f, isa, threads=0, fill=1 if fill is None else fill)[0]
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -15,7 +15,9 @@ enum {
   NARROW_FLAT = 64,     /* columns from which on a few rows are left to core.h */
   NARROW_WORK = 600000, /* flops that make a task: 4 to 8 us, to 1 or 2 for waking somebody */
   NARROW_CELLS = 64,    /* k of a chunk by columns: its part of x2 stays in L1 */
-  NARROW_LEAST_K = 128, /* k of a part by columns at least */
+  NARROW_LEAST_K = 400, /* k of a part by columns at least: its sum passes through memory three times */
+  NARROW_SHARE = 4,     /* tiles of a task by columns at least, */
+  NARROW_SHARED = 16,   /* or as many while there are tasks for all: each task reads all of x2 */
   NARROW_PARTS = 16     /* sums over parts of k at most, */
 };
 #define NARROW_PARTIAL (1 << 20) /* which have so many elements in all at most */
@@ -56,7 +58,7 @@ static int plan_narrow(const product_shape *s, narrow_plan *p) {
     if (p->batch == 1) {
       p->parts =
           kr_max(1, kr_min(kr_min(NARROW_PARTS, tasks), kr_min(p->k / NARROW_LEAST_K, NARROW_PARTIAL / (p->m * p->n))));
-      p->tasks = kr_max(1, kr_min(tasks / p->parts, p->tiles / 4));
+      p->tasks = kr_max(1, kr_min(tasks / p->parts, p->tiles / NARROW_SHARE));
     }
     return 1;
   }

@@ -5,7 +5,8 @@
 
 enum {
   SKINNY_FEW = 4,        /* vectors at most */
-  SKINNY_BLOCK = 2048,   /* outputs of a task at most: their sums stay in L1 */
+  SKINNY_BLOCK = 2048,   /* outputs of a task at most, of one vector twice as many: their sums stay in L1 */
+  SKINNY_ROWS = 8,       /* rows that are added at a time to the sums of one vector: more streams bring more memory */
   SKINNY_WORK = 1 << 15, /* elements of the big operand that make a task */
   SKINNY_CHUNKS = 16     /* pieces of k at most, where there are too few outputs to share out */
 };
@@ -40,7 +41,9 @@ static int plan_skinny(const product_shape *s, skinny_plan *p) {
   p->copy_few = p->few_k != 1;
   if (p->copy_few && p->batch > 1) return 0;
 
-  p->block = p->dots ? kr_max(1, kr_min(SKINNY_BLOCK, SKINNY_WORK / p->k)) : SKINNY_BLOCK;
+  p->block = p->dots       ? kr_max(1, kr_min(SKINNY_BLOCK, SKINNY_WORK / p->k))
+             : p->few == 1 ? 2 * SKINNY_BLOCK
+                           : SKINNY_BLOCK;
   p->blocks = kr_ceil_div(p->many, p->block);
   p->chunks = 1;
   if (p->batch == 1 && p->blocks < SKINNY_CHUNKS / 2)

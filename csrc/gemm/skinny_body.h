@@ -72,15 +72,15 @@ KR_INLINE void KR_FN(dot_rows)(const int few, const real *x, int64_t step, const
 }
 
 /* One vector of sum[r] += x[r][u] * rows[u] over u < `rows`. */
-KR_INLINE void KR_FN(add_rows_at)(const int few, const int rows, vreal by[SKINNY_FEW][4], const real *at, int64_t ld,
-                                  real *sum, int64_t lanes, const int whole) {
-  vreal v[4];
-#pragma GCC unroll 4
+KR_INLINE void KR_FN(add_rows_at)(const int few, const int rows, vreal by[SKINNY_FEW][SKINNY_ROWS], const real *at,
+                                  int64_t ld, real *sum, int64_t lanes, const int whole) {
+  vreal v[SKINNY_ROWS];
+#pragma GCC unroll 8
   for (int u = 0; u < rows; ++u) v[u] = whole ? v_load(at + u * ld) : v_load_n(at + u * ld, lanes);
 #pragma GCC unroll 4
   for (int r = 0; r < few; ++r) {
     vreal acc = v_load(sum + r * SKINNY_BLOCK);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int u = 0; u < rows; ++u) acc = v_fma(by[r][u], v[u], acc);
     v_store(sum + r * SKINNY_BLOCK, acc);
   }
@@ -89,10 +89,10 @@ KR_INLINE void KR_FN(add_rows_at)(const int few, const int rows, vreal by[SKINNY
 /* sum[r][0, count) += x[r][p] * rows[p] over a constant number of rows, `ld` apart. */
 KR_INLINE void KR_FN(add_rows)(const int few, const int rows, const real *x, int64_t step, const real *from, int64_t ld,
                                int64_t count, real *sum) {
-  vreal by[SKINNY_FEW][4];
+  vreal by[SKINNY_FEW][SKINNY_ROWS];
 #pragma GCC unroll 4
   for (int r = 0; r < few; ++r)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int u = 0; u < rows; ++u) by[r][u] = v_set1(x[r * step + u]);
   int64_t i = 0;
   for (; i + V_LANES <= count; i += V_LANES) KR_FN(add_rows_at)(few, rows, by, from + i, ld, sum + i, V_LANES, 1);
@@ -102,6 +102,9 @@ KR_INLINE void KR_FN(add_rows)(const int few, const int rows, const real *x, int
 KR_INLINE void KR_FN(sum_rows)(const int few, const real *x, int64_t step, const real *rows, int64_t ld, int64_t k,
                                int64_t count, real *sum) {
   int64_t p = 0;
+  if (few == 1)
+    for (; p + SKINNY_ROWS <= k; p += SKINNY_ROWS)
+      KR_FN(add_rows)(few, SKINNY_ROWS, x + p, step, rows + p * ld, ld, count, sum);
   for (; p + 4 <= k; p += 4) KR_FN(add_rows)(few, 4, x + p, step, rows + p * ld, ld, count, sum);
   for (; p < k; ++p) KR_FN(add_rows)(few, 1, x + p, step, rows + p * ld, ld, count, sum);
 }

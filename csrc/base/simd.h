@@ -34,7 +34,7 @@
  *   hsum hmax hmin                          across the lanes; hsum in a fixed pairwise order; hmax/hmin keep NaN
  *   hsums(v)                                v: as many vectors as there are lanes; lane l is hsum(v[l]), to the bit
  *   hmaxs(v) hmins(v)                       likewise; anything where a lane is NaN
- *   take(v, i)                            lane l is v's lane i[l]; 0 <= i[l] < lanes
+ *   take(v, i)                              lane l is v's lane i[l]; 0 <= i[l] < lanes
  *   columns(p, s, v)                        four neighbouring columns of as many rows as there are lanes, which begin s
  *                                           elements apart: lane l of v[k] is p[l * s + k]
  */

@@ -16,8 +16,9 @@ enum {
   NARROW_WORK = 600000, /* flops that make a task: 4 to 8 us, to 1 or 2 for waking somebody */
   NARROW_CELLS = 64,    /* k of a chunk by columns: its part of x2 stays in L1 */
   NARROW_LEAST_K = 400, /* k of a part by columns at least: its sum passes through memory three times */
-  NARROW_SHARE = 4,     /* tiles of a task by columns at least, */
-  NARROW_SHARED = 16,   /* or as many while there are tasks for all: each task reads all of x2 */
+  NARROW_TILES = 16,    /* tiles of a task by columns, which reads all of x2 for them; */
+  NARROW_EACH = 4,      /* fewer where threads would not have so many tasks each, */
+  NARROW_FEWER = 4,     /* but not fewer than so many */
   NARROW_PARTS = 16     /* sums over parts of k at most, */
 };
 #define NARROW_PARTIAL (1 << 20) /* which have so many elements in all at most */
@@ -25,7 +26,7 @@ enum {
 typedef struct {
   int kind;
   int64_t batch, m, n, k, x1_step, x2_step; /* from one row (by columns: one k) to the next, in elements */
-  int64_t tiles, tasks, parts;              /* tiles of rows, and tasks over them; over k */
+  int64_t tiles, tasks, parts;              /* tiles of rows, and tasks over them (by columns: at most); over k */
   int fetch;                                /* by columns: the next chunk is brought near while one is multiplied */
   int64_t batch_tasks;                      /* > 0: each task computes whole products */
 } narrow_plan;
@@ -58,7 +59,7 @@ static int plan_narrow(const product_shape *s, narrow_plan *p) {
     if (p->batch == 1) {
       p->parts =
           kr_max(1, kr_min(kr_min(NARROW_PARTS, tasks), kr_min(p->k / NARROW_LEAST_K, NARROW_PARTIAL / (p->m * p->n))));
-      p->tasks = kr_max(1, kr_min(tasks / p->parts, p->tiles / NARROW_SHARE));
+      p->tasks = kr_max(1, kr_min(tasks / p->parts, p->tiles / NARROW_FEWER));
     }
     return 1;
   }

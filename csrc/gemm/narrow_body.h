@@ -173,8 +173,8 @@ static void KR_FN(narrow)(const kr_call *call, const product_shape *s, const nar
     j.packed = j.start + columns;
     for (int64_t col = 0; bias && col < columns; ++col) j.start[col] = col < p->n ? bias[col] : 0;
   }
-  if (p->kind == NARROW_BY_COLUMNS && !p->batch_tasks) /* rows are cut anywhere without a change of bits */
-    j.p.tasks = kr_min(p->tasks, kr_max(p->tiles / NARROW_SHARED, kr_ceil_div(4 * call->threads, p->parts)));
+  if (p->kind == NARROW_BY_COLUMNS && !p->batch_tasks) /* where rows are cut shows in no bit, so it suits the threads */
+    j.p.tasks = kr_min(p->tasks, kr_max(p->tiles / NARROW_TILES, kr_ceil_div(NARROW_EACH * call->threads, p->parts)));
   if (p->batch_tasks) {
     kr_parallel(call->threads, p->batch_tasks, KR_FN(narrow_batch_task), &j);
   } else if (p->kind == NARROW_BY_COLUMNS) {

@@ -6,7 +6,7 @@
 enum {
   SKINNY_FEW = 4,        /* vectors at most */
   SKINNY_BLOCK = 2048,   /* outputs of a task at most, of one vector twice as many: their sums stay in L1 */
-  SKINNY_ROWS = 8,       /* rows that are added at a time to the sums of one vector: more streams bring more memory */
+  SKINNY_ROWS = 8,       /* rows at a time that are added to the sums of one vector; four to those of several */
   SKINNY_WORK = 1 << 15, /* elements of the big operand that make a task */
   SKINNY_CHUNKS = 16     /* pieces of k at most, where there are too few outputs to share out */
 };

@@ -4,8 +4,8 @@
  * As many rows as a vector has lanes go together: their sums are taken across lanes at once, and what follows from a sum
  * is computed for all of them side by side.  Rows are read again for each step; they stay in L1.  The next ones are
  * fetched by the steps that do not store, since what is stored is fetched, too.  A step waits for what follows from the
- * sums of the one before, so that a step of the next rows goes in between: but for wide rows that come from memory, where
- * it takes the time in which stores go home. */
+ * sums of the one before, so a step of the next rows goes in between; but not for rows of more than four vectors that come
+ * from memory, which are faster in order. */
 
 /* Vector k of a row at p, with zeros past its end. */
 #define SHORT_LEFT(n, k) (part && (k) == nv - 1 ? (n) - (k) * V_LANES : V_LANES)
@@ -98,8 +98,8 @@ KR_INLINE void KR_FN(forward_short)(const KR_FN(line_job) * j, int64_t from, int
   }
   int64_t row = from, m = kr_min(V_LANES, to - row), turn = 0;
   if (m > 0) KR_FN(short_means)(j, j->x + row * n, m, nv, part, means[0]);
-  if (nv ==
-      1) /* loops over vectors of a row are no longer than the control of those over rows, which are constant here */
+  /* Loops over the rows of a group, as long as those over the vectors of a row, are constant where a row is one vector. */
+  if (nv == 1)
     for (; row + 2 * V_LANES <= to; row += V_LANES, turn ^= 1) {
       KR_FN(short_scales)(j, j->x + row * n, V_LANES, nv, part, means[turn], r);
       KR_FN(short_means)(j, j->x + (row + V_LANES) * n, V_LANES, nv, part, means[turn ^ 1]);

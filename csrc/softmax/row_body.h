@@ -16,8 +16,8 @@
 #define GROUP_ELEMENTS (12288 / (int64_t)sizeof(real)) /* which stay in L1 with those of other arrays */
 
 /* Rows of a group.  Where a row's elements are only summed and moved memory is the limit.  One long row after the other
- * suits it best; shorter ones wait for the end of their sum, and go by as many as meet in it, and rows of one or two
- * vectors as one run, which keeps no sums for later (grads_of_few). */
+ * suits it best; shorter ones wait for the end of their sum, and go by as many as meet in it.  Those of one or two vectors
+ * are a run, whose length only L1 limits (grads_of_few). */
 KR_INLINE int64_t KR_FN(group_rows)(int64_t n, int light) {
   const int64_t most = light && n <= 2 * V_LANES    ? GROUP_ELEMENTS
                        : !light || n <= 4 * V_LANES ? GROUP

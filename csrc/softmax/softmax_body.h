@@ -48,7 +48,7 @@ KR_INLINE void KR_FN(logsumexp_group)(const real *x, const real *unused, int64_t
 }
 
 /* The row to which each lane belongs, of n vectors that hold as many rows of n elements as a vector has lanes. */
-KR_INLINE void KR_FN(row_of_lanes)(int64_t n, vint *row) {
+KR_INLINE void KR_FN(lane_rows)(int64_t n, vint *row) {
   static const real lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const vreal by = v_set1((real)1 / (real)n), first = v_load(lane);
   for (int64_t k = 0; k < n; ++k) /* half an element on, so that no quotient is close to an integer */
@@ -78,7 +78,7 @@ KR_INLINE void KR_FN(grads_of_few)(const real *y, const real *g, int64_t m, int6
   const int64_t all = V_LANES * n;
   if (m >= V_LANES) {
     vint row[2 * V_LANES];
-    KR_FN(row_of_lanes)(n, row);
+    KR_FN(lane_rows)(n, row);
     vreal next = KR_FN(grad_sums)(y, g, n, nv, log);
     for (; m >= V_LANES; m -= V_LANES, y += all, g += all, dx += all) {
       const vreal sums = next;

@@ -10,7 +10,7 @@ import pytest
 from kerasish._core import core
 
 from .bounds import within
-from .calls import EDGES, FLOATS, before_no_memory, exact, run, same_bits_at_any_thread_count, values
+from .calls import EDGES, FLOATS, exact, run, same_bits_at_any_thread_count, values
 
 ISAS = core.isas()
 # What the driver distinguishes: rows, columns (narrow, of one tile, of several), kept groups between, long segments.
@@ -208,7 +208,7 @@ def test_short_rows_end_where_memory_ends(dtype, isa):
     """Rows that are compared side by side are read four columns at a time: none past the last row."""
     for n in (1, 2, 3, 4, 5, 9):
         for rows in (1, 2, 3, 4, 7, 8, 9, 10, 15, 16, 17, 18, 33):
-            x = before_no_memory(np.random.default_rng(n).integers(-3, 4, (rows, n)).astype(dtype))
+            x = np.random.default_rng(n).integers(-3, 4, (rows, n)).astype(dtype)
             np.testing.assert_array_equal(arg("argmax", x, 1, 2, isa), x.argmax(1), err_msg=f"{rows} {n}")
 
 
